@@ -1,0 +1,94 @@
+"""Host memory that a device can reach by DMA: one mapping, shared without copies.
+
+The bytes live in an anonymous private mapping. Python sees them as a `memoryview`; the C++ side of
+the co-simulation gets the mapping's address, so RTL, golden NIC and driver look at the same bytes.
+"""
+
+import ctypes
+import mmap
+
+DEFAULT_BASE = 0x1_0000_0000
+"""Bus address of the first byte: above 4 GiB, so that a lost upper half shows at once."""
+
+DEFAULT_SIZE = 64 << 20
+
+
+class DmaFault(Exception):
+    """An access outside the memory: `address` and `length` say which (a device sees DECERR)."""
+
+    def __init__(self, address: int, length: int) -> None:
+        super().__init__(f"access to {length} bytes at {address:#x} is outside host memory")
+        self.address = address
+        self.length = length
+
+
+class HostMemory:
+    """`size` bytes of zeroed memory at bus address `base`, with a DMA allocator.
+
+    All addresses are bus addresses. Accesses outside raise `DmaFault`.
+    """
+
+    def __init__(self, size: int = DEFAULT_SIZE, base: int = DEFAULT_BASE) -> None:
+        self.base = base
+        self.size = size
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.view = memoryview(self._map)
+        self.pointer = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        """Address of the first byte in this process, for the C++ side."""
+        self._next = base
+        self._sizes: dict[int, int] = {}
+        self._free: dict[tuple[int, int], list[int]] = {}
+        self._class: dict[int, tuple[int, int]] = {}
+
+    def _offset(self, address: int, length: int) -> int:
+        offset = address - self.base
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise DmaFault(address, length)
+        return offset
+
+    def slice(self, address: int, length: int) -> memoryview:
+        """A writable window of `length` bytes: no copy."""
+        offset = self._offset(address, length)
+        return self.view[offset : offset + length]
+
+    def read(self, address: int, length: int) -> bytes:
+        """A copy of `length` bytes."""
+        offset = self._offset(address, length)
+        return bytes(self.view[offset : offset + length])
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Store `data` at `address`."""
+        offset = self._offset(address, len(data))
+        self.view[offset : offset + len(data)] = data
+
+    def alloc(self, size: int, align: int = 64) -> int:
+        """`size` bytes for DMA, aligned to `align` (a power of two); their bus address.
+
+        Freed blocks are reused by size class, so a steady state allocates nothing new. The bytes are
+        whatever was there before, as from a kernel's allocator. Raises MemoryError when full.
+        """
+        if size <= 0 or align <= 0 or align & (align - 1):
+            raise ValueError(f"alloc(size={size}, align={align}): size > 0 and a power of two expected")
+        key = ((size + 63) & ~63, align)
+        bucket = self._free.get(key)
+        if bucket:
+            address = bucket.pop()
+        else:
+            address = (self._next + align - 1) & ~(align - 1)
+            if address + key[0] > self.base + self.size:
+                raise MemoryError(f"host memory is full: {size} bytes asked, {self.allocated} in use")
+            self._next = address + key[0]
+            self._class[address] = key
+        self._sizes[address] = size
+        return address
+
+    def free(self, address: int) -> None:
+        """Give back what `alloc` returned. A second free, or a foreign address, is a ValueError."""
+        if self._sizes.pop(address, None) is None:
+            raise ValueError(f"free({address:#x}): not an allocated block")
+        self._free.setdefault(self._class[address], []).append(address)
+
+    @property
+    def allocated(self) -> int:
+        """Bytes handed out and not yet freed: a leak check."""
+        return sum(self._sizes.values())

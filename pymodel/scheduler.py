@@ -1,0 +1,87 @@
+"""The event queue: the one simulated clock that host, links and golden NIC share.
+
+With the golden NIC alone it runs freely; with RTL the co-simulation loop calls `Scheduler.run_until`
+with the simulator's time and sleeps until `Scheduler.next_deadline`.
+"""
+
+import heapq
+from collections.abc import Callable
+
+
+class Timer:
+    """A callback due at a time. `cancel` is idempotent and cheap."""
+
+    __slots__ = ("callback", "when")
+
+    def __init__(self, when: int, callback: Callable[[], None]) -> None:
+        self.when = when
+        self.callback: Callable[[], None] | None = callback
+
+    @property
+    def pending(self) -> bool:
+        """True until the callback has run or was cancelled."""
+        return self.callback is not None
+
+    def cancel(self) -> None:
+        """Forget the callback; nothing happens if it already ran."""
+        self.callback = None
+
+
+class Scheduler:
+    """A deterministic event queue: events of the same time run in the order they were added.
+
+    Times are absolute integer picoseconds. `now` never goes back.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._heap: list[tuple[int, int, Timer]] = []
+        self._seq = 0
+
+    def at(self, when: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` at `when` (ps); a time in the past means as soon as possible."""
+        timer = Timer(max(when, self.now), callback)
+        heapq.heappush(self._heap, (timer.when, self._seq, timer))
+        self._seq += 1
+        return timer
+
+    def after(self, delay: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` in `delay` ps."""
+        return self.at(self.now + delay, callback)
+
+    def call_soon(self, callback: Callable[[], None]) -> Timer:
+        """Call `callback` at the present time, after everything already due now."""
+        return self.at(self.now, callback)
+
+    def next_deadline(self) -> int | None:
+        """Time of the earliest pending event, or None when nothing is pending."""
+        heap = self._heap
+        while heap and heap[0][2].callback is None:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def run_until(self, when: int) -> None:
+        """Run every event due at or before `when`, then set `now` to `when`.
+
+        An exception of a callback propagates; the event counts as run.
+        """
+        heap = self._heap
+        while heap and heap[0][0] <= when:
+            due, _, timer = heapq.heappop(heap)
+            callback = timer.callback
+            if callback is None:
+                continue
+            timer.callback = None
+            if due > self.now:
+                self.now = due
+            callback()
+        if when > self.now:
+            self.now = when
+
+    def step(self) -> bool:
+        """Advance to the next event and run everything due then; False when nothing is pending."""
+        deadline = self.next_deadline()
+        if deadline is None:
+            return False
+        self.run_until(deadline)
+        return True
