@@ -1,0 +1,1 @@
+"""The test bench: everything that knows Verilator, cocotb or the RTL."""

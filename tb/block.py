@@ -1,0 +1,101 @@
+"""Runs the cocotb tests of one RTL block from a pytest function, in Verilator or Icarus.
+
+The same file holds the `@cocotb.test()` coroutines and a pytest function:
+
+    def test_my_block() -> None:
+        run_block("my_block", ["lib/my_block.v"], __name__)
+"""
+
+import inspect
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from cocotb_tools.runner import Runner, get_runner
+
+from tb import toolchain, verilate
+
+
+def _icarus(toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object]) -> tuple[Runner, Path]:
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
+    spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, ("icarus",))
+    directory = toolchain.BUILD / "icarus" / f"{toplevel}-{spec.key()}"
+    runner = get_runner("icarus")
+    runner.build(
+        sources=list(sources),
+        includes=[toolchain.RTL / "regs"],
+        parameters=parameters,
+        hdl_toplevel=toplevel,
+        build_dir=directory,
+        build_args=["-g2005"],
+        timescale=("1ns", "1ps"),
+        always=True,
+        log_file=_made(directory) / "build.log",
+    )
+    return runner, directory
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def run_block(
+    toplevel: str,
+    sources: Sequence[str],
+    test_module: str,
+    parameters: Mapping[str, object] | None = None,
+    simulator: str = "verilator",
+    wrappers: Sequence[str] = (),
+    testcase: str | Sequence[str] | None = None,
+) -> None:
+    """Build `toplevel` and run the cocotb tests of `test_module` on it.
+
+    `sources`: files below `rtl/`; `wrappers`: further files beside the calling test. Fails with the names
+    and messages of the cocotb tests that failed, or when none ran. The seed is FDWIRE_SEED if set.
+    """
+    caller = Path(inspect.stack()[1].filename).resolve()
+    files = verilate.paths(toolchain.RTL, sources) + verilate.paths(caller.parent, wrappers)
+    if simulator == "icarus":
+        runner, directory = _icarus(toplevel, files, parameters or {})
+    else:
+        spec = verilate.Spec(
+            toplevel, files, (toolchain.RTL / "regs",), parameters or {}, ("-Wno-fatal", "--x-initial", "unique")
+        )
+        runner, directory = verilate.build(spec, where=toolchain.BUILD / "blocks")
+    log = directory / f"{test_module}.log"
+    results = directory / f"{test_module}.xml"
+    environment = {"PYTHONPATH": str(caller.parent)}
+    try:
+        runner.test(
+            test_module=test_module,
+            hdl_toplevel=toplevel,
+            hdl_toplevel_lang="verilog",
+            build_dir=directory,
+            testcase=testcase,
+            seed=os.environ.get("FDWIRE_SEED"),
+            results_xml=str(results),
+            extra_env=environment,
+            timescale=("1ns", "1ps"),
+            log_file=log,
+        )
+    except SystemExit:
+        pass  # judged by the results file below, which names the tests
+    _judge(results, log)
+
+
+def _judge(results: Path, log: Path) -> None:
+    if not results.is_file():
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
+        pytest.fail(f"the simulation ended without results; the log is {log}:\n{tail}", pytrace=False)
+    cases = list(ElementTree.parse(results).getroot().iter("testcase"))
+    bad = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
+    if bad or not cases:
+        said = log.read_text(errors="replace").splitlines()
+        names = ", ".join(str(c.get("name")) for c in bad) or "no test ran"
+        tail = "\n".join(line for line in said if "ERROR" in line or "WARNING" in line or "Error" in line or "assert" in line)
+        pytest.fail(f"{names}; the log is {log}:\n{tail[-6000:]}", pytrace=False)

