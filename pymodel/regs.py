@@ -51,7 +51,7 @@ class Reg(IntEnum):
     QUEUE_READY then stays 0. Ignored while the queue is ready."""
     QUEUE_READY = 0x0044
     """1: the ring may be used. Sticks only with a legal QUEUE_NUM, a descriptor area aligned to 16 bytes
-    and driver and device areas aligned to 4 (§2.8). Reads 0 at once after 0 was written; transfers in
+    and driver and device areas aligned to 4 (§2.8.10.1). Reads 0 at once after 0 was written; transfers in
     flight end."""
     QUEUE_NOTIFY = 0x0050
     """Index of a queue with new available buffers. Ignored unless that queue is ready and the device runs."""
@@ -61,9 +61,9 @@ class Reg(IntEnum):
     """Clears the INTERRUPT_STATUS bits written as 1. An event in the same cycle wins."""
     STATUS = 0x0070
     """Device status (§2.1). Bits written as 1 are set; bits written as 0 stay (§2.1.1: a driver never
-    clears one). Writing 0 resets: every register but the statistics takes its reset value at once, and
-    STATUS keeps its old bits and ignores writes until the last transfer in flight has ended; then it reads
-    0."""
+    clears one). Writing 0 resets: every register but CONFIG_GENERATION and the statistics takes its reset
+    value at once, and STATUS keeps its old bits and ignores writes until the last transfer in flight has
+    ended; then it reads 0."""
     QUEUE_DESC_LOW = 0x0080
     """Descriptor area (the packed ring), address bits 31..0. Ignored while the queue is ready."""
     QUEUE_DESC_HIGH = 0x0084
@@ -100,7 +100,7 @@ class Config(IntEnum):
     STATUS = 0x0106
     """Link status. A change raises CONFIG_CHANGE if STATUS was negotiated."""
     MAX_VIRTQUEUE_PAIRS = 0x0108
-    """Queue pairs: 1."""
+    """Queue pairs. Half of the parameter QUEUES."""
     MTU = 0x010A
     """Greatest MTU of the device. Parameter MTU."""
 
@@ -408,7 +408,7 @@ REGISTERS: Final = (
     Register("Reg.CONFIG_GENERATION", 0x00FC, 4, True, False, 0x0),
     Register("Config.MAC", 0x0100, 6, True, False, None),
     Register("Config.STATUS", 0x0106, 2, True, False, None),
-    Register("Config.MAX_VIRTQUEUE_PAIRS", 0x0108, 2, True, False, 0x1),
+    Register("Config.MAX_VIRTQUEUE_PAIRS", 0x0108, 2, True, False, None),
     Register("Config.MTU", 0x010A, 2, True, False, None),
     Register("Side.ID", 0x1000, 4, True, False, 0x72776466),
     Register("Side.VERSION", 0x1004, 4, True, False, 0x10000),

@@ -48,7 +48,6 @@
 `define FDW_CONFIG_MAC 13'h0100
 `define FDW_CONFIG_STATUS 13'h0106
 `define FDW_CONFIG_MAX_VIRTQUEUE_PAIRS 13'h0108
-`define FDW_CONFIG_MAX_VIRTQUEUE_PAIRS_RESET 16'h0001
 `define FDW_CONFIG_MTU 13'h010a
 
 // Side block: offsets in the register window, and values of constants

@@ -1,0 +1,432 @@
+// Register window: virtio-mmio version 2 (virtio 1.2 §4.2.2), virtio-net configuration (§5.1.4), statistics.
+//
+// In:  an AXI-Lite slave. AW and W may come in either order and at any distance; WSTRB is honoured; every
+//      access is answered OKAY. A register whose write is an action (QUEUE_NOTIFY, QUEUE_READY, STATUS) acts
+//      if byte lane 0 is strobed; lanes that are not strobed count as 0 there.
+// Out: control of the rings. `queue_enable[q]` is high while the ring of queue q may be used: ready,
+//      DRIVER_OK, no DEVICE_NEEDS_RESET, no reset. It falls in the cycle after the cause. It rises only
+//      when `queue_idle[q]` says that nothing of the ring's former life is in flight, and at the earliest
+//      SETTLE cycles after it fell, so that `queue_idle` may lag behind `queue_enable` by so many cycles.
+//      `queue_size`, `desc_addr`, `driver_addr` and `device_addr` (queue q in slice q) do not change
+//      while it is high. `kick[q]` is a pulse, only while `queue_enable[q]` is high.
+//
+// Device reset: writing 0 to STATUS raises `device_reset`; everything is dropped. It falls, and STATUS
+// reads 0, when `device_idle` is high, at the earliest after SETTLE cycles.
+//
+// Events (one-cycle pulses): `used_interrupt` (a used buffer deserves an interrupt), `fatal` (an error that
+// only a reset mends), `stat_*` (see fdw_stats). `link_up` is a level. `irq` is a level.
+
+`include "fdwire_regs.vh"
+
+module fdw_regs #(
+    parameter [47:0] MAC_ADDRESS = 48'h02_00_00_00_00_01, // first byte on the wire is bits 47:40
+    parameter MTU = 1500,
+    parameter QUEUE_NUM_MAX = 256,
+    parameter QUEUES = 2 // receiveq1, transmitq1, receiveq2, ...
+) (
+    input  wire                  clk,
+    input  wire                  rst,
+
+    input  wire [12:0]           s_axil_awaddr,
+    input  wire [2:0]            s_axil_awprot,
+    input  wire                  s_axil_awvalid,
+    output wire                  s_axil_awready,
+    input  wire [31:0]           s_axil_wdata,
+    input  wire [3:0]            s_axil_wstrb,
+    input  wire                  s_axil_wvalid,
+    output wire                  s_axil_wready,
+    output wire [1:0]            s_axil_bresp,
+    output reg                   s_axil_bvalid,
+    input  wire                  s_axil_bready,
+    input  wire [12:0]           s_axil_araddr,
+    input  wire [2:0]            s_axil_arprot,
+    input  wire                  s_axil_arvalid,
+    output wire                  s_axil_arready,
+    output reg  [31:0]           s_axil_rdata,
+    output wire [1:0]            s_axil_rresp,
+    output reg                   s_axil_rvalid,
+    input  wire                  s_axil_rready,
+
+    output wire                  device_reset,
+    input  wire                  device_idle,
+
+    output wire [QUEUES-1:0]     queue_enable,
+    input  wire [QUEUES-1:0]     queue_idle,
+    output wire [QUEUES*16-1:0]  queue_size,
+    output wire [QUEUES*64-1:0]  desc_addr,
+    output wire [QUEUES*64-1:0]  driver_addr,
+    output wire [QUEUES*64-1:0]  device_addr,
+    output wire [QUEUES-1:0]     kick,
+
+    input  wire [QUEUES-1:0]     used_interrupt,
+    input  wire                  fatal,
+    input  wire                  link_up,
+    output wire                  irq,
+
+    input  wire                  stat_rx_valid,
+    input  wire [3:0]            stat_rx_status,
+    input  wire [15:0]           stat_rx_bytes,
+    input  wire                  stat_rx_truncated,
+    input  wire                  stat_tx_valid,
+    input  wire [15:0]           stat_tx_bytes,
+    input  wire                  stat_tx_oversize,
+    input  wire                  stat_tx_underflow
+);
+    localparam [2:0] SETTLE = 3'd7;
+
+    // An illegal parameter instantiates a module that does not exist, named after the rule.
+    generate
+        if (QUEUE_NUM_MAX < 1 || QUEUE_NUM_MAX > 32768) begin : check_queue_num_max
+            fdw_regs_QUEUE_NUM_MAX_must_be_1_to_32768 error ();
+        end
+        if (QUEUES < 2 || QUEUES > 16 || QUEUES % 2 != 0) begin : check_queues
+            fdw_regs_QUEUES_must_be_even_and_2_to_16 error ();
+        end
+        if (MTU < 68 || MTU > 65535) begin : check_mtu
+            fdw_regs_MTU_must_be_68_to_65535 error ();
+        end
+        if (MAC_ADDRESS[40] || MAC_ADDRESS == 48'd0) begin : check_mac_address
+            fdw_regs_MAC_ADDRESS_must_be_a_unicast_address error ();
+        end
+    endgenerate
+
+    // ------------------------------------------------------------------ AXI-Lite
+
+    reg         aw_held;
+    reg  [12:2] aw_word;
+    reg         w_held;
+    reg  [31:0] w_data;
+    reg  [3:0]  w_strb;
+    reg         ar_held;
+    reg  [12:2] ar_word;
+
+    assign s_axil_awready = !aw_held;
+    assign s_axil_wready = !w_held;
+    assign s_axil_arready = !ar_held;
+    assign s_axil_bresp = 2'b00;
+    assign s_axil_rresp = 2'b00;
+
+    // The one cycle in which a write, or a read, takes effect.
+    wire write = aw_held && w_held && (!s_axil_bvalid || s_axil_bready);
+    wire read = ar_held && (!s_axil_rvalid || s_axil_rready);
+
+    wire [12:0] write_address = {aw_word, 2'b00};
+    wire [12:0] read_address = {ar_word, 2'b00};
+    wire [31:0] write_mask = {{8{w_strb[3]}}, {8{w_strb[2]}}, {8{w_strb[1]}}, {8{w_strb[0]}}};
+    wire [31:0] write_value = w_data & write_mask;
+    wire        act = write && w_strb[0];
+    reg  [31:0] read_value;
+
+    always @(posedge clk) begin
+        if (s_axil_awvalid && s_axil_awready) begin
+            aw_held <= 1'b1;
+            aw_word <= s_axil_awaddr[12:2];
+        end
+        if (s_axil_wvalid && s_axil_wready) begin
+            w_held <= 1'b1;
+            w_data <= s_axil_wdata;
+            w_strb <= s_axil_wstrb;
+        end
+        if (s_axil_bready)
+            s_axil_bvalid <= 1'b0;
+        if (write) begin
+            aw_held <= 1'b0;
+            w_held <= 1'b0;
+            s_axil_bvalid <= 1'b1;
+        end
+        if (s_axil_arvalid && s_axil_arready) begin
+            ar_held <= 1'b1;
+            ar_word <= s_axil_araddr[12:2];
+        end
+        if (s_axil_rready)
+            s_axil_rvalid <= 1'b0;
+        if (read) begin
+            ar_held <= 1'b0;
+            s_axil_rvalid <= 1'b1;
+            s_axil_rdata <= read_value;
+        end
+        if (rst) begin
+            aw_held <= 1'b0;
+            w_held <= 1'b0;
+            ar_held <= 1'b0;
+            s_axil_bvalid <= 1'b0;
+            s_axil_rvalid <= 1'b0;
+            s_axil_rdata <= 32'd0;
+        end
+    end
+
+    function [31:0] merged(input [31:0] old, input [31:0] value, input [31:0] mask);
+        merged = (old & ~mask) | value;
+    endfunction
+
+    // ------------------------------------------------------------------ device status and reset
+
+    reg       acknowledge;
+    reg       driver;
+    reg       driver_ok;
+    reg       features_ok;
+    reg       needs_reset;
+    reg       failed;
+    reg       resetting;
+    reg [2:0] reset_settle;
+    wire      features_legal;
+
+    wire status_write = act && write_address == `FDW_REG_STATUS;
+    wire start_reset = status_write && write_value == 32'd0;
+    wire status_set = status_write && !resetting;
+    wire features_ok_next = features_ok || (write_value[`FDW_STATUS_FEATURES_OK_BIT] && features_legal);
+    wire new_fatal = fatal && !needs_reset && !resetting;
+    wire running = driver_ok && !needs_reset && !resetting;
+
+    assign device_reset = resetting;
+
+    always @(posedge clk) begin
+        if (status_set) begin
+            // virtio 1.2 §2.1.1: a driver never clears a bit, save all of them by reset.
+            acknowledge <= acknowledge || write_value[`FDW_STATUS_ACKNOWLEDGE_BIT];
+            driver <= driver || write_value[`FDW_STATUS_DRIVER_BIT];
+            features_ok <= features_ok_next;
+            driver_ok <= driver_ok || (write_value[`FDW_STATUS_DRIVER_OK_BIT] && features_ok_next);
+            failed <= failed || write_value[`FDW_STATUS_FAILED_BIT];
+        end
+        if (new_fatal)
+            needs_reset <= 1'b1;
+        if (start_reset) begin
+            resetting <= 1'b1;
+            reset_settle <= SETTLE;
+        end else if (resetting) begin
+            if (reset_settle != 3'd0)
+                reset_settle <= reset_settle - 3'd1;
+            else if (device_idle)
+                resetting <= 1'b0;
+        end
+        if (rst || (resetting && reset_settle == 3'd0 && device_idle && !start_reset)) begin
+            acknowledge <= 1'b0;
+            driver <= 1'b0;
+            driver_ok <= 1'b0;
+            features_ok <= 1'b0;
+            needs_reset <= 1'b0;
+            failed <= 1'b0;
+        end
+        if (rst) begin
+            resetting <= 1'b0;
+            reset_settle <= 3'd0;
+        end
+    end
+
+    // ------------------------------------------------------------------ features
+
+    reg  [31:0] device_features_sel;
+    reg  [31:0] driver_features_sel;
+    reg  [63:0] driver_features;
+    reg         accepted_beyond; // something in windows 2 and up, where nothing is offered
+    wire        features_open = !features_ok || resetting;
+
+    assign features_legal = (driver_features & ~`FDW_FEATURES_OFFERED) == 64'd0
+        && (driver_features & `FDW_FEATURES_REQUIRED) == `FDW_FEATURES_REQUIRED
+        && !accepted_beyond;
+
+    always @(posedge clk) begin
+        if (write && write_address == `FDW_REG_DEVICE_FEATURES_SEL)
+            device_features_sel <= merged(device_features_sel, write_value, write_mask);
+        if (write && write_address == `FDW_REG_DRIVER_FEATURES_SEL)
+            driver_features_sel <= merged(driver_features_sel, write_value, write_mask);
+        if (write && write_address == `FDW_REG_DRIVER_FEATURES && features_open) begin
+            case (driver_features_sel)
+                32'd0: driver_features[31:0] <= merged(driver_features[31:0], write_value, write_mask);
+                32'd1: driver_features[63:32] <= merged(driver_features[63:32], write_value, write_mask);
+                default: accepted_beyond <= accepted_beyond || write_value != 32'd0;
+            endcase
+        end
+        if (rst || start_reset) begin
+            device_features_sel <= 32'd0;
+            driver_features_sel <= 32'd0;
+            driver_features <= 64'd0;
+            accepted_beyond <= 1'b0;
+        end
+    end
+
+    // ------------------------------------------------------------------ queues
+
+    reg  [31:0]        queue_sel;
+    wire [QUEUES-1:0]  queue_ready;
+    wire               notify = act && write_address == `FDW_REG_QUEUE_NOTIFY;
+    wire [QUEUES-1:0]  notified;
+    wire [QUEUES-1:0]  queue_selected;
+
+    always @(posedge clk) begin
+        if (write && write_address == `FDW_REG_QUEUE_SEL)
+            queue_sel <= merged(queue_sel, write_value, write_mask);
+        if (rst || start_reset)
+            queue_sel <= 32'd0;
+    end
+
+    genvar q;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : queue
+            reg  [15:0] num; // 0 after a value that was refused
+            reg  [63:0] desc;
+            reg  [63:0] driver_area;
+            reg  [63:0] device_area;
+            reg         ready;
+            reg         started;
+            reg  [2:0]  settle;
+            reg         kick_pending;
+
+            wire selected = queue_sel == q;
+            wire configure = write && selected && !ready;
+            wire [31:0] num_written = merged({16'd0, num}, write_value, write_mask);
+            // virtio 1.2 §2.8.10.1: alignment of the three areas.
+            wire legal = num != 16'd0 && desc[3:0] == 4'd0 && driver_area[1:0] == 2'd0 && device_area[1:0] == 2'd0;
+            wire wanted = ready && running;
+
+            assign queue_selected[q] = selected;
+            assign queue_ready[q] = ready;
+            assign queue_enable[q] = wanted && started;
+            assign queue_size[q*16 +: 16] = num;
+            assign desc_addr[q*64 +: 64] = desc;
+            assign driver_addr[q*64 +: 64] = driver_area;
+            assign device_addr[q*64 +: 64] = device_area;
+            assign notified[q] = notify && write_value == q && wanted;
+            assign kick[q] = kick_pending && queue_enable[q];
+
+            always @(posedge clk) begin
+                if (configure) begin
+                    case (write_address)
+                        `FDW_REG_QUEUE_NUM:
+                            num <= num_written > QUEUE_NUM_MAX ? 16'd0 : num_written[15:0];
+                        `FDW_REG_QUEUE_DESC_LOW: desc[31:0] <= merged(desc[31:0], write_value, write_mask);
+                        `FDW_REG_QUEUE_DESC_HIGH: desc[63:32] <= merged(desc[63:32], write_value, write_mask);
+                        `FDW_REG_QUEUE_DRIVER_LOW:
+                            driver_area[31:0] <= merged(driver_area[31:0], write_value, write_mask);
+                        `FDW_REG_QUEUE_DRIVER_HIGH:
+                            driver_area[63:32] <= merged(driver_area[63:32], write_value, write_mask);
+                        `FDW_REG_QUEUE_DEVICE_LOW:
+                            device_area[31:0] <= merged(device_area[31:0], write_value, write_mask);
+                        `FDW_REG_QUEUE_DEVICE_HIGH:
+                            device_area[63:32] <= merged(device_area[63:32], write_value, write_mask);
+                        default: ;
+                    endcase
+                end
+                if (act && selected && write_address == `FDW_REG_QUEUE_READY)
+                    ready <= write_value[0] && legal;
+                started <= wanted && (started || (queue_idle[q] && settle == 3'd0));
+                if (queue_enable[q])
+                    settle <= SETTLE;
+                else if (settle != 3'd0)
+                    settle <= settle - 3'd1;
+                kick_pending <= wanted && (notified[q] || (kick_pending && !kick[q]));
+                if (rst || start_reset) begin
+                    num <= 16'd0;
+                    desc <= 64'd0;
+                    driver_area <= 64'd0;
+                    device_area <= 64'd0;
+                    ready <= 1'b0;
+                end
+                if (rst) begin
+                    started <= 1'b0;
+                    settle <= 3'd0;
+                    kick_pending <= 1'b0;
+                end
+            end
+        end
+    endgenerate
+
+    // ------------------------------------------------------------------ configuration and interrupt
+
+    reg        link;
+    reg [31:0] generation;
+    reg [1:0]  interrupt_status;
+
+    wire link_changed = link_up != link;
+    wire status_negotiated = features_ok && driver_features[`FDW_FEATURE_STATUS] && !resetting;
+    wire [1:0] interrupt_ack = (write && write_address == `FDW_REG_INTERRUPT_ACK) ? write_value[1:0] : 2'b00;
+    wire [1:0] interrupt_set;
+    assign interrupt_set[`FDW_INTERRUPT_USED_BUFFER_BIT] = |used_interrupt && driver_ok && !resetting;
+    assign interrupt_set[`FDW_INTERRUPT_CONFIG_CHANGE_BIT] =
+        (link_changed && status_negotiated) || (new_fatal && driver_ok);
+    assign irq = |interrupt_status;
+
+    always @(posedge clk) begin
+        link <= link_up;
+        if (link_changed)
+            generation <= generation + 32'd1;
+        interrupt_status <= (interrupt_status & ~interrupt_ack) | interrupt_set;
+        if (rst || start_reset)
+            interrupt_status <= 2'b00;
+        if (rst)
+            generation <= 32'd0;
+    end
+
+    // ------------------------------------------------------------------ statistics
+
+    // Receive queues are the even ones (§5.1.2).
+    localparam [QUEUES-1:0] RX_QUEUES = {(QUEUES / 2){2'b01}};
+    wire [31:0] stat_value;
+
+    fdw_stats stats (
+        .clk(clk),
+        .rst(rst),
+        .rx_valid(stat_rx_valid),
+        .rx_status(stat_rx_status),
+        .rx_bytes(stat_rx_bytes),
+        .rx_truncated(stat_rx_truncated),
+        .rx_kick(|(notified & RX_QUEUES)),
+        .tx_valid(stat_tx_valid),
+        .tx_bytes(stat_tx_bytes),
+        .tx_oversize(stat_tx_oversize),
+        .tx_underflow(stat_tx_underflow),
+        .tx_kick(|(notified & ~RX_QUEUES)),
+        .read(read),
+        .address(read_address),
+        .data(stat_value)
+    );
+
+    // ------------------------------------------------------------------ reads
+
+    localparam [31:0] NUM_MAX = QUEUE_NUM_MAX;
+    localparam [15:0] MTU_VALUE = MTU;
+    localparam [15:0] PAIRS = QUEUES / 2;
+    localparam [63:0] OFFERED = `FDW_FEATURES_OFFERED;
+
+    wire [31:0] status_value;
+    assign status_value[`FDW_STATUS_ACKNOWLEDGE_BIT] = acknowledge;
+    assign status_value[`FDW_STATUS_DRIVER_BIT] = driver;
+    assign status_value[`FDW_STATUS_DRIVER_OK_BIT] = driver_ok;
+    assign status_value[`FDW_STATUS_FEATURES_OK_BIT] = features_ok;
+    assign status_value[5:4] = 2'b00;
+    assign status_value[`FDW_STATUS_DEVICE_NEEDS_RESET_BIT] = needs_reset;
+    assign status_value[`FDW_STATUS_FAILED_BIT] = failed;
+    assign status_value[31:8] = 24'd0;
+
+    wire [31:0] features_value = device_features_sel == 32'd0 ? OFFERED[31:0]
+        : device_features_sel == 32'd1 ? OFFERED[63:32] : 32'd0;
+
+    always @* begin
+        case (read_address)
+            `FDW_REG_MAGIC_VALUE: read_value = `FDW_REG_MAGIC_VALUE_RESET;
+            `FDW_REG_VERSION: read_value = `FDW_REG_VERSION_RESET;
+            `FDW_REG_DEVICE_ID: read_value = `FDW_REG_DEVICE_ID_RESET;
+            `FDW_REG_VENDOR_ID: read_value = `FDW_REG_VENDOR_ID_RESET;
+            `FDW_REG_DEVICE_FEATURES: read_value = features_value;
+            `FDW_REG_QUEUE_NUM_MAX: read_value = |queue_selected ? NUM_MAX : 32'd0;
+            `FDW_REG_QUEUE_READY: read_value = {31'd0, |(queue_selected & queue_ready)};
+            `FDW_REG_INTERRUPT_STATUS: read_value = {30'd0, interrupt_status};
+            `FDW_REG_STATUS: read_value = status_value;
+            `FDW_REG_SHM_LEN_LOW: read_value = `FDW_REG_SHM_LEN_LOW_RESET;
+            `FDW_REG_SHM_LEN_HIGH: read_value = `FDW_REG_SHM_LEN_HIGH_RESET;
+            `FDW_REG_SHM_BASE_LOW: read_value = `FDW_REG_SHM_BASE_LOW_RESET;
+            `FDW_REG_SHM_BASE_HIGH: read_value = `FDW_REG_SHM_BASE_HIGH_RESET;
+            `FDW_REG_CONFIG_GENERATION: read_value = generation;
+            `FDW_CONFIG_MAC: read_value = {MAC_ADDRESS[23:16], MAC_ADDRESS[31:24], MAC_ADDRESS[39:32], MAC_ADDRESS[47:40]};
+            // Two bytes of MAC_ADDRESS, then STATUS.
+            `FDW_CONFIG_MAC + 13'd4: read_value = {15'd0, link, MAC_ADDRESS[7:0], MAC_ADDRESS[15:8]};
+            `FDW_CONFIG_MAX_VIRTQUEUE_PAIRS: read_value = {MTU_VALUE, PAIRS};
+            `FDW_SIDE_ID: read_value = `FDW_SIDE_ID_RESET;
+            `FDW_SIDE_VERSION: read_value = `FDW_SIDE_VERSION_RESET;
+            default: read_value = stat_value;
+        endcase
+    end
+
+    wire unused = &{1'b0, s_axil_awaddr[1:0], s_axil_araddr[1:0], s_axil_awprot, s_axil_arprot};
+endmodule
