@@ -1,0 +1,101 @@
+"""The golden NIC's DMA port: transfers to and from host memory that take time and complete in order.
+
+A transfer takes `latency` and then its bytes at `bytes_per_cycle`; reads and writes each complete in the
+order in which they were asked, as on one AXI ID. Memory is touched at the completion, all at once.
+"""
+
+from collections.abc import Callable
+
+from pymodel.golden.observer import Observer
+from pymodel.hostmem import DmaFault, HostMemory
+from pymodel.scheduler import Scheduler
+from pymodel.simtime import CYCLE
+
+
+class Dma:
+    """One DMA port. `observer` is told of each transfer that completes without error.
+
+    `on_error()` is called for a transfer outside the memory, instead of its completion;
+    `on_idle()` when the last transfer in flight has ended.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        memory: HostMemory,
+        *,
+        latency: int,
+        bytes_per_cycle: int = 16,
+        on_error: Callable[[], None],
+        on_idle: Callable[[], None],
+    ) -> None:
+        self.inflight = 0
+        self.observer: Observer | None = None
+        self._scheduler = scheduler
+        self._memory = memory
+        self._latency = latency
+        self._bytes_per_cycle = bytes_per_cycle
+        self._on_error = on_error
+        self._on_idle = on_idle
+        self._read_end = 0
+        self._write_end = 0
+        self._epoch = 0
+
+    def _completion(self, channel_end: int, length: int) -> int:
+        beats = -(-length // self._bytes_per_cycle)
+        return max(self._scheduler.now + self._latency, channel_end) + beats * CYCLE
+
+    def read(self, address: int, length: int, done: Callable[[bytes], None]) -> None:
+        """Read `length` bytes; `done(data)` at completion."""
+        self.inflight += 1
+        epoch = self._epoch
+
+        def complete() -> None:
+            if epoch != self._epoch:
+                return
+            try:
+                data = self._memory.read(address, length)
+            except DmaFault:
+                self._on_error()
+            else:
+                if self.observer is not None:
+                    self.observer.dma_read(address, data)
+                done(data)
+            self._ended()
+
+        self._read_end = self._completion(self._read_end, length)
+        self._scheduler.at(self._read_end, complete)
+
+    def write(self, address: int, data: bytes, done: Callable[[], None] | None = None) -> None:
+        """Write `data`; `done()` when it is visible in memory (the B response)."""
+        self.inflight += 1
+        epoch = self._epoch
+
+        def complete() -> None:
+            if epoch != self._epoch:
+                return
+            try:
+                self._memory.write(address, data)
+            except DmaFault:
+                self._on_error()
+            else:
+                if self.observer is not None:
+                    self.observer.dma_write(address, data)
+                if done is not None:
+                    done()
+            self._ended()
+
+        self._write_end = self._completion(self._write_end, len(data))
+        self._scheduler.at(self._write_end, complete)
+
+    def _ended(self) -> None:
+        self.inflight -= 1
+        if self.inflight == 0:
+            self._on_idle()
+
+    def abandon(self) -> None:
+        """Hardware reset: transfers in flight never complete."""
+        self._epoch += 1
+        self.inflight = 0
+        self._read_end = 0
+        self._write_end = 0

@@ -1,0 +1,311 @@
+"""The register window as a state machine: virtio-mmio (virtio 1.2 §4.2.2), config space, statistics.
+
+It knows no time and does no DMA. What a write sets off is told to a `Listener`; what the device finds
+out comes in through `used_buffer`, `needs_reset`, `set_link` and `finish_reset`.
+"""
+
+from typing import Final, Protocol
+
+from pymodel.golden.counters import COUNTER_AT, Counters
+from pymodel.regs import (
+    FEATURES_OFFERED,
+    FEATURES_REQUIRED,
+    REGISTERS,
+    Config,
+    Feature,
+    Interrupt,
+    NetStatus,
+    Reg,
+    Status,
+)
+
+QUEUES: Final = 2
+_WORD: Final = 0xFFFF_FFFF
+_SETTABLE: Final = int(
+    Status.ACKNOWLEDGE | Status.DRIVER | Status.DRIVER_OK | Status.FEATURES_OK | Status.FAILED
+)
+_RUN: Final = int(Status.DRIVER_OK)
+_RUN_MASK: Final = int(Status.DRIVER_OK | Status.DEVICE_NEEDS_RESET)
+_CONSTANTS: Final = {
+    r.offset: r.reset for r in REGISTERS if r.readable and not r.writable and r.reset is not None
+}
+_RING_ALIGN: Final = 16
+_EVENT_ALIGN: Final = 4
+
+
+class Listener(Protocol):
+    """Who carries out what the registers order."""
+
+    def kick(self, queue: int) -> None:
+        """The driver notified `queue`, and it runs."""
+
+    def queue_changed(self, queue: int) -> None:
+        """`Registers.runs(queue)` may have changed."""
+
+    def device_reset(self) -> None:
+        """Status 0 was written: stop; call `Registers.finish_reset` when no transfer is in flight."""
+
+    def interrupt_changed(self, level: bool) -> None:
+        """The interrupt line went to `level`."""
+
+
+class QueueRegisters:
+    """What the driver told about one queue; addresses are bus addresses."""
+
+    __slots__ = ("desc", "device", "driver", "num", "ready")
+
+    def __init__(self) -> None:
+        self.num = 0
+        self.ready = False
+        self.desc = 0
+        self.driver = 0
+        self.device = 0
+
+    @property
+    def legal(self) -> bool:
+        """May the queue become ready: a ring size, and the alignments of §2.8?"""
+        return (
+            self.num > 0
+            and self.desc % _RING_ALIGN == 0
+            and self.driver % _EVENT_ALIGN == 0
+            and self.device % _EVENT_ALIGN == 0
+        )
+
+
+class Registers:
+    """The 8 KiB window. `counters` are shown in it and belong to whoever counts."""
+
+    def __init__(
+        self, listener: Listener, counters: Counters, *, mac: bytes, mtu: int, queue_num_max: int
+    ) -> None:
+        if len(mac) != 6:
+            raise ValueError(f"mac has {len(mac)} bytes, 6 expected")
+        if not 1 <= queue_num_max <= 32768:
+            raise ValueError(f"queue_num_max={queue_num_max}, 1..32768 expected (virtio 1.2 §2.8.10.1)")
+        self.listener = listener
+        self.counters = counters
+        self.mac = mac
+        self.mtu = mtu
+        self.queue_num_max = queue_num_max
+        self.link_up = True
+        self.config_generation = 0
+        self.status = 0
+        self.resetting = False
+        self._latch = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.queues = [QueueRegisters() for _ in range(QUEUES)]
+        self.interrupt_status = 0
+        self.driver_features = 0
+        self._beyond = False
+        self._device_features_sel = 0
+        self._driver_features_sel = 0
+        self._queue_sel = 0
+
+    # ------------------------------------------------------------------ what the device asks and tells
+
+    @property
+    def running(self) -> bool:
+        """DRIVER_OK, no DEVICE_NEEDS_RESET, no reset under way."""
+        return self.status & _RUN_MASK == _RUN and not self.resetting
+
+    def runs(self, queue: int) -> bool:
+        """May the device touch the ring of `queue`?"""
+        return self.queues[queue].ready and self.running
+
+    def used_buffer(self) -> None:
+        """A used entry became visible and the driver wants to know."""
+        self._raise(int(Interrupt.USED_BUFFER))
+
+    def needs_reset(self) -> None:
+        """The device met an error (§2.1.2): DEVICE_NEEDS_RESET, and the interrupt if DRIVER_OK is set."""
+        if self.resetting or self.status & Status.DEVICE_NEEDS_RESET:
+            return
+        self.status |= int(Status.DEVICE_NEEDS_RESET)
+        if self.status & Status.DRIVER_OK:
+            self._raise(int(Interrupt.CONFIG_CHANGE))
+        for queue in range(QUEUES):
+            self.listener.queue_changed(queue)
+
+    def set_link(self, up: bool) -> None:
+        """The link went up or down: config space changes; an interrupt if the driver negotiated STATUS."""
+        if up == self.link_up:
+            return
+        self.link_up = up
+        self.config_generation = (self.config_generation + 1) & _WORD
+        if (
+            self.status & Status.DRIVER_OK
+            and not self.resetting
+            and self.driver_features >> Feature.STATUS & 1
+        ):
+            self._raise(int(Interrupt.CONFIG_CHANGE))
+
+    def finish_reset(self) -> None:
+        """The last transfer of before the reset has ended: Status reads 0 from now on."""
+        self.status = 0
+        self.resetting = False
+
+    def hard_reset(self) -> None:
+        """As after power-on. `link_up` is an input and stays. The counters are the owner's to clear."""
+        level = self.interrupt_status != 0
+        self._clear()
+        self._latch = 0
+        self.config_generation = 0
+        self.status = 0
+        self.resetting = False
+        if level:
+            self.listener.interrupt_changed(False)
+
+    def _raise(self, bit: int) -> None:
+        before = self.interrupt_status
+        self.interrupt_status = before | bit
+        if not before:
+            self.listener.interrupt_changed(True)
+
+    # ------------------------------------------------------------------ reads
+
+    def read(self, offset: int, size: int = 4) -> int:
+        """The value of `size` bytes at `offset`. Unknown offsets read 0, as do write-only registers."""
+        word = self._word(offset & ~3)
+        return word >> 8 * (offset & 3) & (1 << 8 * size) - 1
+
+    def _word(self, offset: int) -> int:
+        if offset & ~4 in COUNTER_AT or offset in COUNTER_AT:
+            return self._counter_word(offset)
+        if Config.MAC <= offset < Config.MAC + 12:
+            return int.from_bytes(self._config()[offset - Config.MAC :][:4], "little")
+        match offset:
+            case Reg.INTERRUPT_STATUS:
+                return self.interrupt_status
+            case Reg.STATUS:
+                return self.status
+            case Reg.QUEUE_READY:
+                queue = self._queue()
+                return int(queue is not None and queue.ready)
+            case Reg.QUEUE_NUM_MAX:
+                return self.queue_num_max if self._queue() is not None else 0
+            case Reg.DEVICE_FEATURES:
+                sel = self._device_features_sel
+                return FEATURES_OFFERED >> 32 * sel & _WORD if sel < 2 else 0
+            case Reg.CONFIG_GENERATION:
+                return self.config_generation
+        return _CONSTANTS.get(offset, 0)
+
+    def _counter_word(self, offset: int) -> int:
+        name = COUNTER_AT.get(offset)
+        if name is None:
+            return self._latch
+        value: int = getattr(self.counters, name)
+        self._latch = value >> 32 & _WORD
+        return value & _WORD
+
+    def _config(self) -> bytes:
+        status = NetStatus.LINK_UP if self.link_up else 0
+        return self.mac + b"".join(v.to_bytes(2, "little") for v in (status, 1, self.mtu))
+
+    def _queue(self) -> QueueRegisters | None:
+        return self.queues[self._queue_sel] if self._queue_sel < QUEUES else None
+
+    # ------------------------------------------------------------------ writes
+
+    def write(self, offset: int, value: int, size: int = 4) -> None:
+        """A register write. Only whole words write anything: every writable register is one (§4.2.2.2)."""
+        if size != 4:
+            return
+        match offset:
+            case Reg.QUEUE_NOTIFY:
+                self._notify(value)
+            case Reg.INTERRUPT_ACK:
+                before = self.interrupt_status
+                self.interrupt_status = before & ~value
+                if before and not self.interrupt_status:
+                    self.listener.interrupt_changed(False)
+            case Reg.STATUS:
+                self._write_status(value)
+            case Reg.DEVICE_FEATURES_SEL:
+                self._device_features_sel = value
+            case Reg.DRIVER_FEATURES_SEL:
+                self._driver_features_sel = value
+            case Reg.DRIVER_FEATURES:
+                self._accept(value)
+            case Reg.QUEUE_SEL:
+                self._queue_sel = value
+            case _:
+                self._write_queue(offset, value)
+
+    def _notify(self, value: int) -> None:
+        if value >= QUEUES or not self.runs(value):
+            return
+        if value == 0:
+            self.counters.rx_kicks += 1
+        else:
+            self.counters.tx_kicks += 1
+        self.listener.kick(value)
+
+    def _accept(self, value: int) -> None:
+        if self.status & Status.FEATURES_OK:
+            return
+        if self._driver_features_sel >= 2:
+            self._beyond = self._beyond or value != 0
+            return
+        shift = 32 * self._driver_features_sel
+        self.driver_features = self.driver_features & ~(_WORD << shift) | value << shift
+
+    def _features_legal(self) -> bool:
+        accepted = self.driver_features
+        return (
+            not self._beyond
+            and accepted & ~FEATURES_OFFERED == 0
+            and accepted & FEATURES_REQUIRED == FEATURES_REQUIRED
+        )
+
+    def _write_status(self, value: int) -> None:
+        if self.resetting:
+            return
+        if value == 0:
+            self.resetting = True
+            level = self.interrupt_status != 0
+            self._clear()
+            if level:
+                self.listener.interrupt_changed(False)
+            self.listener.device_reset()
+            return
+        before = self.status
+        status = before | value & _SETTABLE
+        if not before & Status.FEATURES_OK and not self._features_legal():
+            status &= ~int(Status.FEATURES_OK)
+        if not status & Status.FEATURES_OK:
+            status &= ~int(Status.DRIVER_OK)
+        self.status = status
+        if status != before:
+            for queue in range(QUEUES):
+                self.listener.queue_changed(queue)
+
+    def _write_queue(self, offset: int, value: int) -> None:
+        queue = self._queue()
+        if queue is None:
+            return
+        if offset == Reg.QUEUE_READY:
+            ready = bool(value & 1) and (queue.ready or queue.legal)
+            if ready != queue.ready:
+                queue.ready = ready
+                self.listener.queue_changed(self._queue_sel)
+            return
+        if queue.ready:
+            return
+        match offset:
+            case Reg.QUEUE_NUM:
+                queue.num = value if 1 <= value <= self.queue_num_max else 0
+            case Reg.QUEUE_DESC_LOW:
+                queue.desc = queue.desc & ~_WORD | value
+            case Reg.QUEUE_DESC_HIGH:
+                queue.desc = queue.desc & _WORD | value << 32
+            case Reg.QUEUE_DRIVER_LOW:
+                queue.driver = queue.driver & ~_WORD | value
+            case Reg.QUEUE_DRIVER_HIGH:
+                queue.driver = queue.driver & _WORD | value << 32
+            case Reg.QUEUE_DEVICE_LOW:
+                queue.device = queue.device & ~_WORD | value
+            case Reg.QUEUE_DEVICE_HIGH:
+                queue.device = queue.device & _WORD | value << 32

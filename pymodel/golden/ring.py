@@ -1,0 +1,143 @@
+"""Device side of a packed virtqueue (virtio 1.2 §2.8): what the bytes of a ring mean to the device.
+
+`PackedRing` holds the device's two positions in one ring and is fed the descriptors it reads, in ring
+order. It does no I/O: the caller reads `slot_address(index)` and passes the bytes to `push`, and writes
+what `use` returns. A driver that breaks the rules raises `RingFault`.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from pymodel.regs import DESC_BYTES, DescFlag
+
+_DESCRIPTOR: Final = struct.Struct("<QIHH")
+_NEXT: Final = int(DescFlag.NEXT)
+_WRITE: Final = int(DescFlag.WRITE)
+_INDIRECT: Final = int(DescFlag.INDIRECT)
+_AVAIL: Final = int(DescFlag.AVAIL)
+_USED: Final = int(DescFlag.USED)
+_BOTH: Final = _AVAIL | _USED
+
+
+class RingFault(Exception):
+    """The driver broke the ring contract: the device sets DEVICE_NEEDS_RESET. `reason` in words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Descriptor(NamedTuple):
+    """One buffer of a chain: `length` bytes at bus address `address`."""
+
+    address: int
+    length: int
+
+
+@dataclass(slots=True)
+class Chain:
+    """A complete descriptor chain, in the order of its buffers.
+
+    `buffer_id` is that of the last descriptor (§2.8.6); `slot` the ring index of the first.
+    """
+
+    slot: int
+    descriptors: list[Descriptor]
+    length: int
+    buffer_id: int = 0
+
+
+class UsedEntry(NamedTuple):
+    """A used entry ready to be written: 16 bytes at bus address `address`."""
+
+    address: int
+    data: bytes
+
+
+class PackedRing:
+    """One ring of `size` descriptors at `base`; `writable` says which direction its buffers must have.
+
+    Both positions begin at index 0 with wrap counter 1 (§2.8.1).
+    """
+
+    __slots__ = ("_chain", "avail_index", "avail_wrap", "base", "size", "used_index", "used_wrap", "writable")
+
+    def __init__(self, base: int, size: int, *, writable: bool) -> None:
+        self.base = base
+        self.size = size
+        self.writable = writable
+        self.avail_index = 0
+        self.avail_wrap = True
+        self.used_index = 0
+        self.used_wrap = True
+        self._chain: Chain | None = None
+
+    def slot_address(self, index: int) -> int:
+        """Bus address of the ring's slot `index`."""
+        return self.base + DESC_BYTES * index
+
+    def available(self, flags: int) -> bool:
+        """Is a descriptor with `flags` at the avail position available (§2.8.1)?
+
+        AVAIL must equal the wrap counter and USED must differ from it: zeroed memory is not available.
+        """
+        return flags & _BOTH == (_AVAIL if self.avail_wrap else _USED)
+
+    @property
+    def in_chain(self) -> bool:
+        """True between the first descriptor of a chain and its last."""
+        return self._chain is not None
+
+    def push(self, raw: bytes | memoryview, offset: int = 0) -> tuple[bool, Chain | None]:
+        """Take the 16 bytes at the avail position: (was it available, the chain it completed or None).
+
+        Raises `RingFault` for what the contract calls an error: length 0, INDIRECT, a wrong direction,
+        a chain of more descriptors than the ring has.
+        """
+        address, length, buffer_id, flags = _DESCRIPTOR.unpack_from(raw, offset)
+        if not self.available(flags):
+            return False, None
+        if flags & _INDIRECT:
+            raise RingFault("INDIRECT descriptor, which was not negotiated")
+        if length == 0:
+            raise RingFault("descriptor of length 0")
+        if bool(flags & _WRITE) != self.writable:
+            raise RingFault(
+                "device-readable descriptor in an RX chain"
+                if self.writable
+                else "device-writable descriptor in a TX chain"
+            )
+        chain = self._chain
+        if chain is None:
+            chain = self._chain = Chain(self.avail_index, [], 0)
+        chain.descriptors.append(Descriptor(address, length))
+        chain.length += length
+        self.avail_index += 1
+        if self.avail_index == self.size:
+            self.avail_index = 0
+            self.avail_wrap = not self.avail_wrap
+        if flags & _NEXT:
+            if len(chain.descriptors) == self.size:
+                raise RingFault(f"chain of more descriptors than the ring's {self.size}")
+            return True, None
+        chain.buffer_id = buffer_id
+        self._chain = None
+        return True, chain
+
+    def use(self, chain: Chain, length: int) -> UsedEntry:
+        """The used entry that gives `chain` back, at the used position, which then skips the chain.
+
+        `length` is the number of bytes written to the chain (§2.8.7).
+        """
+        flags = _BOTH if self.used_wrap else 0
+        if self.writable:
+            flags |= _WRITE
+        entry = UsedEntry(
+            self.slot_address(self.used_index), _DESCRIPTOR.pack(0, length, chain.buffer_id, flags)
+        )
+        self.used_index += len(chain.descriptors)
+        if self.used_index >= self.size:
+            self.used_index -= self.size
+            self.used_wrap = not self.used_wrap
+        return entry
