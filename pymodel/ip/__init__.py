@@ -1,0 +1,1 @@
+"""IPv4: routing table, neighbours (ARP), input and output, ICMP."""

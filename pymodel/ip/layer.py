@@ -1,0 +1,242 @@
+"""IPv4 of one host (RFC 791, RFC 1122 §3): addresses, output by the routing table, input and delivery.
+
+A host, not a router: packets for others are counted and dropped. Fragments are not made and not
+reassembled: a packet beyond the path's MTU is EMSGSIZE, a fragment received is counted (`ip_fragment`).
+"""
+
+import errno
+import ipaddress
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pymodel.hostmem import HostMemory
+from pymodel.ip.icmp import IcmpLayer
+from pymodel.ip.neigh import NeighbourTable
+from pymodel.ip.route import Route, RoutingTable, mask
+from pymodel.loopback import LoopbackDevice
+from pymodel.netdev import NetDevice
+from pymodel.scheduler import Scheduler
+from pymodel.skbuff import SkBuff, alloc_skb
+from pymodel.wire import eth, icmp, ipv4
+from pymodel.wire.errors import WireError
+
+HEADROOM = 128
+"""Room in front of a payload: Ethernet (14), IPv4 (20), TCP with all options (60), and to spare."""
+
+Handler = Callable[[SkBuff, bytes, bytes], None]
+"""(skb, src, dst): data begins at the transport header; consumes the skb."""
+
+
+@dataclass(slots=True)
+class Interface:
+    """A device with its address. `neighbours` is None where there is no ARP (`lo`)."""
+
+    dev: NetDevice
+    address: bytes
+    length: int
+    neighbours: NeighbourTable | None
+
+    @property
+    def broadcast(self) -> bytes:
+        """The subnet's directed broadcast address."""
+        host_bits = (1 << (32 - self.length)) - 1
+        return (int.from_bytes(self.address, "big") | host_bits).to_bytes(4, "big")
+
+
+class IpLayer:
+    """One host's IPv4. `seed` starts the identification counter. `stats` counts drops by reason."""
+
+    def __init__(self, scheduler: Scheduler, memory: HostMemory, *, seed: int = 0) -> None:
+        self.routes = RoutingTable()
+        self.interfaces: list[Interface] = []
+        self.stats: Counter[str] = Counter()
+        self.icmp = IcmpLayer(scheduler, self)
+        self._scheduler = scheduler
+        self._memory = memory
+        self._handlers: dict[int, Handler] = {ipv4.PROTO_ICMP: self.icmp.input}
+        self._local: dict[bytes, Interface] = {}
+        self._broadcast: set[bytes] = {ipv4.BROADCAST}
+        self._neighbours: dict[NetDevice, NeighbourTable] = {}
+        self._ident = random.Random(seed).randrange(0x10000)
+        self._lo = LoopbackDevice(scheduler)
+        self.add_interface(self._lo, "127.0.0.1/8")
+
+    # ---- configuration ----
+
+    def add_interface(self, dev: NetDevice, address: str) -> Interface:
+        """Give `dev` an address, as `ip addr add 10.0.0.1/24 dev eth0`: with it comes the subnet's route."""
+        parsed = ipaddress.IPv4Interface(address)
+        own, length = parsed.ip.packed, parsed.network.prefixlen
+        neighbours = None
+        if dev is not self._lo:
+            neighbours = NeighbourTable(
+                self._scheduler, dev, lambda: own, self.alloc_skb, self._neighbour_failed
+            )
+            self._neighbours[dev] = neighbours
+        interface = Interface(dev, own, length, neighbours)
+        self.interfaces.append(interface)
+        self._local[own] = interface
+        if dev is not self._lo:
+            self._broadcast.add(interface.broadcast)
+            self.routes.add(Route(own, 32, self._lo, own))
+        self.routes.add(Route(mask(own, length), length, dev, own))
+        dev.rx_handler = lambda skb: self._receive(interface, skb)
+        return interface
+
+    def add_route(self, destination: str, gateway: str, *, metric: int = 0, mtu: int | None = None) -> Route:
+        """As `ip route add 0.0.0.0/0 via 10.0.0.254`. OSError(ENETUNREACH): the gateway is on no subnet."""
+        network = ipaddress.IPv4Network(destination)
+        via = ipaddress.IPv4Address(gateway).packed
+        link = self.routes.lookup(via)
+        if link is None or link.gateway is not None:
+            raise OSError(errno.ENETUNREACH, f"the gateway {gateway} is on no connected subnet")
+        route = Route(network.network_address.packed, network.prefixlen, link.dev, link.src, via, metric, mtu)
+        self.routes.add(route)
+        return route
+
+    def register(self, proto: int, handler: Handler) -> None:
+        """Deliver packets of IP protocol `proto` to `handler`."""
+        self._handlers[proto] = handler
+
+    def is_local(self, address: bytes) -> bool:
+        """True for an address of this host (all of 127.0.0.0/8 among them)."""
+        return address in self._local or address[0] == 127
+
+    def local_addresses(self) -> list[bytes]:
+        """Every address that an interface has."""
+        return [interface.address for interface in self.interfaces]
+
+    # ---- output ----
+
+    def alloc_skb(self, size: int) -> SkBuff:
+        """An empty buffer for `size` bytes of payload, with headroom for every header."""
+        return alloc_skb(self._memory, size, HEADROOM)
+
+    def source_for(self, dst: bytes) -> bytes | None:
+        """The address that packets to `dst` leave with; None: no route."""
+        route = self.routes.lookup(dst)
+        return None if route is None else route.src
+
+    def mtu_for(self, dst: bytes) -> int:
+        """Largest IP packet towards `dst`, in bytes (576 without a route: RFC 1122 §3.3.3)."""
+        route = self.routes.lookup(dst)
+        return 576 if route is None else route.path_mtu()
+
+    def send(
+        self,
+        skb: SkBuff,
+        proto: int,
+        src: bytes,
+        dst: bytes,
+        *,
+        ttl: int = 64,
+        tos: int = 0,
+        dont_fragment: bool = True,
+    ) -> int:
+        """Route `skb` (transport header first), add the IP header and pass it on; consumes it.
+
+        0, ENETUNREACH (no route), EMSGSIZE (beyond the path's MTU) or ENOBUFS (the device's queue is full).
+        """
+        route = self.routes.lookup(dst)
+        if route is None:
+            self.stats["ip_no_route"] += 1
+            skb.free()
+            return errno.ENETUNREACH
+        total_len = skb.len + ipv4.HEADER_LEN
+        if total_len > min(route.path_mtu(), 0xFFFF):
+            self.stats["ip_too_big"] += 1
+            skb.free()
+            return errno.EMSGSIZE
+        self._ident = self._ident + 1 & 0xFFFF
+        skb.transport_header = skb.data
+        ipv4.emit_into(
+            skb.push(ipv4.HEADER_LEN),
+            total_len=total_len,
+            ident=self._ident,
+            fragment=ipv4.DF if dont_fragment else 0,
+            ttl=ttl,
+            proto=proto,
+            src=src,
+            dst=dst,
+            tos=tos,
+        )
+        skb.network_header = skb.data
+        skb.protocol = eth.ETHERTYPE_IPV4
+        self.stats["ip_out"] += 1
+        dev = route.dev
+        neighbours = self._neighbours.get(dev)
+        if neighbours is None:
+            eth.emit_into(skb.push(eth.HEADER_LEN), bytes(6), bytes(6), eth.ETHERTYPE_IPV4)
+            skb.dev = dev
+            return 0 if dev.xmit(skb) else errno.ENOBUFS
+        neighbours.output(skb, route.gateway or dst)
+        return 0
+
+    def _neighbour_failed(self, skb: SkBuff) -> None:
+        """ARP got no answer for a packet of ours: as if the first router had said "host unreachable"."""
+        data = skb.bytes()
+        skb.free()
+        header = ipv4.parse(data)
+        handler = self.icmp.on_error.get(header.proto)
+        if handler is not None:
+            handler(errno.EHOSTUNREACH, header.src, header.dst, data[header.header_len :])
+
+    # ---- input ----
+
+    def _receive(self, interface: Interface, skb: SkBuff) -> None:
+        if skb.protocol == eth.ETHERTYPE_IPV4:
+            self._input(interface, skb)
+        elif skb.protocol == eth.ETHERTYPE_ARP and interface.neighbours is not None:
+            interface.neighbours.input(skb)
+        else:
+            self.stats["eth_unknown_protocol"] += 1
+            skb.free()
+
+    def _input(self, interface: Interface, skb: SkBuff) -> None:
+        """RFC 1122 §3.2.1: check, then deliver what is for us."""
+        stats = self.stats
+        stats["ip_in"] += 1
+        skb.linearize()
+        view = skb.memory.slice(skb.data, skb.len)
+        try:
+            header = ipv4.parse(view)
+        except WireError as error:
+            stats[error.reason] += 1
+            skb.free()
+            return
+        src, dst = header.src, header.dst
+        reason = None
+        to_broadcast = dst in self._broadcast
+        if src == ipv4.BROADCAST or ipv4.is_multicast(src) or src in self._broadcast:
+            reason = "ip_bad_source"
+        elif (src[0] == 127 or dst[0] == 127) and interface.dev is not self._lo:
+            reason = "ip_martian"  # RFC 1122 §3.2.1.3 (g): never outside the host
+        elif dst not in self._local and not to_broadcast and dst[0] != 127:
+            reason = "ip_not_for_us"
+        elif header.fragment & (ipv4.MF | ipv4.OFFSET_MASK):
+            reason = "ip_fragment"
+        if reason is not None:
+            stats[reason] += 1
+            skb.free()
+            return
+        skb.trim(header.total_len)  # what follows is Ethernet padding
+        handler = self._handlers.get(header.proto)
+        if handler is None:
+            stats["ip_unknown_protocol"] += 1
+            packet = skb.bytes()
+            skb.free()
+            if not to_broadcast and src != ipv4.ANY:
+                self.icmp.report(icmp.UNREACHABLE, icmp.PROTOCOL_UNREACHABLE, packet, dst, src)
+            return
+        if to_broadcast and header.proto == ipv4.PROTO_ICMP:
+            stats["ip_broadcast_icmp_ignored"] += (
+                1  # RFC 1122 §3.2.2.6 allows it; a smurf's amplifier otherwise
+            )
+            skb.free()
+            return
+        stats["ip_delivered"] += 1
+        skb.pull(header.header_len)
+        skb.transport_header = skb.data
+        handler(skb, src, dst)

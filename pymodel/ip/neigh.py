@@ -1,0 +1,211 @@
+"""The neighbour table: from next-hop address to Ethernet address, by ARP (RFC 826, RFC 1122 §2.3.2).
+
+States and times are Linux's (net/core/neighbour.c, defaults of /proc/sys/net/ipv4/neigh): INCOMPLETE asks
+three times a second apart while packets wait; REACHABLE lasts 30 s, then STALE; a STALE entry in use is
+trusted for 5 s (DELAY), then asked by unicast three times (PROBE); no answer is FAILED.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from enum import Enum
+
+from pymodel.netdev import NetDevice
+from pymodel.scheduler import Scheduler, Timer
+from pymodel.simtime import SEC
+from pymodel.skbuff import SkBuff
+from pymodel.wire import arp, eth
+from pymodel.wire.errors import WireError
+
+REACHABLE_TIME = 30 * SEC
+DELAY_TIME = 5 * SEC
+RETRANS_TIME = 1 * SEC
+PROBES = 3
+QUEUE_LENGTH = 101
+"""Packets that may wait for one answer (Linux: unres_qlen); the oldest makes room."""
+GC_STALE_TIME = 60 * SEC
+"""An entry not used for so long is forgotten."""
+
+
+class NudState(Enum):
+    """Neighbour unreachability detection (RFC 4861 §7.3.2, whose names Linux uses for ARP too)."""
+
+    INCOMPLETE = "INCOMPLETE"
+    REACHABLE = "REACHABLE"
+    STALE = "STALE"
+    DELAY = "DELAY"
+    PROBE = "PROBE"
+    FAILED = "FAILED"
+
+
+class Neighbour:
+    """One next hop. `mac` is None until it was learned; `queue` holds packets that wait for it."""
+
+    __slots__ = ("address", "mac", "probes", "queue", "state", "timer", "used")
+
+    def __init__(self, address: bytes) -> None:
+        self.address = address
+        self.mac: bytes | None = None
+        self.state = NudState.FAILED
+        self.probes = 0
+        self.queue: deque[SkBuff] = deque()
+        self.timer: Timer | None = None
+        self.used = 0
+
+
+class NeighbourTable:
+    """The neighbours behind one device.
+
+    `address`: our own address there (a callable, as it may change). `unreachable(skb)` is told of each
+    packet that waited in vain, and owns it; its data begins at the IP header.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        dev: NetDevice,
+        address: Callable[[], bytes],
+        alloc_skb: Callable[[int], SkBuff],
+        unreachable: Callable[[SkBuff], None],
+    ) -> None:
+        self.entries: dict[bytes, Neighbour] = {}
+        self.stats: Counter[str] = Counter()
+        self._scheduler = scheduler
+        self._dev = dev
+        self._address = address
+        self._alloc_skb = alloc_skb
+        self._unreachable = unreachable
+
+    def output(self, skb: SkBuff, next_hop: bytes) -> None:
+        """Send an IP packet to `next_hop`: at once when its address is known, else after ARP."""
+        entry = self.entries.get(next_hop)
+        if entry is None:
+            entry = self.entries[next_hop] = Neighbour(next_hop)
+        entry.used = self._scheduler.now
+        if entry.state is NudState.STALE:
+            self._enter(entry, NudState.DELAY, DELAY_TIME)
+        if entry.mac is not None and entry.state is not NudState.FAILED:
+            self._transmit(skb, entry.mac, eth.ETHERTYPE_IPV4)
+            return
+        entry.queue.append(skb)
+        if len(entry.queue) > QUEUE_LENGTH:
+            self.stats["arp_queue_full"] += 1
+            entry.queue.popleft().free()
+        if entry.state is not NudState.INCOMPLETE:
+            entry.probes = 0
+            self._enter(entry, NudState.INCOMPLETE, RETRANS_TIME)
+            self._ask(entry, None)
+
+    def input(self, skb: SkBuff) -> None:
+        """An ARP packet from the device, Ethernet header pulled. Consumes it."""
+        try:
+            packet = arp.parse(skb.bytes())
+        except WireError as error:
+            self.stats[error.reason] += 1
+            return
+        finally:
+            skb.free()
+        own = self._address()
+        if packet.spa == own:
+            self.stats["arp_address_conflict"] += 1  # somebody else claims it (RFC 5227 §2.4)
+            return
+        # RFC 826: update what is known of the sender; learn it only if the packet is meant for us.
+        entry = self.entries.get(packet.spa)
+        for_us = packet.tpa == own
+        if entry is None and for_us and packet.spa != bytes(4):
+            entry = self.entries[packet.spa] = Neighbour(packet.spa)
+            entry.used = self._scheduler.now
+        if entry is not None:
+            solicited = packet.op == arp.REPLY and for_us
+            self._learned(entry, packet.sha, solicited)
+        if packet.op == arp.REQUEST and for_us:
+            self.stats["arp_requests_in"] += 1
+            self._send(arp.ArpPacket(arp.REPLY, self._dev.mac, own, packet.sha, packet.spa), packet.sha)
+        elif packet.op == arp.REPLY and for_us:
+            self.stats["arp_replies_in"] += 1
+
+    def confirm(self, next_hop: bytes) -> None:
+        """An upper layer has heard from `next_hop`: it is reachable (RFC 1122 §2.3.2.1, hint (3))."""
+        entry = self.entries.get(next_hop)
+        if entry is not None and entry.mac is not None and entry.state is not NudState.REACHABLE:
+            self._enter(entry, NudState.REACHABLE, REACHABLE_TIME)
+
+    def add_permanent(self, address: bytes, mac: bytes) -> None:
+        """A static entry: never asked for, never forgotten."""
+        entry = self.entries[address] = Neighbour(address)
+        entry.mac = mac
+        entry.state = NudState.REACHABLE
+
+    def flush(self) -> None:
+        """Forget everything; packets that wait are dropped."""
+        for entry in self.entries.values():
+            if entry.timer is not None:
+                entry.timer.cancel()
+            while entry.queue:
+                entry.queue.popleft().free()
+        self.entries.clear()
+
+    # ---- states ----
+
+    def _enter(self, entry: Neighbour, state: NudState, stay: int) -> None:
+        if entry.timer is not None:
+            entry.timer.cancel()
+        entry.state = state
+        entry.timer = self._scheduler.after(stay, lambda: self._expired(entry))
+
+    def _expired(self, entry: Neighbour) -> None:
+        state = entry.state
+        if state is NudState.REACHABLE:
+            self._enter(entry, NudState.STALE, GC_STALE_TIME)
+        elif state is NudState.STALE or state is NudState.FAILED:
+            idle = self._scheduler.now - entry.used
+            if idle >= GC_STALE_TIME:
+                self.entries.pop(entry.address, None)
+            else:
+                self._enter(entry, state, GC_STALE_TIME - idle)
+        elif state is NudState.DELAY:
+            entry.probes = 0
+            self._enter(entry, NudState.PROBE, RETRANS_TIME)
+            self._ask(entry, entry.mac)
+        elif entry.probes < PROBES:  # INCOMPLETE or PROBE: ask again
+            self._enter(entry, state, RETRANS_TIME)
+            self._ask(entry, entry.mac if state is NudState.PROBE else None)
+        else:
+            self._failed(entry)
+
+    def _failed(self, entry: Neighbour) -> None:
+        self.stats["arp_failed"] += 1
+        entry.mac = None
+        self._enter(entry, NudState.FAILED, GC_STALE_TIME)
+        waiting, entry.queue = entry.queue, deque()
+        for skb in waiting:
+            self._unreachable(skb)
+
+    def _learned(self, entry: Neighbour, mac: bytes, solicited: bool) -> None:
+        changed = entry.mac != mac
+        entry.mac = mac
+        if solicited:
+            self._enter(entry, NudState.REACHABLE, REACHABLE_TIME)
+        elif changed or entry.state in (NudState.INCOMPLETE, NudState.FAILED):
+            self._enter(entry, NudState.STALE, GC_STALE_TIME)
+        waiting, entry.queue = entry.queue, deque()
+        for skb in waiting:
+            self._transmit(skb, mac, eth.ETHERTYPE_IPV4)
+
+    # ---- sending ----
+
+    def _ask(self, entry: Neighbour, mac: bytes | None) -> None:
+        entry.probes += 1
+        self.stats["arp_requests_out"] += 1
+        packet = arp.ArpPacket(arp.REQUEST, self._dev.mac, self._address(), bytes(6), entry.address)
+        self._send(packet, mac or eth.BROADCAST)
+
+    def _send(self, packet: arp.ArpPacket, mac: bytes) -> None:
+        skb = self._alloc_skb(arp.LENGTH)
+        skb.put(arp.LENGTH)[:] = arp.emit(packet)
+        self._transmit(skb, mac, eth.ETHERTYPE_ARP)
+
+    def _transmit(self, skb: SkBuff, mac: bytes, ethertype: int) -> None:
+        eth.emit_into(skb.push(eth.HEADER_LEN), mac, self._dev.mac, ethertype)
+        skb.protocol = ethertype
+        skb.dev = self._dev
+        self._dev.xmit(skb)
