@@ -6,6 +6,7 @@ The same file holds the `@cocotb.test()` coroutines and a pytest function:
         run_block("my_block", ["lib/my_block.v"], __name__)
 """
 
+import contextlib
 import inspect
 import os
 import shutil
@@ -19,7 +20,9 @@ from cocotb_tools.runner import Runner, get_runner
 from tb import toolchain, verilate
 
 
-def _icarus(toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object]) -> tuple[Runner, Path]:
+def _icarus(
+    toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object]
+) -> tuple[Runner, Path]:
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
     spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, ("icarus",))
@@ -64,13 +67,18 @@ def run_block(
         runner, directory = _icarus(toplevel, files, parameters or {})
     else:
         spec = verilate.Spec(
-            toplevel, files, (toolchain.RTL / "regs",), parameters or {}, ("-Wno-fatal", "--x-initial", "unique")
+            toplevel,
+            files,
+            (toolchain.RTL / "regs",),
+            parameters or {},
+            ("-Wno-fatal", "--x-initial", "unique"),
         )
         runner, directory = verilate.build(spec, where=toolchain.BUILD / "blocks")
     log = directory / f"{test_module}.log"
     results = directory / f"{test_module}.xml"
     environment = {"PYTHONPATH": str(caller.parent)}
-    try:
+    # A failing test exits; the results file says which one it was.
+    with contextlib.suppress(SystemExit):
         runner.test(
             test_module=test_module,
             hdl_toplevel=toplevel,
@@ -83,8 +91,6 @@ def run_block(
             timescale=("1ns", "1ps"),
             log_file=log,
         )
-    except SystemExit:
-        pass  # judged by the results file below, which names the tests
     _judge(results, log)
 
 
@@ -97,5 +103,9 @@ def _judge(results: Path, log: Path) -> None:
     if bad or not cases:
         said = log.read_text(errors="replace").splitlines()
         names = ", ".join(str(c.get("name")) for c in bad) or "no test ran"
-        tail = "\n".join(line for line in said if "ERROR" in line or "WARNING" in line or "Error" in line or "assert" in line)
+        tail = "\n".join(
+            line
+            for line in said
+            if "ERROR" in line or "WARNING" in line or "Error" in line or "assert" in line
+        )
         pytest.fail(f"{names}; the log is {log}:\n{tail[-6000:]}", pytrace=False)

@@ -21,7 +21,7 @@ class ToolMissing(Exception):
 _PACKAGES = {
     "g++": "a C++ compiler is missing: install g++ (Debian/Ubuntu: apt install g++)",
     "make": "make is missing: install make (Debian/Ubuntu: apt install make)",
-    "perl": "perl is missing (Verilator's front end is a perl script): install perl (Debian/Ubuntu: apt install perl)",
+    "perl": "perl is missing (Verilator needs it): install perl (Debian/Ubuntu: apt install perl)",
 }
 
 
@@ -40,7 +40,9 @@ def check_build_tools() -> None:
         if shutil.which(tool) is None:
             raise ToolMissing(message)
     if len(str(ROOT).split()) != 1:
-        raise ToolMissing(f"GNU make cannot build below a path with spaces: move the project away from {ROOT}")
+        raise ToolMissing(
+            f"GNU make cannot build below a path with spaces: move the project away from {ROOT}"
+        )
     import find_libpython
 
     if find_libpython.find_libpython() is None:
@@ -53,7 +55,9 @@ def check_build_tools() -> None:
 @functools.cache
 def has_fst() -> bool:
     """True when waves can be FST: zlib and lz4 headers and libraries are installed."""
-    source = "#include <zlib.h>\n#include <lz4.h>\nint main() { return LZ4_versionNumber() == 0 || !zlibVersion(); }\n"
+    source = (
+        "#include <zlib.h>\n#include <lz4.h>\nint main() { return !LZ4_versionNumber() || !zlibVersion(); }\n"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         result = subprocess.run(
             ["g++", "-x", "c++", "-", "-o", os.path.join(scratch, "probe"), "-lz", "-llz4"],

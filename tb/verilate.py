@@ -46,7 +46,14 @@ class Spec:
     def key(self) -> str:
         """Hash of everything that shapes the executable, headers in the include directories too."""
         digest = hashlib.sha256()
-        fixed = (self.top, sorted(self.parameters.items()), self.args, self.make_args, cocotb.__version__, sys.version)
+        fixed = (
+            self.top,
+            sorted(self.parameters.items()),
+            self.args,
+            self.make_args,
+            cocotb.__version__,
+            sys.version,
+        )
         digest.update(repr(fixed).encode())
         files = list(self.sources) + ([self.main] if self.main else [])
         for directory in self.includes:
@@ -122,7 +129,9 @@ def build(spec: Spec, *, where: Path) -> tuple[Verilator, Path]:
                 )
             except (subprocess.CalledProcessError, SystemExit) as error:
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
-                raise BuildFailed(f"building {spec.top} failed ({error}); the log is {log}:\n{tail}") from None
+                raise BuildFailed(
+                    f"building {spec.top} failed ({error}); the log is {log}:\n{tail}"
+                ) from None
             finally:
                 os.environ["PATH"] = path
             stamp.write_text("")

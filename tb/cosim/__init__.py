@@ -1,0 +1,1 @@
+"""The RTL NIC behind the two seams: the C++ attachment (DPI-C) and the loop that joins the clocks."""

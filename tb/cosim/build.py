@@ -1,0 +1,106 @@
+"""Builds and runs the simulator of the whole NIC (`fdw_tb`) with its C++ attachment.
+
+Three builds, each only when asked for: without waves (fast), with waves (FST or VCD), and the bare loop
+without Python that the benchmark compares with.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tb import toolchain, verilate
+
+_CPP = ("axi_memory.cpp", "xgmii.cpp", "cosim.cpp")
+
+# Everything public would cost 2.6 to 4 times the speed; tb/hdl/public.vlt names what Python may see.
+_FAST = (
+    "--no-public-flat-rw",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "unique",
+    "-O3",
+    "-Wno-fatal",
+    "--no-timing",
+)
+_OPTIMISE = ("OPT_FAST=-O3", "OPT_GLOBAL=-O2", "OPT_SLOW=-O1")
+
+
+def rtl_sources() -> tuple[Path, ...]:
+    """Every Verilog file of the NIC."""
+    return tuple(sorted(toolchain.RTL.rglob("*.v")))
+
+
+def spec(
+    *, waves: str = "off", parameters: Mapping[str, object] | None = None, bare: bool = False
+) -> verilate.Spec:
+    """The build of `fdw_tb`: `waves` is off, fst or vcd; `bare` is the benchmark's loop without cocotb."""
+    cpp = toolchain.ROOT / "tb" / "cpp"
+    hdl = toolchain.ROOT / "tb" / "hdl"
+    trace = {"off": (), "vcd": ("--trace",), "fst": ("--trace-fst",)}[waves]
+    libraries = ("-LDFLAGS", "-lz -llz4") if waves == "fst" else ()
+    make = (*_OPTIMISE, f"VM_TRACE={int(waves != 'off')}")
+    return verilate.Spec(
+        top="fdw_tb",
+        sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv", *(cpp / name for name in _CPP)),
+        includes=(toolchain.RTL / "regs", cpp),
+        parameters=parameters or {},
+        args=(*_FAST, *trace, *libraries, "-LDFLAGS", "-rdynamic", "-CFLAGS", f"-I{cpp} -std=c++20"),
+        make_args=make,
+        main=cpp / ("bare_main.cpp" if bare else "main.cpp"),
+        cocotb=not bare,
+    )
+
+
+def waves_format() -> str:
+    """`fst` where its headers are installed, else `vcd`."""
+    return "fst" if toolchain.has_fst() else "vcd"
+
+
+def run_cocotb(
+    module: str,
+    *,
+    where: Path,
+    waves: str = "off",
+    wave_file: Path | None = None,
+    wave_until: int | None = None,
+    parameters: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    testcase: str | Sequence[str] | None = None,
+    seed: int | None = None,
+    log: Path | None = None,
+) -> Path:
+    """Build if needed, run the cocotb tests of `module` in directory `where`; the results file (JUnit).
+
+    `wave_until`: ps up to which waves are recorded. Raises ToolMissing or BuildFailed; a failing test is
+    in the results, not an exception.
+    """
+    runner, directory = verilate.build(
+        spec(waves=waves, parameters=parameters), where=toolchain.BUILD / "nic"
+    )
+    where.mkdir(parents=True, exist_ok=True)
+    results = where / f"{module.rsplit('.', 1)[-1]}.xml"
+    arguments: list[str] = []
+    if wave_file is not None:
+        arguments += ["--trace-file", str(wave_file)]
+        if wave_until is not None:
+            arguments += ["--trace-until", str(wave_until)]
+    try:
+        runner.test(
+            test_module=module,
+            hdl_toplevel="fdw_tb",
+            hdl_toplevel_lang="verilog",
+            build_dir=directory,
+            test_dir=where,
+            testcase=testcase,
+            seed=seed if seed is not None else os.environ.get("FDWIRE_SEED"),
+            results_xml=str(results),
+            test_args=arguments,
+            extra_env=dict(environment or {}),
+            timescale=("1ns", "1ps"),
+            log_file=log or where / "simulation.log",
+        )
+    except SystemExit:
+        if not results.is_file():
+            raise
+    return results

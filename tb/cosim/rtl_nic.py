@@ -1,0 +1,210 @@
+"""The RTL NIC as a `DevicePort` and a `WirePort`, over the C++ attachment.
+
+Everything the NIC did since the last look is one buffer of records (layout: tb/cpp/event_log.h). `drain`
+turns what the seams need into calls, and everything into events for an observer (the lockstep checker).
+"""
+
+import ctypes
+from collections import deque
+from collections.abc import Callable
+from struct import Struct
+
+from pymodel.hostmem import HostMemory
+from pymodel.ports import Frame
+from pymodel.scheduler import Scheduler
+from tb.cosim.library import load
+from tb.lockstep import events as ev
+
+_HEADER = Struct("<BBHIQQ")
+(
+    _MMIO_WRITE,
+    _MMIO_READ,
+    _DMA_READ,
+    _DMA_WRITE,
+    _WIRE_OUT,
+    _WIRE_IN,
+    _RX_DECISION,
+    _IRQ,
+    _RESET,
+    _REQUEST,
+) = range(1, 11)
+
+RESET_CYCLES = 8
+
+Observer = Callable[[ev.Event], None]
+
+
+class ProtocolViolation(Exception):
+    """The NIC broke the rules of AXI4 or XGMII: a bug in the RTL."""
+
+
+class RtlNic:
+    """One per simulation: the C++ side is a singleton. `observer` gets every event, in order."""
+
+    def __init__(self, scheduler: Scheduler, memory: HostMemory) -> None:
+        self.memory = memory
+        self._scheduler = scheduler
+        self._lib = load()
+        self._lib.fdw_memory_attach(memory.pointer, memory.base, memory.size)
+        self._reads: deque[tuple[int, int, Callable[[int], None]]] = deque()
+        self._interrupt: Callable[[bool], None] = lambda level: None
+        self._frame: Callable[[Frame], None] = lambda frame: None
+        self._observer: Observer | None = None
+        self._muted = False
+
+    # ---- DevicePort ----
+
+    def write(self, offset: int, value: int, size: int = 4) -> None:
+        """Post a register write; a narrow one becomes byte strobes."""
+        lane = offset & 3
+        self._lib.fdw_mmio_write(offset & ~3, value << (8 * lane) & 0xFFFFFFFF, ((1 << size) - 1) << lane)
+
+    def read(self, offset: int, size: int, done: Callable[[int], None]) -> None:
+        """Start a register read; AXI-Lite has no narrow reads, so the lane is taken from the word."""
+        self._reads.append((8 * (offset & 3), (1 << (8 * size)) - 1, done))
+        self._lib.fdw_mmio_read(offset & ~3)
+
+    def set_interrupt_handler(self, handler: Callable[[bool], None]) -> None:
+        """`handler(level)` at each change of the interrupt line."""
+        self._interrupt = handler
+
+    def reset(self) -> None:
+        """Pulse the reset pin. Register accesses not yet done are forgotten, reads with them."""
+        self._reads.clear()
+        self._lib.fdw_reset(RESET_CYCLES)
+
+    # ---- WirePort ----
+
+    def deliver(self, frame: Frame) -> None:
+        """Play `frame` on XGMII, its preamble at or after `frame.start`."""
+        self._lib.fdw_wire_send(frame.data, len(frame.data), frame.start, frame.error)
+
+    def set_wire_handler(self, handler: Callable[[Frame], None]) -> None:
+        """`handler(frame)` for each frame that left the NIC."""
+        self._frame = handler
+
+    def set_link(self, up: bool) -> None:
+        """Drive the PHY's link signal."""
+        self._lib.fdw_link(up)
+
+    # ---- for tests and the checker ----
+
+    def observe(self, observer: Observer | None) -> None:
+        """Send every event at the NIC's ports to `observer`, DMA transfers included (None: stop)."""
+        self._observer = observer
+        self._lib.fdw_log_transfers(observer is not None)
+
+    def configure_memory(
+        self,
+        *,
+        read_latency: int = 32,
+        write_latency: int = 16,
+        jitter: int = 0,
+        stall_percent: int = 0,
+        seed: int = 1,
+    ) -> None:
+        """Latencies in cycles, up to `jitter` cycles more, and the share of withheld ready/valid."""
+        self._lib.fdw_memory_configure(read_latency, write_latency, jitter, stall_percent, seed)
+
+    def fail_once(self, address: int) -> None:
+        """The next DMA burst touching `address` is answered with SLVERR."""
+        self._lib.fdw_memory_fail_once(address)
+
+    def play_words(self, words: list[tuple[int, int]]) -> None:
+        """Play raw XGMII words (data, control): what no well-formed frame can do."""
+        flat = [x for word in words for x in word]
+        self._lib.fdw_wire_send_raw((ctypes.c_uint64 * len(flat))(*flat), len(words))
+
+    def figures(self) -> dict[str, int]:
+        """Counters of the C++ side: AXI bursts and beats, frames, protocol violations, shortest gap."""
+        names = (
+            "dma_reads", "dma_writes", "dma_read_beats", "dma_write_beats",
+            "axi_violations", "frames_out", "xgmii_violations", "shortest_gap",
+        )  # fmt: skip
+        return {name: self._lib.fdw_figure(i) for i, name in enumerate(names)}
+
+    def check_protocols(self) -> None:
+        """Raise ProtocolViolation if AXI4 or XGMII rules were broken so far."""
+        figures = self.figures()
+        for name in ("axi_violations", "xgmii_violations"):
+            if figures[name]:
+                raise ProtocolViolation(f"{name}: {figures[name]}")
+
+    def drain(self) -> None:
+        """Take everything that happened since the last call, in simulated-time order."""
+        lib = self._lib
+        size = lib.fdw_log_size()
+        if not size:
+            return
+        log = ctypes.string_at(lib.fdw_log_bytes(), size)
+        lib.fdw_log_clear()
+        at = 0
+        observer = self._observer
+        while at < size:
+            kind, a, b, length, time, c = _HEADER.unpack_from(log, at)
+            at += 24
+            payload = at
+            at += (length + 7) & ~7
+            if kind == _DMA_READ:
+                if observer is not None:
+                    observer(ev.DmaRead(time, c, log[payload : payload + length], b, a))
+            elif kind == _DMA_WRITE:
+                if observer is not None:
+                    data_length = length * 8 // 9
+                    data = log[payload : payload + data_length]
+                    strobes = log[payload + data_length : payload + length]
+                    for run_address, run in _runs(c, data, strobes):
+                        observer(ev.DmaWrite(time, run_address, run, b, a))
+            elif kind == _WIRE_OUT:
+                frame = Frame(log[payload : payload + length], c, time, bool(a))
+                if observer is not None:
+                    observer(ev.WireOut(time, frame))
+                self._frame(frame)
+            elif kind == _WIRE_IN:
+                if observer is not None:
+                    observer(ev.WireIn(time, Frame(log[payload : payload + length], c, time, bool(a))))
+            elif kind == _IRQ:
+                if observer is not None:
+                    observer(ev.Irq(time, bool(a)))
+                self._interrupt(bool(a))
+            elif kind == _MMIO_READ:
+                if observer is not None:
+                    observer(ev.MmioRead(time, b, c))
+                if self._reads:
+                    shift, mask, done = self._reads.popleft()
+                    done(c >> shift & mask)
+            elif kind == _MMIO_WRITE:
+                if observer is not None:
+                    size_, lane = _narrow(a)
+                    observer(ev.MmioWrite(time, b + lane, c >> (8 * lane), size_))
+            elif observer is not None:
+                if kind == _RX_DECISION:
+                    observer(ev.RxDecision(time, a))
+                elif kind == _RESET:
+                    observer(ev.Reset(time))
+                elif kind == _REQUEST:
+                    observer(ev.DmaRequest(time, c, bool(a), b))
+
+
+def _narrow(strobes: int) -> tuple[int, int]:
+    """Size in bytes and first lane of a write with `strobes`."""
+    lane = (strobes & -strobes).bit_length() - 1
+    return strobes.bit_count(), lane
+
+
+def _runs(address: int, data: bytes, strobes: bytes) -> list[tuple[int, bytes]]:
+    """The contiguous runs of bytes that a burst writes."""
+    enabled = int.from_bytes(strobes, "little")
+    if enabled == (1 << len(data)) - 1:
+        return [(address, data)]
+    runs: list[tuple[int, bytes]] = []
+    at = 0
+    while enabled:
+        skip = (enabled & -enabled).bit_length() - 1
+        enabled >>= skip
+        at += skip
+        length = (~enabled & enabled + 1).bit_length() - 1
+        runs.append((address + at, data[at : at + length]))
+        enabled >>= length
+        at += length
+    return runs

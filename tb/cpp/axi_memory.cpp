@@ -1,0 +1,183 @@
+#include "axi_memory.h"
+
+#include <algorithm>
+
+namespace fdw {
+
+namespace {
+constexpr uint32_t kBeat = 16;
+constexpr uint8_t kOkay = 0, kSlvErr = 2, kDecErr = 3;
+constexpr size_t kMaxBursts = 64;
+}  // namespace
+
+void AxiMemory::attach(uint8_t* bytes, uint64_t base, uint64_t size) {
+    bytes_ = bytes;
+    base_ = base;
+    size_ = size;
+}
+
+void AxiMemory::configure(const MemoryConfig& config) {
+    config_ = config;
+    random_.seed(config.seed);
+}
+
+void AxiMemory::reset() {
+    reads_.clear();
+    writes_.clear();
+    responses_.clear();
+    r_valid_ = b_valid_ = r_new_ = false;
+    ar_ready_ = aw_ready_ = w_ready_ = false;
+    r_open_ = SIZE_MAX;
+}
+
+uint8_t* AxiMemory::at(uint64_t address) {
+    const uint64_t offset = address - base_;
+    return offset + kBeat <= size_ && offset < size_ ? bytes_ + offset : nullptr;
+}
+
+bool AxiMemory::legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
+    const uint64_t first = address & ~uint64_t{kBeat - 1};
+    const uint64_t end = first + (uint64_t{len} + 1) * kBeat;
+    const bool ok = size == 4 && burst == 1 && (first >> 12) == ((end - 1) >> 12);
+    violations += !ok;
+    return ok;
+}
+
+uint8_t AxiMemory::response_for(uint64_t address, uint32_t beats) {
+    const uint64_t first = address & ~uint64_t{kBeat - 1}, end = first + uint64_t{beats} * kBeat;
+    const auto hit = std::find_if(fail_at_.begin(), fail_at_.end(),
+                                  [&](uint64_t a) { return a >= first && a < end; });
+    if (hit != fail_at_.end()) {
+        fail_at_.erase(hit);
+        return kSlvErr;
+    }
+    return at(first) && at(end - kBeat) ? kOkay : kDecErr;
+}
+
+bool AxiMemory::stalled() { return config_.stall_percent && random_() % 100 < config_.stall_percent; }
+
+uint32_t AxiMemory::delay(uint32_t base) { return base + (config_.jitter ? random_() % (config_.jitter + 1) : 0); }
+
+void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
+    legal(address, len, size, burst);
+    const uint32_t beats = uint32_t{len} + 1;
+    Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, id, response_for(address, beats), {}, {}};
+    if (log_transfers_) {
+        log_.add(Event::kRequest, 0, id, b.address, 0);
+        b.data.resize(beats * kBeat);
+    }
+    reads_.push_back(std::move(b));
+    ++reads;
+}
+
+void AxiMemory::write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
+    legal(address, len, size, burst);
+    const uint32_t beats = uint32_t{len} + 1;
+    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, id, response_for(address, beats), {}, {}};
+    b.data.resize(beats * kBeat);
+    b.strobes.resize(beats * 2);
+    if (log_transfers_) log_.add(Event::kRequest, 1, id, b.address, 0);
+    writes_.push_back(std::move(b));
+    ++writes;
+}
+
+void AxiMemory::write_beat(const uint32_t* data, uint16_t strobes, bool last) {
+    ++write_beats;
+    if (writes_.empty()) {  // data before its address is legal AXI, but this NIC promises not to
+        ++violations;
+        return;
+    }
+    Burst& b = writes_.front();
+    std::memcpy(b.data.data() + size_t{b.done} * kBeat, data, kBeat);
+    std::memcpy(b.strobes.data() + size_t{b.done} * 2, &strobes, 2);
+    ++b.done;
+    if (last != (b.done == b.beats)) ++violations;
+    if (b.done == b.beats) {
+        finish_write(b);
+        writes_.pop_front();
+    }
+}
+
+void AxiMemory::finish_write(Burst& b) {
+    if (b.resp == kOkay) {
+        for (uint32_t i = 0; i < b.beats; ++i) {
+            uint8_t* to = at(b.address + uint64_t{i} * kBeat);
+            const uint8_t* from = b.data.data() + size_t{i} * kBeat;
+            uint16_t strobes;
+            std::memcpy(&strobes, b.strobes.data() + size_t{i} * 2, 2);
+            if (strobes == 0xffff) {
+                std::memcpy(to, from, kBeat);
+            } else {
+                for (uint32_t lane = 0; lane < kBeat; ++lane)
+                    if (strobes >> lane & 1) to[lane] = from[lane];
+            }
+        }
+    }
+    if (log_transfers_) {
+        uint8_t* p = log_.add(Event::kDmaWrite, b.resp, b.id, b.address, b.data.size() + b.strobes.size());
+        std::memcpy(p, b.data.data(), b.data.size());
+        std::memcpy(p + b.data.size(), b.strobes.data(), b.strobes.size());
+    }
+    b.ready = cycles + delay(config_.write_latency);
+    responses_.push_back(std::move(b));
+}
+
+void AxiMemory::next_read_beat() {
+    if (r_open_ == SIZE_MAX) {
+        // The oldest burst of each id may go; among those that are ready, the oldest.
+        uint32_t seen = 0;
+        for (size_t i = 0; i < reads_.size(); ++i) {
+            const uint32_t bit = uint32_t{1} << (reads_[i].id & 31);
+            if (!(seen & bit) && reads_[i].ready <= cycles) {
+                r_open_ = i;
+                break;
+            }
+            seen |= bit;
+        }
+        if (r_open_ == SIZE_MAX) return;
+    }
+    if (stalled()) return;
+    Burst& b = reads_[r_open_];
+    const uint8_t* from = b.resp == kOkay ? at(b.address + uint64_t{b.done} * kBeat) : nullptr;
+    if (from) {
+        std::memcpy(r_beat_.data, from, kBeat);
+    } else {
+        std::memset(r_beat_.data, 0, kBeat);
+    }
+    if (!b.data.empty()) std::memcpy(b.data.data() + size_t{b.done} * kBeat, r_beat_.data, kBeat);
+    r_beat_.id = b.id;
+    r_beat_.resp = b.resp;
+    r_beat_.last = ++b.done == b.beats;
+    r_valid_ = r_new_ = true;
+    ++read_beats;
+}
+
+void AxiMemory::clock(bool r_taken, bool b_taken) {
+    r_new_ = false;
+    if (r_taken) {
+        r_valid_ = false;
+        Burst& b = reads_[r_open_];
+        if (b.done == b.beats) {
+            if (!b.data.empty()) {
+                uint8_t* p = log_.add(Event::kDmaRead, b.resp, b.id, b.address, b.data.size());
+                std::memcpy(p, b.data.data(), b.data.size());
+            }
+            reads_.erase(reads_.begin() + static_cast<std::ptrdiff_t>(r_open_));
+            r_open_ = SIZE_MAX;
+        }
+    }
+    if (!r_valid_) next_read_beat();
+    if (b_taken) b_valid_ = false;
+    if (!b_valid_ && !responses_.empty() && responses_.front().ready <= cycles && !stalled()) {
+        b_id_ = responses_.front().id;
+        b_resp_ = responses_.front().resp;
+        b_valid_ = true;
+        responses_.pop_front();
+    }
+    // A ready shown now is met by a request one cycle later: leave room for it.
+    ar_ready_ = reads_.size() < kMaxBursts - 1 && !stalled();
+    aw_ready_ = writes_.size() < kMaxBursts - 1 && !stalled();
+    w_ready_ = !stalled();
+}
+
+}  // namespace fdw

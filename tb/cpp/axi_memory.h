@@ -1,0 +1,93 @@
+// Host memory behind the NIC's AXI4 master: an AXI4 slave of 128 bits over memory that Python owns.
+//
+// Reads: in order within an id, each burst ready `read_latency` (plus jitter) cycles after its request,
+// so bursts of different ids may overtake. Writes take effect with their last beat; the response comes
+// `write_latency` cycles later. Outside the attached memory: DECERR, nothing stored. A burst that breaks
+// AXI4's rules (A3.4.1: INCR, full width, not across 4 KiB) is counted in `violations`.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <random>
+#include <vector>
+
+#include "event_log.h"
+
+namespace fdw {
+
+struct MemoryConfig {
+    uint32_t read_latency = 32;
+    uint32_t write_latency = 16;
+    uint32_t jitter = 0;          // up to this many cycles more, seeded
+    uint32_t stall_percent = 0;   // of cycles in which each ready or valid is withheld
+    uint32_t seed = 1;
+};
+
+struct ReadBeat {
+    uint8_t id, resp;
+    bool last;
+    uint32_t data[4];
+};
+
+class AxiMemory {
+public:
+    explicit AxiMemory(EventLog& log) : log_(log) {}
+
+    void attach(uint8_t* bytes, uint64_t base, uint64_t size);
+    void configure(const MemoryConfig& config);
+    // The next burst touching [address, address + 1) answers SLVERR; used once.
+    void fail_once(uint64_t address) { fail_at_.push_back(address); }
+    // Log every transfer (for the lockstep checker), not only count them.
+    void log_transfers(bool on) { log_transfers_ = on; }
+    // Reset pin: forget every transfer.
+    void reset();
+
+    void read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
+    void write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
+    void write_beat(const uint32_t* data, uint16_t strobes, bool last);
+
+    // Once a cycle, after the requests above; `r_taken`/`b_taken`: the beat shown was accepted.
+    void clock(bool r_taken, bool b_taken);
+    bool read_valid() const { return r_valid_; }
+    bool read_is_new() const { return r_new_; }
+    const ReadBeat& read_beat() const { return r_beat_; }
+    bool response_valid() const { return b_valid_; }
+    uint8_t response_id() const { return b_id_; }
+    uint8_t response() const { return b_resp_; }
+    bool ar_ready() const { return ar_ready_; }
+    bool aw_ready() const { return aw_ready_; }
+    bool w_ready() const { return w_ready_; }
+
+    uint64_t reads = 0, writes = 0, read_beats = 0, write_beats = 0, violations = 0;
+
+private:
+    struct Burst {
+        uint64_t address;
+        uint64_t ready;  // cycle from which it may be answered
+        uint32_t beats, done;
+        uint8_t id, resp;
+        std::vector<uint8_t> data, strobes;
+    };
+
+    bool legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
+    uint8_t* at(uint64_t address);
+    uint8_t response_for(uint64_t address, uint32_t beats);
+    bool stalled();
+    uint32_t delay(uint32_t base);
+    void next_read_beat();
+    void finish_write(Burst& burst);
+
+    EventLog& log_;
+    MemoryConfig config_;
+    std::mt19937 random_{1};
+    uint8_t* bytes_ = nullptr;
+    uint64_t base_ = 0, size_ = 0;
+    std::deque<Burst> reads_, writes_, responses_;
+    std::vector<uint64_t> fail_at_;
+    ReadBeat r_beat_{};
+    bool r_valid_ = false, r_new_ = false, b_valid_ = false;
+    uint8_t b_id_ = 0, b_resp_ = 0;
+    bool ar_ready_ = false, aw_ready_ = false, w_ready_ = false, log_transfers_ = false;
+    size_t r_open_ = SIZE_MAX;  // index in reads_ of the burst being answered
+};
+
+}  // namespace fdw

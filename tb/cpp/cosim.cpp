@@ -1,0 +1,187 @@
+// The two faces of the co-simulation: DPI-C towards fdw_tb.sv (once a clock), C towards Python (ctypes).
+#include "cosim.h"
+
+#include <cstring>
+
+namespace fdw {
+
+uint64_t now_ps = 0;
+uint64_t cycles = 0;
+Cosim cosim;
+
+}  // namespace fdw
+
+using fdw::cosim;
+using fdw::Event;
+
+namespace {
+
+// Bits of fdw_clock's argument; fdw_tb.sv packs them in this order.
+enum In : uint32_t {
+    kArTaken = 1u << 0,  // AXI-Lite
+    kAwTaken = 1u << 1,
+    kWTaken = 1u << 2,
+    kBValid = 1u << 3,
+    kRValid = 1u << 4,
+    kMemRTaken = 1u << 5,  // AXI4
+    kMemBTaken = 1u << 6,
+    kIrq = 1u << 7,
+    kRxTap = 1u << 8,  // status in bits 12:9
+};
+
+// Bits of fdw_clock's result.
+enum Out : uint32_t {
+    kReset = 1u << 0,
+    kLinkUp = 1u << 1,
+    kAr = 1u << 2,  // AXI-Lite
+    kAw = 1u << 3,
+    kW = 1u << 4,
+    kMemArReady = 1u << 5,
+    kMemAwReady = 1u << 6,
+    kMemWReady = 1u << 7,
+    kMemRValid = 1u << 8,
+    kMemRNew = 1u << 9,
+    kMemBValid = 1u << 10,
+    kMemBId = 1u << 11,  // bits 14:11
+    kMemBResp = 1u << 15,  // bits 16:15
+    kRxWord = 1u << 17,
+    kWake = 1u << 18,
+};
+
+uint64_t rx_data;
+uint8_t rx_control;
+
+}  // namespace
+
+extern "C" {
+
+// ---- DPI-C, called by fdw_tb.sv -------------------------------------------------------------------
+
+void fdw_ar(int id, long long address, int len, int size, int burst) {
+    cosim.memory.read_request(static_cast<uint8_t>(id), static_cast<uint64_t>(address), static_cast<uint8_t>(len),
+                              static_cast<uint8_t>(size), static_cast<uint8_t>(burst));
+}
+
+void fdw_aw(int id, long long address, int len, int size, int burst) {
+    cosim.memory.write_request(static_cast<uint8_t>(id), static_cast<uint64_t>(address), static_cast<uint8_t>(len),
+                               static_cast<uint8_t>(size), static_cast<uint8_t>(burst));
+}
+
+void fdw_w(const uint32_t* data, int strobes, int last) {
+    cosim.memory.write_beat(data, static_cast<uint16_t>(strobes), last != 0);
+}
+
+void fdw_tx_word(long long data, int control) {
+    cosim.wake |= cosim.sent.word(static_cast<uint64_t>(data), static_cast<uint8_t>(control));
+}
+
+void fdw_rx_word(long long* data, int* control) {
+    *data = static_cast<long long>(rx_data);
+    *control = rx_control;
+}
+
+void fdw_r_beat(int* id, uint32_t* data, int* resp, int* last) {
+    const fdw::ReadBeat& beat = cosim.memory.read_beat();
+    *id = beat.id;
+    *resp = beat.resp;
+    *last = beat.last;
+    std::memcpy(data, beat.data, sizeof beat.data);
+}
+
+void fdw_axil(int* offset, int* value, int* strobes) {
+    *offset = cosim.registers.offset();
+    *value = static_cast<int>(cosim.registers.value());
+    *strobes = cosim.registers.strobes();
+}
+
+int fdw_clock(int in_flags, int rdata) {
+    const uint32_t in = static_cast<uint32_t>(in_flags);
+    ++fdw::cycles;
+    if (cosim.reset_cycles) {
+        --cosim.reset_cycles;
+        cosim.memory.reset();
+        cosim.sent.reset();
+        cosim.irq = false;
+        return static_cast<int>(kReset | (cosim.link_up ? kLinkUp : 0));
+    }
+    bool wake = cosim.wake;
+    cosim.wake = false;
+    wake |= cosim.registers.clock(in & kAwTaken, in & kWTaken, in & kBValid, in & kArTaken, in & kRValid,
+                                  static_cast<uint32_t>(rdata));
+    cosim.memory.clock(in & kMemRTaken, in & kMemBTaken);
+    if (in & kRxTap) cosim.log.add(Event::kRxDecision, static_cast<uint8_t>(in >> 9 & 15), 0, 0, 0);
+    const bool irq = in & kIrq;
+    if (irq != cosim.irq) {
+        cosim.irq = irq;
+        cosim.log.add(Event::kIrq, irq, 0, 0, 0);
+        wake = true;
+    }
+    if (fdw::now_ps >= cosim.alarm) {
+        cosim.alarm = UINT64_MAX;
+        wake = true;
+    }
+    uint32_t out = 0;
+    if (cosim.link_up) out |= kLinkUp;
+    if (cosim.registers.ar()) out |= kAr;
+    if (cosim.registers.aw()) out |= kAw;
+    if (cosim.registers.w()) out |= kW;
+    if (cosim.memory.ar_ready()) out |= kMemArReady;
+    if (cosim.memory.aw_ready()) out |= kMemAwReady;
+    if (cosim.memory.w_ready()) out |= kMemWReady;
+    if (cosim.memory.read_valid()) out |= kMemRValid;
+    if (cosim.memory.read_is_new()) out |= kMemRNew;
+    if (cosim.memory.response_valid())
+        out |= kMemBValid | kMemBId * cosim.memory.response_id() | kMemBResp * cosim.memory.response();
+    if (cosim.received.busy() && cosim.received.word(rx_data, rx_control)) out |= kRxWord;
+    if (wake) out |= kWake;
+    return static_cast<int>(out);
+}
+
+// ---- C, called by Python through ctypes (tb/cosim/library.py) ----------------------------------------
+
+uint64_t fdw_now() { return fdw::now_ps; }
+uint64_t fdw_cycles() { return fdw::cycles; }
+void fdw_set_alarm(uint64_t when) { cosim.alarm = when; }
+
+const uint8_t* fdw_log_bytes() { return cosim.log.bytes().data(); }
+uint64_t fdw_log_size() { return cosim.log.bytes().size(); }
+void fdw_log_clear() { cosim.log.clear(); }
+void fdw_log_transfers(int on) { cosim.memory.log_transfers(on != 0); }
+
+void fdw_memory_attach(uint8_t* bytes, uint64_t base, uint64_t size) { cosim.memory.attach(bytes, base, size); }
+void fdw_memory_configure(uint32_t read_latency, uint32_t write_latency, uint32_t jitter, uint32_t stall_percent,
+                          uint32_t seed) {
+    cosim.memory.configure({read_latency, write_latency, jitter, stall_percent, seed});
+}
+void fdw_memory_fail_once(uint64_t address) { cosim.memory.fail_once(address); }
+
+void fdw_mmio_write(uint32_t offset, uint32_t value, uint32_t strobes) {
+    cosim.registers.write(static_cast<uint16_t>(offset), value, static_cast<uint8_t>(strobes));
+}
+void fdw_mmio_read(uint32_t offset) { cosim.registers.read(static_cast<uint16_t>(offset)); }
+
+void fdw_wire_send(const uint8_t* frame, uint64_t length, uint64_t start, int error) {
+    cosim.received.queue(frame, length, start, error != 0);
+}
+void fdw_wire_send_raw(const uint64_t* words, uint64_t count) { cosim.received.queue_raw(words, count); }
+void fdw_wire_gap(uint32_t bytes) { cosim.received.minimum_gap = bytes; }
+void fdw_link(int up) { cosim.link_up = up != 0; }
+
+// Hold the reset pin; what was queued towards the NIC is forgotten.
+void fdw_reset(uint32_t held) {
+    cosim.reset_cycles = held;
+    cosim.registers.reset();
+    cosim.received.reset();
+    cosim.log.add(Event::kReset, 0, 0, 0, 0);
+}
+
+// Figures: 0 reads, 1 writes, 2 read beats, 3 write beats, 4 AXI violations, 5 wire frames out,
+// 6 XGMII violations, 7 shortest gap.
+uint64_t fdw_figure(uint32_t which) {
+    const uint64_t figures[] = {cosim.memory.reads,      cosim.memory.writes,    cosim.memory.read_beats,
+                                cosim.memory.write_beats, cosim.memory.violations, cosim.sent.frames,
+                                cosim.sent.violations,    cosim.sent.shortest_gap};
+    return which < sizeof figures / sizeof *figures ? figures[which] : 0;
+}
+
+}  // extern "C"

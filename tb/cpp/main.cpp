@@ -1,0 +1,107 @@
+// The simulator's main loop under cocotb, with the clock in C++.
+//
+// cocotb's callbacks keep their order (value change, read-write, read-only, next time step), so ordinary
+// cocotb code works: RisingEdge(clk) is called before the registers change, as it samples then.
+// While no callback is due, the loop only toggles the clock and evaluates.
+//
+// Arguments: --trace-file PATH, --trace-until PS.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "Vtop.h"
+#include "clock.h"
+#include "verilated.h"
+#include "verilated_vpi.h"
+#include "waves.h"
+
+extern "C" void vlog_startup_routines_bootstrap(void);
+
+double sc_time_stamp() { return static_cast<double>(fdw::now_ps); }
+
+namespace {
+
+bool value_callbacks() {
+    bool any = false;
+    while (VerilatedVpi::callValueCbs()) any = true;
+    return any;
+}
+
+// The rest of a time step once something other than the clock has changed.
+void settle(Vtop& top) {
+    do {
+        do {
+            top.eval_step();
+            VerilatedVpi::clearEvalNeeded();
+            VerilatedVpi::doInertialPuts();
+            value_callbacks();
+        } while (VerilatedVpi::evalNeeded());
+        VerilatedVpi::callCbs(cbReadWriteSynch);
+        VerilatedVpi::doInertialPuts();
+        value_callbacks();
+    } while (VerilatedVpi::evalNeeded());
+    VerilatedVpi::callCbs(cbReadOnlySynch);
+}
+
+bool callbacks_waiting() {
+    return VerilatedVpi::evalNeeded() || VerilatedVpi::hasCbs(cbReadWriteSynch) ||
+           VerilatedVpi::hasCbs(cbReadOnlySynch) || VerilatedVpi::hasCbs(cbNextSimTime);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string trace_file;
+    uint64_t trace_until = UINT64_MAX;
+    for (int i = 1; i + 1 < argc; ++i) {
+        if (!std::strcmp(argv[i], "--trace-file")) trace_file = argv[i + 1];
+        if (!std::strcmp(argv[i], "--trace-until")) trace_until = std::strtoull(argv[i + 1], nullptr, 10);
+    }
+    Verilated::commandArgs(argc, argv);
+    auto top = std::make_unique<Vtop>("");
+    Verilated::fatalOnVpiError(false);
+    Waves waves;
+#if VM_TRACE
+    Verilated::traceEverOn(true);
+    if (!trace_file.empty()) waves.open(*top, trace_file, trace_until);
+#endif
+    vlog_startup_routines_bootstrap();
+    top->clk = 0;
+    VerilatedVpi::callCbs(cbStartOfSimulation);
+    value_callbacks();
+    settle(*top);
+    waves.dump();
+
+    uint64_t next_edge = fdw::kHalfPs;
+    while (!Verilated::gotFinish()) {
+        const uint64_t deadline = VerilatedVpi::cbNextDeadline();
+        const bool edge = next_edge <= deadline;
+        fdw::now_ps = edge ? next_edge : deadline;
+        bool called = VerilatedVpi::hasCbs(cbNextSimTime) && VerilatedVpi::callCbs(cbNextSimTime);
+        if (edge) {
+            top->clk = !top->clk;
+            next_edge += fdw::kHalfPs;
+            called |= value_callbacks();
+        }
+        if (deadline <= fdw::now_ps) {
+            VerilatedVpi::callTimedCbs();
+            value_callbacks();
+            called = true;
+        }
+        if (!called && !callbacks_waiting()) {
+            top->eval();
+            if (!value_callbacks() && !callbacks_waiting()) {
+                waves.dump();
+                continue;
+            }
+        }
+        settle(*top);
+        waves.dump();
+    }
+    top->final();
+    VerilatedVpi::callCbs(cbEndOfSimulation);
+    waves.close();
+    return Verilated::threadContextp()->errorCount() > 0;
+}
