@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Final
 
-from pymodel.skbuff import SkBuff
+from pymodel.skbuff import Checksum, SkBuff
+from pymodel.wire.checksum import checksum
 from pymodel.wire.eth import HEADER_LEN, MIN_ETHERTYPE
 
-__all__ = ["DEFAULT_TXQUEUELEN", "Features", "NetDevice", "NetDeviceStats"]
+__all__ = ["DEFAULT_TXQUEUELEN", "Features", "NetDevice", "NetDeviceStats", "checksum_help"]
 
 DEFAULT_TXQUEUELEN: Final = 1000
 """Frames that wait in front of a stopped queue (Linux: DEFAULT_TX_QUEUE_LEN)."""
@@ -53,9 +54,28 @@ class NetDeviceStats:
     tx_packets: int = 0
     tx_bytes: int = 0
     tx_dropped: int = 0
-    """No room in the transmit queue, or the device was down."""
+    """No carrier, no room in the transmit queue, or the device was closed."""
     tx_errors: int = 0
     """Given to the device and lost there (it had to be reset), or refused by it for good."""
+
+
+def checksum_help(skb: SkBuff) -> None:
+    """Fill in the checksum of an skb with `Checksum.PARTIAL` (Linux: skb_checksum_help).
+
+    The field holds the sum of the pseudo-header. Raises ValueError when the field is outside the packet.
+    """
+    skb.linearize()
+    skb.cow()
+    start = skb.csum_start - skb.headroom()
+    field_at = start + skb.csum_offset
+    if start < 0 or field_at + 2 > skb.len:
+        raise ValueError(f"csum_start {start}, csum_offset {skb.csum_offset} in a frame of {skb.len} bytes")
+    window = skb.linear()
+    # RFC 768: a UDP checksum of 0 is sent as 0xffff, which is the same sum for every protocol.
+    value = checksum(window[start:]) or 0xFFFF
+    window[field_at] = value >> 8
+    window[field_at + 1] = value & 0xFF
+    skb.ip_summed = Checksum.NONE
 
 
 @dataclass(slots=True)
@@ -68,8 +88,9 @@ class _Qdisc:
 class NetDevice(abc.ABC):
     """A network interface. A driver subclasses it and implements `start_xmit`.
 
-    `mac`: 6 bytes. `mtu`: bytes of a network-layer packet. `carrier`: the link is up. `on_carrier(up)` is
-    called at its changes. `txqueuelen`: frames that may wait.
+    `mac`: 6 bytes. `mtu`: bytes of a network-layer packet. `carrier`: the link is up, which it is
+    until a driver says otherwise. `on_carrier(up)` is called at its changes. `txqueuelen`: frames that
+    may wait.
     """
 
     def __init__(self, name: str, mac: bytes = bytes(6), mtu: int = 1500) -> None:
@@ -77,7 +98,7 @@ class NetDevice(abc.ABC):
         self.mac = mac
         self.mtu = mtu
         self.features = Features.NONE
-        self.carrier = False
+        self.carrier = True
         self.txqueuelen = DEFAULT_TXQUEUELEN
         self.stats = NetDeviceStats()
         self.rx_handler: Callable[[SkBuff], None] | None = None
@@ -101,10 +122,18 @@ class NetDevice(abc.ABC):
     def xmit(self, skb: SkBuff) -> bool:
         """Send a frame or queue it; always consumes `skb`. False: dropped and counted (`tx_dropped`).
 
-        Fragments are joined first unless the device has `Features.SG` (Linux: validate_xmit_skb).
+        Without carrier everything is dropped (Linux: such a device has the noop qdisc). What the device
+        cannot do is done here (Linux: validate_xmit_skb): fragments are joined unless it has
+        `Features.SG`, a partial checksum is filled in unless it has `Features.HW_CSUM`.
         """
+        if not self.carrier:
+            self.stats.tx_dropped += 1
+            skb.free()
+            return False
         if skb.data_len and not self.features & Features.SG:
             skb.linearize()
+        if skb.ip_summed is Checksum.PARTIAL and not self.features & Features.HW_CSUM:
+            checksum_help(skb)
         qdisc = self._qdisc
         queue = qdisc.queue
         if not queue and not qdisc.stopped and not qdisc.running:
@@ -187,8 +216,10 @@ class NetDevice(abc.ABC):
         handler(skb)
 
     def set_carrier(self, up: bool) -> None:
-        """The link went up or down; `on_carrier` is told of changes."""
+        """The link went up or down; `on_carrier` is told of changes. Going down drops what waits."""
         if up != self.carrier:
             self.carrier = up
+            if not up:
+                self.flush_queue()
             if self.on_carrier is not None:
                 self.on_carrier(up)

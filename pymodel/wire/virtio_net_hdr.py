@@ -1,6 +1,7 @@
 """`struct virtio_net_hdr` (virtio 1.2 §5.1.6): the 12 bytes in front of each frame in a buffer.
 
-Little-endian, as VERSION_1 is always negotiated; with VERSION_1 `num_buffers` is always present.
+Little-endian, as VERSION_1 is always negotiated; with VERSION_1 `num_buffers` is always present. The values
+of `flags` and `gso_type` are `NetHdrFlag` and `GsoType` of `pymodel.regs`.
 """
 
 import struct
@@ -8,36 +9,9 @@ from typing import Final, NamedTuple
 
 from pymodel.wire.errors import WireError
 
-__all__ = [
-    "F_DATA_VALID",
-    "F_NEEDS_CSUM",
-    "F_RSC_INFO",
-    "GSO_ECN",
-    "GSO_NONE",
-    "GSO_TCPV4",
-    "GSO_TCPV6",
-    "GSO_UDP",
-    "GSO_UDP_L4",
-    "HEADER_LEN",
-    "VirtioNetHdr",
-    "emit",
-    "emit_into",
-    "parse",
-]
+__all__ = ["HEADER_LEN", "VirtioNetHdr", "emit", "emit_into", "parse"]
 
 HEADER_LEN: Final = 12
-
-F_NEEDS_CSUM: Final = 1
-F_DATA_VALID: Final = 2
-F_RSC_INFO: Final = 4
-
-GSO_NONE: Final = 0
-GSO_TCPV4: Final = 1
-GSO_UDP: Final = 3
-GSO_TCPV6: Final = 4
-GSO_UDP_L4: Final = 5
-GSO_ECN: Final = 0x80
-"""Or-ed to the others: the packet has CWR set."""
 
 _HEADER = struct.Struct("<BBHHHHH")
 
@@ -46,7 +20,7 @@ class VirtioNetHdr(NamedTuple):
     """Field by field as in the specification; all zeros is a plain frame to send."""
 
     flags: int = 0
-    gso_type: int = GSO_NONE
+    gso_type: int = 0
     hdr_len: int = 0
     gso_size: int = 0
     csum_start: int = 0

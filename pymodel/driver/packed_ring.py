@@ -1,0 +1,207 @@
+"""Driver side of a packed virtqueue (virtio 1.2 §2.8): one ring of descriptors in host memory.
+
+`PackedRing.add` makes a chain of buffers available, `PackedRing.get_used` takes back what the device has
+used. The ring knows no device: who adds asks `should_notify` afterwards and writes the doorbell.
+INDIRECT descriptors and EVENT_IDX are not negotiated, so neither is used here.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Final, Generic, TypeVar
+
+from pymodel.driver.errors import RingError, RingFull
+from pymodel.hostmem import HostMemory
+from pymodel.regs import DESC_BYTES, EVENT_BYTES, Desc, DescFlag, Event, EventFlag
+
+__all__ = ["MAX_QUEUE_SIZE", "PackedRing", "Segment"]
+
+MAX_QUEUE_SIZE: Final = 1 << 15
+"""§2.8: the limit of a packed virtqueue."""
+
+Segment = tuple[int, int]
+"""Bus address and length (> 0) of one buffer."""
+
+_DESC = struct.Struct("<QIHH")  # addr, len, id, flags
+_BODY = struct.Struct("<QIH")  # the same without flags
+_U16 = struct.Struct("<H")
+
+# Plain ints: IntFlag arithmetic would cost more than the rest of `add`.
+_NEXT = int(DescFlag.NEXT)
+_WRITE = int(DescFlag.WRITE)
+_AVAIL = int(DescFlag.AVAIL)
+_USED = int(DescFlag.USED)
+_BOTH = _AVAIL | _USED
+_FLAGS_AT = int(Desc.FLAGS)
+
+T = TypeVar("T")
+
+
+class PackedRing(Generic[T]):
+    """A ring of `size` descriptors (1…32768, any number), zeroed, in `memory`.
+
+    `desc_address`, `driver_address`, `device_address`: bus addresses of the three areas (§2.8). `free`:
+    descriptors that can be added. A chain carries a token of type T (not None), which comes back when
+    it is used.
+    """
+
+    __slots__ = (
+        "_added",
+        "_avail_flags",
+        "_avail_index",
+        "_counts",
+        "_device_event",
+        "_driver_event",
+        "_ids",
+        "_memory",
+        "_ring",
+        "_tokens",
+        "_used_flags",
+        "_used_index",
+        "desc_address",
+        "device_address",
+        "driver_address",
+        "free",
+        "size",
+    )
+
+    def __init__(self, memory: HostMemory, size: int) -> None:
+        if not 1 <= size <= MAX_QUEUE_SIZE:
+            raise ValueError(f"a packed ring of {size} descriptors; 1…{MAX_QUEUE_SIZE} is legal")
+        self.size = size
+        self._memory = memory
+        self.desc_address = memory.alloc(size * DESC_BYTES, DESC_BYTES)
+        self.driver_address = memory.alloc(EVENT_BYTES)
+        self.device_address = memory.alloc(EVENT_BYTES)
+        self._ring = memory.slice(self.desc_address, size * DESC_BYTES)
+        self._driver_event = memory.slice(self.driver_address, EVENT_BYTES)
+        self._device_event = memory.slice(self.device_address, EVENT_BYTES)
+        self._start()
+
+    def _start(self) -> None:
+        """The state of §2.8.1: everything zero, both wrap counters 1."""
+        self._ring[:] = bytes(len(self._ring))
+        self._driver_event[:] = bytes(EVENT_BYTES)
+        self._device_event[:] = bytes(EVENT_BYTES)
+        self.free = self.size
+        self._avail_index = 0
+        self._avail_flags = _AVAIL  # wrap counter 1: AVAIL set, USED the inverse
+        self._used_index = 0
+        self._used_flags = _BOTH  # wrap counter 1: a used entry has both set
+        self._added = False
+        self._ids = list(range(self.size - 1, -1, -1))
+        self._tokens: list[T | None] = [None] * self.size
+        self._counts = [0] * self.size
+
+    def add(self, token: T, readable: Sequence[Segment], writable: Sequence[Segment] = ()) -> int:
+        """Make one chain available: device-readable buffers, then device-writable ones (§2.8.19.1 order).
+
+        Returns its buffer id. Raises RingFull when it has more buffers than are `free`, ValueError when
+        it has none or one of length 0 (§2.8.9 lets no such element in; the device would break).
+        """
+        count = len(readable) + len(writable)
+        if count > self.free:
+            raise RingFull(f"a chain of {count} descriptors; {self.free} of {self.size} are free")
+        if not count:
+            raise ValueError("a chain without buffers")
+        for address, length in (*readable, *writable):
+            # Before the first store: a half-written chain would look available behind the next one.
+            if length <= 0:
+                raise ValueError(f"a buffer of {length} bytes at {address:#x}")
+        ring = self._ring
+        size = self.size
+        ident = self._ids.pop()
+        head = index = self._avail_index
+        flags = self._avail_flags
+        head_flags = 0
+        left = count
+        kind = 0
+        for segments in (readable, writable):
+            for address, length in segments:
+                left -= 1
+                bits = flags | kind | _NEXT if left else flags | kind
+                if index == head:
+                    _BODY.pack_into(ring, index * DESC_BYTES, address, length, ident)
+                    head_flags = bits
+                else:
+                    _DESC.pack_into(ring, index * DESC_BYTES, address, length, ident, bits)
+                index += 1
+                if index == size:
+                    index = 0
+                    flags ^= _BOTH
+            kind = _WRITE
+        self._tokens[ident] = token
+        self._counts[ident] = count
+        self._avail_index = index
+        self._avail_flags = flags
+        self.free -= count
+        self._added = True
+        # §2.8.19.2: the head's flags are the last store; the device sees the whole chain or none of it.
+        _U16.pack_into(ring, head * DESC_BYTES + _FLAGS_AT, head_flags)
+        return ident
+
+    @property
+    def outstanding(self) -> int:
+        """Chains that the device has and has not given back."""
+        return self.size - len(self._ids)
+
+    def has_used(self) -> bool:
+        """The device has used a chain that `get_used` has not returned yet."""
+        flags: int = _U16.unpack_from(self._ring, self._used_index * DESC_BYTES + _FLAGS_AT)[0]
+        return flags & _BOTH == self._used_flags
+
+    def get_used(self) -> tuple[T, int] | None:
+        """The next used chain: its token and the length that the device reports; None if there is none.
+
+        Raises RingError when the entry names a chain that is not out.
+        """
+        offset = self._used_index * DESC_BYTES
+        if _U16.unpack_from(self._ring, offset + _FLAGS_AT)[0] & _BOTH != self._used_flags:
+            return None
+        # The flags were read first: id and length of a used entry are valid once its flags are (§2.8.6).
+        _, length, ident = _BODY.unpack_from(self._ring, offset)
+        token = self._tokens[ident] if ident < self.size else None
+        if token is None:
+            raise RingError(f"used entry {self._used_index} names buffer id {ident}, which is not out")
+        count = self._counts[ident]
+        self._tokens[ident] = None
+        self._ids.append(ident)
+        self.free += count
+        index = self._used_index + count
+        if index >= self.size:
+            index -= self.size
+            self._used_flags ^= _BOTH
+        self._used_index = index
+        return token, length
+
+    def should_notify(self) -> bool:
+        """After `add`: does the device want a notification? (§2.8.10, device event suppression.)
+
+        False also when nothing was added since the last call. DESC is not negotiated and counts as ENABLE.
+        """
+        if not self._added:
+            return False
+        self._added = False
+        flags: int = _U16.unpack_from(self._device_event, Event.FLAGS)[0]
+        return flags & 3 != EventFlag.DISABLE
+
+    def disable_interrupts(self) -> None:
+        """Ask the device for no used-buffer notifications; a hint, some may still come (§2.8.10)."""
+        _U16.pack_into(self._driver_event, Event.FLAGS, EventFlag.DISABLE)
+
+    def enable_interrupts(self) -> bool:
+        """Ask for notifications again. True: something was used meanwhile, which will not be notified."""
+        _U16.pack_into(self._driver_event, Event.FLAGS, EventFlag.ENABLE)
+        return self.has_used()
+
+    def reset(self) -> list[T]:
+        """After a device reset: start over with an empty ring. The tokens of the chains that were out."""
+        tokens = [token for token in self._tokens if token is not None]
+        self._start()
+        return tokens
+
+    def release(self) -> None:
+        """Give the memory back. Only after the device was reset, with no chain out: else RuntimeError."""
+        if self.outstanding:
+            raise RuntimeError(f"{self.outstanding} chains are still out")
+        for address in (self.desc_address, self.driver_address, self.device_address):
+            self._memory.free(address)
