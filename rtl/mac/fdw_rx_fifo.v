@@ -1,0 +1,146 @@
+// Whole-frame FIFO behind the receive MAC: 64-bit stream with status in, 128-bit packet stream out.
+//
+// In (fdw_mac_rx; no back pressure): s_status counts with s_last, GOOD frames have at least 17 bytes. A
+// frame that is not good, that ends while accept is low, or for which there is no room, vanishes whole.
+// Room is judged word by word as the frame comes in, so what the output gives away meanwhile helps.
+//
+// Out: m_valid/m_ready/m_data/m_keep/m_last, first byte in m_data[7:0]; m_len is the frame's length
+// (without FCS) and stays for as long as its beats are at the output. A frame shows at the output one
+// cycle after its end came in. One beat a cycle, frames without a pause between them.
+//
+// flush: every stored frame vanishes, m_valid is low from the next cycle on, be it in the middle of a
+// frame, whose remaining beats and m_last then never come: reset the consumer by the same signal. The
+// frame that is just coming in lives on; one that ends while flush is high is reported and then vanishes.
+//
+// tap_valid pulses one cycle after each frame's end; tap_status is the MAC's status for a bad one, else 5
+// (accept was low), 6 (no room) or 7 (stored); tap_bytes is the length with FCS of a stored one.
+//
+// BYTES: a power of two, at least 4096. Each frame takes whole 16-byte words; at most BYTES / 64 frames.
+module fdw_rx_fifo #(
+    parameter BYTES = 16384
+) (
+    input          clk,
+    input          rst,
+    input          flush,
+    input          accept,
+    input          s_valid,
+    input  [63:0]  s_data,
+    input  [7:0]   s_keep,
+    input          s_last,
+    input  [3:0]   s_status,
+    output         m_valid,
+    input          m_ready,
+    output [127:0] m_data,
+    output [15:0]  m_keep,
+    output         m_last,
+    output [15:0]  m_len,
+    output reg        tap_valid,
+    output reg [3:0]  tap_status,
+    output reg [15:0] tap_bytes
+);
+    localparam [3:0] DISABLED = 4'd5, OVERFLOW = 4'd6, GOOD = 4'd7;
+    localparam [15:0] FCS_BYTES = 16'd4;
+    localparam WORDS = BYTES / 16;
+    localparam PTR_WIDTH = $clog2(WORDS);
+
+    initial if (BYTES < 4096 || (BYTES & (BYTES - 1)) != 0) begin
+        $display("%m: BYTES must be a power of two and at least 4096, got %0d", BYTES);
+        $finish;
+    end
+
+    // ---- write side: two beats make a word; the length goes in when the frame is whole -----------------
+
+    reg  [PTR_WIDTH:0] rd_ptr; // one bit more than an address: equal pointers mean empty
+    reg  [PTR_WIDTH:0] wr_ptr;
+    reg  [PTR_WIDTH:0] frame_ptr; // where the present frame began
+    reg  [12:0]        beats;     // of the present frame, before this one
+    reg                overflow;  // a word of the present frame found no room
+    reg  [63:0]        lower;     // the first beat of a word
+    wire               full = wr_ptr == {~rd_ptr[PTR_WIDTH], rd_ptr[PTR_WIDTH-1:0]};
+    wire               len_ready;
+
+    wire upper = beats[0];
+    wire ends = s_valid && s_last;
+    wire wants = s_valid && (upper || s_last);
+    wire writes = wants && !full;
+    wire lost = overflow || (wants && full) || !len_ready;
+
+    reg [3:0] last_bytes;
+    integer i;
+    always @* begin
+        last_bytes = 4'd0;
+        for (i = 0; i < 8; i = i + 1) last_bytes = last_bytes + {3'd0, s_keep[i]};
+    end
+    wire [15:0] new_len = {beats, 3'd0} + {12'd0, last_bytes};
+    wire [3:0]  verdict = s_status != GOOD ? s_status : !accept ? DISABLED : lost ? OVERFLOW : GOOD;
+    wire        stores = ends && verdict == GOOD;
+    wire [PTR_WIDTH:0] wr_next = wr_ptr + {{PTR_WIDTH{1'b0}}, writes};
+    wire [PTR_WIDTH:0] frame_next = stores ? wr_next : frame_ptr;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            wr_ptr <= {PTR_WIDTH + 1{1'b0}};
+            frame_ptr <= {PTR_WIDTH + 1{1'b0}};
+            beats <= 13'd0;
+            overflow <= 1'b0;
+            lower <= 64'd0;
+            tap_valid <= 1'b0;
+            tap_status <= 4'd0;
+            tap_bytes <= 16'd0;
+        end else begin
+            wr_ptr <= ends ? frame_next : wr_next;
+            frame_ptr <= frame_next;
+            if (s_valid) begin
+                beats <= s_last ? 13'd0 : beats + 13'd1;
+                overflow <= !s_last && (overflow || (wants && full));
+                lower <= s_data;
+            end
+            tap_valid <= ends;
+            tap_status <= verdict;
+            tap_bytes <= new_len + FCS_BYTES;
+        end
+    end
+
+    // ---- read side ------------------------------------------------------------------------------------
+
+    reg  [15:0] done; // bytes of the frame already given away
+    wire [15:0] left = m_len - done;
+    wire        gives = m_valid && m_ready;
+    // A flush leaves at the output what is just coming in, and that cannot be a whole frame yet.
+    wire [PTR_WIDTH:0] rd_next = flush ? frame_next : rd_ptr + {{PTR_WIDTH{1'b0}}, gives};
+
+    localparam FRAMES = BYTES / 64;
+    localparam LEVEL_WIDTH = $clog2(FRAMES + 1);
+    wire [LEVEL_WIDTH-1:0] unused_frames;
+    fdw_fifo #(.WIDTH(16), .DEPTH(FRAMES)) lengths (
+        .clk(clk), .rst(rst || flush),
+        .s_valid(stores), .s_ready(len_ready), .s_data(new_len),
+        .m_valid(m_valid), .m_ready(m_ready && m_last), .m_data(m_len),
+        .level(unused_frames)
+    );
+
+    reg [127:0] mem [0:WORDS-1];
+    reg [127:0] mem_q;
+    initial for (i = 0; i < WORDS; i = i + 1) mem[i] = 128'd0; // else X at the output until the first frame
+
+    // The first word of a frame of two or more is never read in the cycle that writes it.
+    always @(posedge clk) begin
+        if (writes) mem[wr_ptr[PTR_WIDTH-1:0]] <= upper ? {s_data, lower} : {64'd0, s_data};
+        mem_q <= mem[rd_next[PTR_WIDTH-1:0]];
+    end
+
+    always @(posedge clk) begin
+        if (rst) begin
+            rd_ptr <= {PTR_WIDTH + 1{1'b0}};
+            done <= 16'd0;
+        end else begin
+            rd_ptr <= rd_next;
+            if (flush) done <= 16'd0;
+            else if (gives) done <= m_last ? 16'd0 : done + 16'd16;
+        end
+    end
+
+    assign m_data = mem_q;
+    assign m_last = left <= 16'd16;
+    assign m_keep = m_last ? ~(16'hffff << left[4:0]) : 16'hffff;
+endmodule
