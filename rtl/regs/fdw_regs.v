@@ -360,8 +360,9 @@ module fdw_regs #(
 
     // ------------------------------------------------------------------ statistics
 
-    // Receive queues are the even ones (§5.1.2).
-    localparam [QUEUES-1:0] RX_QUEUES = {(QUEUES / 2){2'b01}};
+    // Receive queues are the even ones (virtio 1.2 §5.1.2).
+    localparam [31:0] EVEN = 32'h5555_5555;
+    wire [QUEUES-1:0] receive_queues = EVEN[QUEUES-1:0];
     wire [31:0] stat_value;
 
     fdw_stats stats (
@@ -371,12 +372,12 @@ module fdw_regs #(
         .rx_status(stat_rx_status),
         .rx_bytes(stat_rx_bytes),
         .rx_truncated(stat_rx_truncated),
-        .rx_kick(|(notified & RX_QUEUES)),
+        .rx_kick(|(notified & receive_queues)),
         .tx_valid(stat_tx_valid),
         .tx_bytes(stat_tx_bytes),
         .tx_oversize(stat_tx_oversize),
         .tx_underflow(stat_tx_underflow),
-        .tx_kick(|(notified & ~RX_QUEUES)),
+        .tx_kick(|(notified & ~receive_queues)),
         .read(read),
         .address(read_address),
         .data(stat_value)
