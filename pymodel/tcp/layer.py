@@ -1,17 +1,43 @@
-"""The demultiplexer: from IP to connections and listeners, and back."""
+"""The demultiplexer: from IP to connections and listeners, CLOSED's answers, and the user's opens."""
 
 from collections import Counter
+from collections.abc import Callable
+from errno import EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH
+from os import strerror
+from typing import Final
 
 from pymodel.scheduler import Scheduler
-from pymodel.skbuff import SkBuff
+from pymodel.simtime import SEC
+from pymodel.skbuff import Checksum, SkBuff
+from pymodel.tcp import input as segment_input
+from pymodel.tcp import lifecycle, output, recovery, transmit
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.ipsender import IpSender
+from pymodel.tcp.isn import IsnGenerator
 from pymodel.tcp.listener import Listener
 from pymodel.tcp.profile import LINUX, Profile
+from pymodel.tcp.seq import HALF, MASK, gt, lt
+from pymodel.tcp.state import State
+from pymodel.tcp.tcb import SentSegment, Tcb
+from pymodel.wire.checksum import checksum, pseudo_header, verify
+from pymodel.wire.errors import WireError
+from pymodel.wire.tcp import ACK, FIN, PROTO, RST, SYN, TcpHeader, emit, parse
+
+ConnectionKey = tuple[bytes, int, bytes, int]
+"""(local address, local port, remote address, remote port)."""
+
+_TIME_WAIT_SEQUENCE_GAP: Final = 0xFFFF + 2
+"""How far beyond the old SND.NXT a connection that reuses TIME-WAIT starts (Linux does the same)."""
 
 
 class TcpLayer:
-    """TCP of one host. `stats` counts segments, and drops by reason."""
+    """TCP of one host.
+
+    `connections` holds every connection that is not CLOSED, half-open and TIME-WAIT ones too; `listeners`
+    is by local (address, port). `stats` counts segments, and drops by reason. `on_release(connection)`
+    is called when a connection has become CLOSED: its port may be free again. `secret` keys the initial
+    sequence numbers. `ip.send` must not deliver to `input` before it returns.
+    """
 
     def __init__(
         self, scheduler: Scheduler, ip: IpSender, *, profile: Profile = LINUX, secret: bytes
@@ -20,23 +46,213 @@ class TcpLayer:
         self.ip = ip
         self.profile = profile
         self.stats: Counter[str] = Counter()
-        self.connections: dict[tuple[bytes, int, bytes, int], TcpConnection] = {}
+        self.connections: dict[ConnectionKey, TcpConnection] = {}
         self.listeners: dict[tuple[bytes, int], Listener] = {}
+        self.on_release: Callable[[TcpConnection], None] | None = None
+        self._isn = IsnGenerator(secret)
+        self._challenge_second = -1
+        self._challenges = 0
 
-    def input(self, skb: SkBuff, src: bytes, dst: bytes) -> None:
-        """A segment from IP: `skb`'s data begins at the TCP header. Consumes it."""
-        raise NotImplementedError
+    # --- the user's side --------------------------------------------------------------------------
 
-    def unreachable(self, error: int, src: bytes, dst: bytes, sport: int, dport: int, seq: int) -> None:
-        """ICMP or the neighbour layer reports `error` (errno) about a segment that we sent."""
-        raise NotImplementedError
+    def connect(self, local: tuple[bytes, int], remote: tuple[bytes, int], **opts: int) -> TcpConnection:
+        """Open actively: sends the SYN and returns at once, in SYN-SENT.
 
-    def connect(
-        self, local: tuple[bytes, int], remote: tuple[bytes, int], **opts: int
-    ) -> TcpConnection:
-        """Open actively: sends the SYN and returns at once, in SYN-SENT. `opts`: nodelay, sndbuf, rcvbuf."""
-        raise NotImplementedError
+        `opts`: nodelay, sndbuf, rcvbuf (see `TcpConnection`). An unspecified local address (all zeros)
+        is replaced by the route's. OSError: EADDRNOTAVAIL if this very connection exists already (in
+        TIME-WAIT too), ENETUNREACH without a route.
+        """
+        if not any(local[0]):
+            source = self.ip.source_for(remote[0])
+            if source is None:
+                raise OSError(ENETUNREACH, strerror(ENETUNREACH))
+            local = (source, local[1])
+        if (*local, *remote) in self.connections:
+            raise OSError(EADDRNOTAVAIL, strerror(EADDRNOTAVAIL))
+        now = self.scheduler.now
+        connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote))
+        for name, value in opts.items():
+            if name not in ("nodelay", "sndbuf", "rcvbuf"):
+                raise TypeError(f"connect() has no option {name!r}; nodelay, sndbuf and rcvbuf are known")
+            setattr(connection, name, value)
+        connection.snd_nxt = (connection.iss + 1) & MASK
+        connection.sent.append(SentSegment(connection.iss, connection.snd_nxt, now))
+        lifecycle.set_state(connection, State.SYN_SENT)
+        self.stats["active_opens"] += 1
+        transmit.syn(connection, now, False)
+        output.start_rtx_timer(connection, now)
+        return connection
 
     def listen(self, local: tuple[bytes, int], backlog: int) -> Listener:
-        """Open passively; address b"\\0\\0\\0\\0" is any. OSError(EADDRINUSE) if `local` is listened on."""
-        raise NotImplementedError
+        """Open passively; an address of zeros is any. OSError(EADDRINUSE) if `local` is listened on."""
+        if local in self.listeners:
+            raise OSError(EADDRINUSE, strerror(EADDRINUSE))
+        listener = Listener(self, local, backlog)
+        self.listeners[local] = listener
+        return listener
+
+    # --- services for connections and listeners -----------------------------------------------------
+
+    def new_connection(self, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int) -> TcpConnection:
+        """A connection in CLOSED, entered in `connections`."""
+        connection = TcpConnection(self, local, remote, iss, self._isn.timestamp_offset(*local, *remote))
+        self.connections[(*local, *remote)] = connection
+        return connection
+
+    def closed(self, tcb: Tcb) -> None:
+        """`tcb` is CLOSED: forget it."""
+        connection = self.connections.pop((*tcb.local, *tcb.remote), None)
+        if tcb.listener is not None:
+            tcb.listener.forget(tcb)
+        if connection is not None and self.on_release is not None:
+            self.on_release(connection)
+
+    def challenge_allowed(self, now: int) -> bool:
+        """One more challenge ACK may be sent in this second (RFC 5961 §7)."""
+        second = now // SEC
+        if second != self._challenge_second:
+            self._challenge_second = second
+            self._challenges = 0
+        self._challenges += 1
+        return self._challenges <= self.profile.challenge_ack_limit
+
+    # --- from IP --------------------------------------------------------------------------------------
+
+    def input(self, skb: SkBuff, src: bytes, dst: bytes) -> None:
+        """A segment from IP: `skb`'s data begins at the TCP header. Consumes it.
+
+        What is wrong with it is counted in `stats` by reason, never raised.
+        """
+        stats = self.stats
+        stats["in_segs"] += 1
+        data = skb.bytes() if skb.data_len else skb.linear()
+        try:
+            if skb.ip_summed not in (Checksum.UNNECESSARY, Checksum.PARTIAL) and not verify(
+                data, pseudo_header(src, dst, PROTO, len(data))
+            ):
+                stats["bad_checksum"] += 1
+                return
+            header = parse(data)
+            if header.malformed:
+                stats["malformed_options"] += 1
+            self._dispatch(header, data[header.header_len :], src, dst)
+        except WireError as error:
+            stats[error.reason] += 1
+        finally:
+            skb.free()
+
+    def _dispatch(self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes) -> None:
+        now = self.scheduler.now
+        connection = self.connections.get((dst, header.dport, src, header.sport))
+        if connection is not None:
+            if connection.state is State.SYN_SENT:
+                answered = segment_input.syn_sent(connection, header, payload, now)
+            elif connection.state is State.TIME_WAIT and self._reuse_time_wait(connection, header, now):
+                self._listen(header, payload, src, dst, (connection.snd_nxt + _TIME_WAIT_SEQUENCE_GAP) & MASK)
+                return
+            else:
+                answered = segment_input.synchronized(connection, header, payload, now)
+            if not answered:
+                self._reset(header, len(payload), src, dst)
+            return
+        iss = -1
+        if header.flags & (SYN | ACK | RST) == SYN:
+            iss = self._isn.isn(now, dst, header.dport, src, header.sport)
+        self._listen(header, payload, src, dst, iss)
+
+    def _listen(
+        self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, iss: int
+    ) -> None:
+        """§3.10.7.2 LISTEN, or §3.10.7.1 CLOSED when nobody listens."""
+        listeners = self.listeners
+        listener = listeners.get((dst, header.dport)) or listeners.get((bytes(len(dst)), header.dport))
+        flags = header.flags
+        if listener is None or flags & ACK:
+            if listener is None:
+                self.stats["no_port"] += 1
+            self._reset(header, len(payload), src, dst)
+        elif flags & (SYN | RST | FIN) == SYN:
+            if _is_group(src) or _is_group(dst):
+                self.stats["syn_to_group"] += 1  # RFC 9293 §3.9.2.3, MUST-57
+                return
+            self.stats["passive_opens"] += 1
+            listener.syn(header, (dst, header.dport), (src, header.sport), iss)
+
+    @staticmethod
+    def _takes_over(old: TcpConnection, header: TcpHeader) -> bool:
+        if header.ts_val is not None and old.ts_on:
+            return gt(header.ts_val, old.ts_recent)  # RFC 6191 §2
+        return gt(header.seq, old.rcv_nxt)  # RFC 9293 MAY-2, RFC 1122 §4.2.2.13
+
+    def _reuse_time_wait(self, old: TcpConnection, header: TcpHeader, now: int) -> bool:
+        """A SYN that cannot be an old duplicate opens the connection anew, if somebody listens."""
+        if header.flags & (SYN | ACK | RST | FIN) != SYN or not self._takes_over(old, header):
+            return False
+        port = header.dport
+        if (old.src, port) not in self.listeners and (bytes(len(old.src)), port) not in self.listeners:
+            return False
+        lifecycle.finish(old)
+        return True
+
+    def _reset(self, header: TcpHeader, length: int, src: bytes, dst: bytes) -> None:
+        """The answer of a connection that does not exist (§3.5.2 group 1, §3.10.7.1)."""
+        flags = header.flags
+        if flags & RST or _is_group(dst):
+            return
+        answer = TcpHeader(header.dport, header.sport)
+        if flags & ACK:
+            answer.seq = header.ack
+            answer.flags = RST
+        else:
+            answer.ack = (header.seq + length + (flags & FIN) + (flags >> 1 & 1)) & MASK
+            answer.flags = RST | ACK
+        self.stats["out_rsts"] += 1
+        self.stats["out_segs"] += 1
+        raw = bytearray(emit(answer, b""))
+        raw[16:18] = checksum(raw, pseudo_header(dst, src, PROTO, len(raw))).to_bytes(2, "big")
+        skb = self.ip.alloc_skb(len(raw))
+        skb.put(len(raw))[:] = raw
+        if self.ip.send(skb, PROTO, dst, src):
+            self.stats["out_errors"] += 1
+
+    # --- errors from below ----------------------------------------------------------------------------
+
+    def unreachable(self, error: int, src: bytes, dst: bytes, sport: int, dport: int, seq: int) -> None:
+        """ICMP or the neighbour layer reports `error` (errno) about a segment that we sent.
+
+        `src`, `sport` are ours. EMSGSIZE means that `ip.mtu_for` has shrunk. A sequence number that is
+        not in flight is a forgery or old, and ignored (RFC 5927 §4.1). While opening, the error ends the
+        attempt, as in Linux; later it is only remembered, in case we give up (RFC 5927 §5.2).
+        """
+        connection = self.connections.get((src, sport, dst, dport))
+        if connection is None:
+            self.stats["unreachable_no_connection"] += 1
+            return
+        if (seq - connection.snd_una) & MASK >= HALF or not lt(seq, connection.snd_nxt):
+            self.stats["unreachable_out_of_window"] += 1
+            return
+        self.stats["unreachable"] += 1
+        if error == EMSGSIZE:
+            self._packet_too_big(connection)
+        elif connection.state in (State.SYN_SENT, State.SYN_RECEIVED):
+            lifecycle.finish(connection, error)
+        else:
+            connection.soft_error = error
+
+    def _packet_too_big(self, connection: TcpConnection) -> None:
+        """Path MTU discovery (RFC 1191 §6.4): smaller segments from now on, refused ones at once."""
+        if connection.state <= State.SYN_RECEIVED:
+            return
+        old = connection.snd_mss
+        segment_input.set_mss(connection)
+        if connection.snd_mss < old:
+            connection.cc.mss = connection.snd_mss
+            recovery.mark_too_big(connection)
+            output.push(connection, self.scheduler.now)
+
+
+def _is_group(address: bytes) -> bool:
+    """Multicast or limited broadcast: no TCP there (RFC 9293 §3.9.2.3)."""
+    if len(address) == 4:
+        return address[0] >> 4 == 0xE or address == b"\xff\xff\xff\xff"
+    return address[0] == 0xFF

@@ -1,32 +1,100 @@
-"""LISTEN: the queue of half-open connections and the queue of finished ones."""
+"""LISTEN (RFC 9293 §3.10.7.2): the queue of half-open connections and the queue of finished ones."""
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from pymodel.task import WaitQueue
+from pymodel.tcp import input as segment_input
+from pymodel.tcp import lifecycle, output, transmit
 from pymodel.tcp.connection import TcpConnection
+from pymodel.tcp.seq import MASK
+from pymodel.tcp.state import State
+from pymodel.tcp.tcb import SentSegment, Tcb
+from pymodel.wire.tcp import TcpHeader
 
 if TYPE_CHECKING:
     from pymodel.tcp.layer import TcpLayer
 
 
 class Listener:
-    """A listening port. `queue` is woken when a finished connection arrives; `backlog` may be set."""
+    """A listening port. `queue` is woken when a finished connection arrives; `backlog` may be set.
+
+    As in Linux, up to `backlog` + 1 finished connections wait; while that queue is full SYNs are dropped
+    and the last ACK of a handshake is ignored. Half-open connections are bounded by `backlog` too.
+    """
 
     def __init__(self, layer: "TcpLayer", local: tuple[bytes, int], backlog: int) -> None:
         self.layer = layer
         self.local = local
         self.backlog = backlog
         self.queue = WaitQueue()
+        self.closed = False
+        self._finished: deque[TcpConnection] = deque()
+        self._half_open: dict[Tcb, None] = {}
 
     @property
     def pending(self) -> int:
         """Finished connections that nobody has accepted yet."""
-        raise NotImplementedError
+        return len(self._finished)
+
+    @property
+    def half_open(self) -> int:
+        """Connections in SYN-RECEIVED."""
+        return len(self._half_open)
+
+    def has_room(self) -> bool:
+        """The accept queue takes another connection."""
+        return len(self._finished) <= self.backlog
 
     def accept(self) -> TcpConnection | None:
-        """The oldest finished connection, or None."""
-        raise NotImplementedError
+        """The oldest finished connection, or None. It may have been reset meanwhile: `error` tells."""
+        if not self._finished:
+            return None
+        connection = self._finished.popleft()
+        connection.listener = None
+        return connection
 
     def close(self) -> None:
-        """Stop listening; connections nobody accepted are reset."""
-        raise NotImplementedError
+        """Stop listening; connections nobody accepted are reset, half-open ones forgotten."""
+        if self.closed:
+            return
+        self.closed = True
+        self.layer.listeners.pop(self.local, None)
+        for half_open in list(self._half_open):
+            lifecycle.finish(half_open)
+        while self._finished:
+            connection = self._finished.popleft()
+            connection.listener = None
+            connection.abort()
+        self.queue.wake()
+
+    def syn(self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int) -> None:
+        """A SYN for this port: SYN-RECEIVED and a SYN,ACK, or nothing when a queue is full."""
+        stats = self.layer.stats
+        if not self.has_room():
+            stats["listen_overflow"] += 1
+            return
+        if len(self._half_open) >= max(min(self.backlog, self.layer.profile.max_syn_backlog), 1):
+            stats["syn_queue_full"] += 1
+            return
+        child = self.layer.new_connection(local, remote, iss)
+        child.listener = self
+        now = self.layer.scheduler.now
+        segment_input.learn_syn(child, header, now)
+        child.snd_nxt = (child.iss + 1) & MASK
+        child.sent.append(SentSegment(child.iss, child.snd_nxt, now))
+        lifecycle.set_state(child, State.SYN_RECEIVED)
+        self._half_open[child] = None
+        transmit.syn(child, now, True)
+        output.start_rtx_timer(child, now)
+
+    def finished(self, child: Tcb) -> None:
+        """`child`'s handshake is complete."""
+        self._half_open.pop(child, None)
+        assert isinstance(child, TcpConnection)
+        self._finished.append(child)
+        self.queue.wake()
+
+    def forget(self, child: Tcb) -> None:
+        """`child` ended before it was accepted. A finished one stays, as in Linux, for accept to return."""
+        self._half_open.pop(child, None)

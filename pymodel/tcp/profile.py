@@ -28,7 +28,7 @@ class Profile:
     """Segments (RFC 6928)."""
     dup_ack_threshold: int = 3  # tcp_reordering; DupThresh of RFC 6675
     slow_start_segments: int | None = None
-    """L of RFC 3465: at most so many segments of growth per ACK; None: all that was acknowledged, as Linux."""
+    """L of RFC 3465: segments of growth per ACK at most; None: all that was acknowledged, as Linux."""
 
     rto_initial: int = 1 * SEC  # RFC 6298 (2.1)
     rto_min: int = 200 * MS  # TCP_RTO_MIN; RFC 6298 (2.4) says 1 s, SHOULD

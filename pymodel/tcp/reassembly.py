@@ -1,0 +1,104 @@
+"""Data received out of order (RFC 9293 §3.10.7.4 "seventh"), and what SACK says about it (RFC 2018)."""
+
+from pymodel.tcp.seq import MASK
+
+
+class _Block:
+    __slots__ = ("data", "stamp", "start")
+
+    def __init__(self, start: int, data: bytearray, stamp: int) -> None:
+        self.start = start
+        self.data = data
+        self.stamp = stamp
+
+
+class Reassembly:
+    """Blocks of bytes beyond RCV.NXT: sorted, never touching each other.
+
+    Inside, positions are distances from one fixed origin, so that nothing wraps. Where segments
+    overlap, the bytes that came first are kept: a later segment cannot rewrite what was acknowledged.
+    """
+
+    __slots__ = ("_blocks", "_nxt", "_position", "_stamp")
+
+    def __init__(self, rcv_nxt: int) -> None:
+        self._blocks: list[_Block] = []
+        self._nxt = rcv_nxt
+        self._position = 0
+        self._stamp = 0
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @property
+    def held(self) -> int:
+        """Bytes held."""
+        return sum(len(block.data) for block in self._blocks)
+
+    def _advance(self, rcv_nxt: int) -> None:
+        self._position += (rcv_nxt - self._nxt) & MASK
+        self._nxt = rcv_nxt
+
+    def insert(self, seq: int, data: bytes | bytearray | memoryview, rcv_nxt: int) -> None:
+        """Keep `data`, which begins at `seq` > RCV.NXT and lies in the window."""
+        self._advance(rcv_nxt)
+        start = self._position + ((seq - rcv_nxt) & MASK)
+        self._stamp += 1
+        blocks = self._blocks
+        low = 0
+        while low < len(blocks) and blocks[low].start + len(blocks[low].data) < start:
+            low += 1
+        end = start + len(data)
+        high = low
+        while high < len(blocks) and blocks[high].start <= end:
+            high += 1
+        if low == high:
+            blocks.insert(low, _Block(start, bytearray(data), self._stamp))
+            return
+        merged = blocks[low]
+        if merged.start > start:
+            merged = _Block(start, bytearray(), 0)
+            rest = blocks[low:high]
+        else:
+            rest = blocks[low + 1 : high]
+        for block in rest:
+            self._extend(merged, start, data, block.start)
+            merged.data += block.data
+        self._extend(merged, start, data, end)
+        merged.stamp = self._stamp
+        blocks[low:high] = [merged]
+
+    @staticmethod
+    def _extend(block: _Block, start: int, data: bytes | bytearray | memoryview, upto: int) -> None:
+        """Continue `block` with `data` (which begins at `start`) as far as `upto`."""
+        have = block.start + len(block.data)
+        if have < upto:
+            block.data += data[have - start : upto - start]
+
+    def extract(self, rcv_nxt: int) -> bytearray | None:
+        """Take the bytes that follow `rcv_nxt` without a gap; None if there are none."""
+        self._advance(rcv_nxt)
+        found: bytearray | None = None
+        blocks = self._blocks
+        while blocks and blocks[0].start <= self._position + (len(found) if found else 0):
+            block = blocks.pop(0)
+            skip = self._position + (len(found) if found else 0) - block.start
+            if skip < len(block.data):
+                found = block.data[skip:] if found is None else found + block.data[skip:]
+        return found
+
+    def sack_blocks(self, limit: int) -> tuple[tuple[int, int], ...]:
+        """Up to `limit` SACK blocks, the one with the newest segment first (RFC 2018 §4)."""
+        newest = sorted(self._blocks, key=lambda block: -block.stamp)[:limit]
+        origin = self._nxt - self._position
+        return tuple(
+            ((origin + block.start) & MASK, (origin + block.start + len(block.data)) & MASK)
+            for block in newest
+        )
+
+    def covers(self, seq: int, end: int, rcv_nxt: int) -> bool:
+        """True if everything from `seq` (>= RCV.NXT) to `end` is held already."""
+        self._advance(rcv_nxt)
+        start = self._position + ((seq - rcv_nxt) & MASK)
+        stop = start + ((end - seq) & MASK)
+        return any(b.start <= start and stop <= b.start + len(b.data) for b in self._blocks)
