@@ -3,6 +3,7 @@
 It takes nothing from `pymodel.golden` or `pymodel.driver`, so a mistake cannot be on both sides.
 """
 
+import itertools
 import struct
 from collections.abc import Sequence
 
@@ -170,11 +171,13 @@ class MiniDriver:
         data = bytes(12) + frame
         edges = [0, *cuts, len(data)]
         buffers = []
-        for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(edges)):
             buffers.append((self.buffer(data[a:b], skew=i % 16), b - a))
         self.tx.post(buffers, buffer_id, kick=kick)
 
-    def post_rx(self, sizes: Sequence[int] = (1530,), buffer_id: int = 0, kick: bool = True) -> list[tuple[int, int]]:
+    def post_rx(
+        self, sizes: Sequence[int] = (1530,), buffer_id: int = 0, kick: bool = True
+    ) -> list[tuple[int, int]]:
         buffers = [(self.buffer(size=size, skew=2), size) for size in sizes]
         self.rx.post(buffers, buffer_id, kick=kick)
         return buffers
