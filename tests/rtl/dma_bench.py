@@ -203,7 +203,7 @@ class ReadMemory(AxiRamRead):  # type: ignore[misc]
             self.ar_channel.queue_occupancy_limit = -1
         self.r_channel.queue_occupancy_limit = 4
         for channel in (self.ar_channel, self.r_channel, self):
-            channel.log.setLevel("WARNING")
+            channel.log.setLevel("ERROR")
 
     async def _read(self, address: int, length: int) -> bytes:
         if self._left == 0:
@@ -243,7 +243,7 @@ class WriteMemory(AxiRamWrite):  # type: ignore[misc]
             self._send_b = self.b_channel.send
             self.b_channel.send = self._delay
         for channel in (self.aw_channel, self.w_channel, self.b_channel, self):
-            channel.log.setLevel("WARNING")
+            channel.log.setLevel("ERROR")
 
     async def _delay(self, response: Any) -> None:
         cocotb.start_soon(self._later(response))

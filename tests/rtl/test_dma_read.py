@@ -349,7 +349,6 @@ async def reset_in_the_middle_of_bursts_leaves_nothing_behind(dut: Any) -> None:
         assert bench.output.packets[seen] == bench.expected([request])[0]
 
 
-@pytest.mark.rtl
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_dma_read(simulator: str) -> None:
     run_block("fdw_dma_read", SOURCES, __name__, simulator=simulator)
