@@ -9,6 +9,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
+
 from pymodel.regs import FEATURES_OFFERED, Reg, Stat, Status
 
 SETTLE = 7
@@ -29,6 +30,25 @@ INPUTS = (
     "stat_tx_oversize",
     "stat_tx_underflow",
 )
+OUTPUTS = (
+    "s_axil_awready",
+    "s_axil_wready",
+    "s_axil_bvalid",
+    "s_axil_bresp",
+    "s_axil_arready",
+    "s_axil_rvalid",
+    "s_axil_rresp",
+    "s_axil_rdata",
+    "device_reset",
+    "queue_enable",
+    "queue_size",
+    "desc_addr",
+    "driver_addr",
+    "device_addr",
+    "kick",
+    "irq",
+)
+RING_OUTPUTS = {"queue_size": 16, "desc_addr": 64, "driver_addr": 64, "device_addr": 64}
 
 
 @dataclass
@@ -166,10 +186,6 @@ class Bench:
 
     async def _watch(self) -> None:
         dut = self.dut
-        outputs = (
-            "s_axil_awready s_axil_wready s_axil_bvalid s_axil_bresp s_axil_arready s_axil_rvalid s_axil_rresp "
-            "s_axil_rdata device_reset queue_enable queue_size desc_addr driver_addr device_addr kick irq"
-        ).split()
         before: dict[str, int] = {}
         idle_before = 0
         low_for = [SETTLE] * self.queues
@@ -178,9 +194,9 @@ class Bench:
             if dut.rst.value:
                 before, low_for = {}, [SETTLE] * self.queues
                 continue
-            for name in outputs:
+            for name in OUTPUTS:
                 assert getattr(dut, name).value.is_resolvable, f"{name} is {getattr(dut, name).value}"
-            now = {name: int(getattr(dut, name).value) for name in outputs}
+            now = {name: int(getattr(dut, name).value) for name in OUTPUTS}
             assert now["s_axil_bresp"] == 0 and now["s_axil_rresp"] == 0
             if before:
                 if before["s_axil_bvalid"] and not before["bready"]:
@@ -197,10 +213,7 @@ class Bench:
                     low_for[q] += 1
                     continue
                 if before and before["queue_enable"] >> q & 1:
-                    for name, width in (
-                        ("queue_size", 16),
-                        *((n, 64) for n in ("desc_addr", "driver_addr", "device_addr")),
-                    ):
+                    for name, width in RING_OUTPUTS.items():
                         changed = (now[name] ^ before[name]) >> (q * width) & ((1 << width) - 1)
                         assert not changed, f"{name} of queue {q} changed while it is enabled"
                 else:

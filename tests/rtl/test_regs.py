@@ -7,9 +7,9 @@ from typing import Any
 import cocotb
 import pytest
 from cocotb.triggers import RisingEdge
-from pymodel.regs import FEATURES_OFFERED, REGISTERS, Config, Feature, Interrupt, Reg, Side, Stat, Status
 from regs_bench import OK, RINGS, RUNNING, SETTLE, Bench, Ring
 
+from pymodel.regs import FEATURES_OFFERED, REGISTERS, Config, Feature, Interrupt, Reg, Side, Stat, Status
 from tb import toolchain
 from tb.block import run_block
 

@@ -1,16 +1,17 @@
-"""`fdw_regs` as an AXI-Lite slave and as a set of counters: orders, strobes, backpressure, carries, abuse."""
+"""`fdw_regs` as an AXI-Lite slave and as a set of counters: orders, strobes, backpressure, carries."""
 
 import itertools
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import cocotb
 import pytest
 from cocotb.triggers import RisingEdge, with_timeout
-from pymodel.regs import REGISTERS, Config, Interrupt, Reg, RxStatus, Stat
 from regs_bench import RINGS, Bench, Ring, seeded
 from test_regs import SOURCES, started
 
+from pymodel.regs import REGISTERS, Config, Interrupt, Reg, RxStatus, Stat
 from tb.block import run_block
 
 RX_STATUS_COUNTER = {
@@ -28,6 +29,12 @@ RX_STATUS_COUNTER = {
 def pause_first(cycles: int) -> Iterator[bool]:
     """Hold a channel for some cycles, then let it go."""
     return itertools.chain(itertools.repeat(True, cycles), itertools.repeat(False))
+
+
+def pause_often(rng: random.Random, rate: float) -> Iterator[bool]:
+    """Hold a channel in a share `rate` of the cycles."""
+    while True:
+        yield rng.random() < rate
 
 
 def channels(bench: Bench) -> tuple[Any, ...]:
@@ -214,7 +221,7 @@ async def low_words_read_while_every_cycle_counts_are_never_torn(dut: Any) -> No
     bench = await started(dut)
     rng = seeded()
     for channel in channels(bench):
-        channel.set_pause_generator(iter(lambda: rng.random() < 0.4, None))
+        channel.set_pause_generator(pause_often(rng, 0.4))
     dut.stat_tx_bytes.value = 1
     dut.stat_tx_valid.value = 1
     last = 0
@@ -232,8 +239,7 @@ async def random_accesses_under_random_backpressure_never_wedge_the_slave(dut: A
     values = (0, 1, 2, 5, 8, 256, 257, 0x1000, 0xFFFF_FFFF)
     for _ in range(4):
         for channel in channels(bench):
-            rate = rng.random() * 0.8
-            channel.set_pause_generator(iter(lambda rate=rate: rng.random() < rate, None))
+            channel.set_pause_generator(pause_often(rng, rng.random() * 0.8))
         pending = []
         for _ in range(150):
             size = rng.choice((1, 2, 4, 4, 4, 4))
