@@ -1,0 +1,137 @@
+"""What the MAC tests share: start-up, seeds, and views of XGMII that know nothing of the design.
+
+cocotbext-eth's source and sink are the model of the far end. Their time stamps are wrong after a pause,
+so `Wire` below measures positions and gaps on the signals itself, in bytes since it was started.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+import pytest
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, RisingEdge
+
+PERIOD_PS = 6400
+IDLE, START, TERMINATE, ERROR = 0x07, 0xFB, 0xFD, 0xFE
+IDLES = int.from_bytes(bytes([IDLE] * 8), "little")
+
+SIMULATORS = pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+"""Every block runs in both: Icarus knows X."""
+
+
+def rng() -> random.Random:
+    """A generator seeded from the test's seed (FDWIRE_SEED repeats it; cocotb logs it)."""
+    return random.Random(random.getrandbits(64))
+
+
+def fast() -> bool:
+    """True in Verilator: the long sweeps are thinned out elsewhere."""
+    return "verilator" in cocotb.SIM_NAME.lower()
+
+
+async def start(dut: Any, **inputs: int) -> None:
+    """Start the clock, set `inputs`, reset for four cycles."""
+    for name, value in inputs.items():
+        getattr(dut, name).value = value
+    Clock(dut.clk, PERIOD_PS, "ps").start()
+    await reset(dut)
+
+
+async def reset(dut: Any) -> None:
+    """Reset for four cycles."""
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 4)
+    dut.rst.value = 0
+
+
+async def assert_known(dut: Any, outputs: Sequence[str], cycles: int) -> None:
+    """No X or Z on any of `outputs` for `cycles` cycles (means something in Icarus only)."""
+    for cycle in range(cycles):
+        await RisingEdge(dut.clk)
+        for name in outputs:
+            value = getattr(dut, name).value
+            assert value.is_resolvable, f"{name} is {value} in cycle {cycle} after reset"
+
+
+async def until(dut: Any, condition: Callable[[], bool], cycles: int = 20_000) -> None:
+    """Wait for `condition`, looked at once a cycle; AssertionError after `cycles`."""
+    edge = RisingEdge(dut.clk)
+    for _ in range(cycles):
+        if condition():
+            return
+        await edge
+    raise AssertionError(f"did not happen within {cycles} cycles")
+
+
+class Pulses:
+    """Collects what `names` read in each cycle in which the first of them is high."""
+
+    def __init__(self, dut: Any, *names: str) -> None:
+        self.seen: list[tuple[int, ...]] = []
+        self._signals = [getattr(dut, name) for name in names]
+        self._edge = RisingEdge(dut.clk)
+        cocotb.start_soon(self._run())
+
+    async def _run(self) -> None:
+        first, *others = self._signals
+        while True:
+            await self._edge
+            if int(first.value):
+                self.seen.append(tuple(int(signal.value) for signal in others))
+
+
+@dataclass
+class Span:
+    """A frame on the wire: positions of /S/ and /T/ in bytes."""
+
+    start: int
+    end: int
+
+
+class Wire:
+    """Watches XGMII output: /S/ in lane 0 or 4 only, idle between frames, and where frames begin and end."""
+
+    def __init__(self, dut: Any) -> None:
+        self.spans: list[Span] = []
+        self.errors = 0
+        self.word = 0
+        self._dut = dut
+        cocotb.start_soon(self._run())
+
+    async def _run(self) -> None:
+        dut = self._dut
+        edge = RisingEdge(dut.clk)
+        inside = False
+        began = 0
+        while True:
+            await edge
+            control = int(dut.xgmii_txc.value)
+            data = int(dut.xgmii_txd.value)
+            at = 8 * self.word
+            self.word += 1
+            if int(dut.rst.value):
+                inside = False
+                continue
+            if (control == 0 and inside) or (control == 0xFF and data == IDLES and not inside):
+                continue
+            for lane in range(8):
+                byte = data >> 8 * lane & 0xFF
+                if not control >> lane & 1:
+                    assert inside, f"data outside a frame: {data:016x}/{control:02x}"
+                elif inside and byte == TERMINATE:
+                    self.spans.append(Span(began, at + lane))
+                    inside = False
+                elif inside and byte == ERROR:
+                    self.errors += 1
+                elif not inside and byte == START and lane in (0, 4):
+                    began, inside = at + lane, True
+                else:
+                    assert not inside and byte == IDLE, f"lane {lane} of {data:016x}/{control:02x}"
+
+    @property
+    def gaps(self) -> list[int]:
+        """Bytes between frames, /T/ included and /S/ not (IEEE 802.3 §46.3.1.4)."""
+        return [b.start - a.end for a, b in zip(self.spans, self.spans[1:], strict=False)]
