@@ -1,0 +1,596 @@
+// virtio-net NIC: packed virtqueues over AXI4, 10G Ethernet over XGMII. This module only wires.
+//
+//   s_axil --> regs --- rings' control --> fetch[RX], fetch[TX], used[RX], used[TX]
+//   host memory <-- read mux, write mux <-- fetch, used, DMA read (TX frames), DMA write (RX frames)
+//   TX: fetch -> tx engine -> DMA read -> tx FIFO -> tx MAC -> xgmii_tx;  tx engine -> used
+//   RX: xgmii_rx -> rx MAC -> rx FIFO -> rx engine -> DMA write;  fetch -> rx engine -> used
+//
+// AXI4 IDs, both directions: 0 frames (read: TX, written: RX), 1 and 2 descriptors read and device event
+// suppression written (RX, TX), 3 and 4 used entries written and driver event suppression read (RX, TX).
+//
+// A queue that stops (QueueReady 0, DEVICE_NEEDS_RESET, device reset) aborts its direction at once: no new
+// access to its ring, bursts in flight end, its engine forgets. Received frames still in the RX FIFO are
+// lost; frames whole in the TX FIFO, whose chains may be used already, still go out, and a device
+// reset is not over before they have. A bad TX descriptor is reported when the chains before it are used.
+//
+// irq is a level. tap_rx_* (for a checker) says of each received frame, in order, what became of it.
+`include "fdwire_regs.vh"
+module fdw_nic #(
+    parameter [47:0] MAC_ADDRESS = 48'h02_00_00_00_00_01, // first byte on the wire is bits 47:40
+    parameter MTU = 1500,
+    parameter QUEUE_NUM_MAX = 256, // 1..32768
+    parameter ADDR_WIDTH = 64,
+    parameter AXI_ID_WIDTH = 4,
+    parameter TX_FIFO_BYTES = 16384, // power of two, >= 4096
+    parameter RX_FIFO_BYTES = 16384  // power of two, >= 4096
+) (
+    input                     clk,
+    input                     rst,
+
+    input  [12:0]             s_axil_awaddr,
+    input  [2:0]              s_axil_awprot,
+    input                     s_axil_awvalid,
+    output                    s_axil_awready,
+    input  [31:0]             s_axil_wdata,
+    input  [3:0]              s_axil_wstrb,
+    input                     s_axil_wvalid,
+    output                    s_axil_wready,
+    output [1:0]              s_axil_bresp,
+    output                    s_axil_bvalid,
+    input                     s_axil_bready,
+    input  [12:0]             s_axil_araddr,
+    input  [2:0]              s_axil_arprot,
+    input                     s_axil_arvalid,
+    output                    s_axil_arready,
+    output [31:0]             s_axil_rdata,
+    output [1:0]              s_axil_rresp,
+    output                    s_axil_rvalid,
+    input                     s_axil_rready,
+
+    output [AXI_ID_WIDTH-1:0] m_axi_awid,
+    output [ADDR_WIDTH-1:0]   m_axi_awaddr,
+    output [7:0]              m_axi_awlen,
+    output [2:0]              m_axi_awsize,
+    output [1:0]              m_axi_awburst,
+    output                    m_axi_awlock,
+    output [3:0]              m_axi_awcache,
+    output [2:0]              m_axi_awprot,
+    output                    m_axi_awvalid,
+    input                     m_axi_awready,
+    output [127:0]            m_axi_wdata,
+    output [15:0]             m_axi_wstrb,
+    output                    m_axi_wlast,
+    output                    m_axi_wvalid,
+    input                     m_axi_wready,
+    input  [AXI_ID_WIDTH-1:0] m_axi_bid,
+    input  [1:0]              m_axi_bresp,
+    input                     m_axi_bvalid,
+    output                    m_axi_bready,
+    output [AXI_ID_WIDTH-1:0] m_axi_arid,
+    output [ADDR_WIDTH-1:0]   m_axi_araddr,
+    output [7:0]              m_axi_arlen,
+    output [2:0]              m_axi_arsize,
+    output [1:0]              m_axi_arburst,
+    output                    m_axi_arlock,
+    output [3:0]              m_axi_arcache,
+    output [2:0]              m_axi_arprot,
+    output                    m_axi_arvalid,
+    input                     m_axi_arready,
+    input  [AXI_ID_WIDTH-1:0] m_axi_rid,
+    input  [127:0]            m_axi_rdata,
+    input  [1:0]              m_axi_rresp,
+    input                     m_axi_rlast,
+    input                     m_axi_rvalid,
+    output                    m_axi_rready,
+
+    output [63:0]             xgmii_txd,
+    output [7:0]              xgmii_txc,
+    input  [63:0]             xgmii_rxd,
+    input  [7:0]              xgmii_rxc,
+
+    input                     link_up,
+    output                    irq,
+    output                    tap_rx_valid,
+    output [3:0]              tap_rx_status
+);
+    localparam RX = `FDW_QUEUE_RX;
+    localparam TX = `FDW_QUEUE_TX;
+    localparam MAX_FRAME = MTU + 14 + 4; // without FCS; 4 bytes for a VLAN tag
+
+    // Masters on the AXI4 port; the index is the ID.
+    localparam MASTERS = 5;
+    localparam FRAMES = 0;
+    localparam FETCH = 1; // + queue
+    localparam USED = 3;  // + queue
+
+    generate
+        if (ADDR_WIDTH < 32 || ADDR_WIDTH > 64) begin : g_check_addr_width
+            fdw_rule_ADDR_WIDTH_must_be_32_to_64 violated ();
+        end
+        if (AXI_ID_WIDTH < 3) begin : g_check_axi_id_width
+            fdw_rule_AXI_ID_WIDTH_must_be_at_least_3 violated ();
+        end
+        if (TX_FIFO_BYTES < 4096 || (TX_FIFO_BYTES & (TX_FIFO_BYTES - 1)) != 0) begin : g_check_tx_fifo
+            fdw_rule_TX_FIFO_BYTES_must_be_a_power_of_two_and_at_least_4096 violated ();
+        end
+        if (RX_FIFO_BYTES < 4096 || (RX_FIFO_BYTES & (RX_FIFO_BYTES - 1)) != 0) begin : g_check_rx_fifo
+            fdw_rule_RX_FIFO_BYTES_must_be_a_power_of_two_and_at_least_4096 violated ();
+        end
+        if (MAX_FRAME + 16 > TX_FIFO_BYTES || MAX_FRAME + 16 > RX_FIFO_BYTES) begin : g_check_mtu
+            fdw_rule_a_FIFO_must_hold_a_frame_of_MTU violated ();
+        end
+    endgenerate
+
+    // ---------------------------------------------------------------- registers
+    wire [1:0]   queue_enable;
+    wire [1:0]   queue_idle;
+    wire [31:0]  queue_size;
+    wire [127:0] desc_area;
+    wire [127:0] driver_area;
+    wire [127:0] device_area;
+    wire [1:0]   kick;
+    wire [1:0]   used_interrupt;
+    wire [1:0]   fetch_error;
+    wire [1:0]   used_error;
+    wire         tx_chain_error;
+    wire         dma_read_error;
+    wire         dma_write_error;
+    wire         tx_fifo_valid;
+    wire [15:0]  tap_rx_bytes;
+    wire         rx_truncated;
+    wire         tx_sent;
+    wire [15:0]  tx_sent_bytes;
+    wire         tx_oversize;
+    wire         tx_underflow;
+    wire         unused_device_reset; // queue_enable says the same, to those who must know
+
+    fdw_regs #(
+        .MAC_ADDRESS(MAC_ADDRESS),
+        .MTU(MTU),
+        .QUEUE_NUM_MAX(QUEUE_NUM_MAX),
+        .QUEUES(2)
+    ) regs (
+        .clk(clk),
+        .rst(rst),
+        .s_axil_awaddr(s_axil_awaddr), .s_axil_awprot(s_axil_awprot), .s_axil_awvalid(s_axil_awvalid),
+        .s_axil_awready(s_axil_awready), .s_axil_wdata(s_axil_wdata), .s_axil_wstrb(s_axil_wstrb),
+        .s_axil_wvalid(s_axil_wvalid), .s_axil_wready(s_axil_wready), .s_axil_bresp(s_axil_bresp),
+        .s_axil_bvalid(s_axil_bvalid), .s_axil_bready(s_axil_bready), .s_axil_araddr(s_axil_araddr),
+        .s_axil_arprot(s_axil_arprot), .s_axil_arvalid(s_axil_arvalid), .s_axil_arready(s_axil_arready),
+        .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp), .s_axil_rvalid(s_axil_rvalid),
+        .s_axil_rready(s_axil_rready),
+        .device_reset(unused_device_reset),
+        .device_idle(&queue_idle && !tx_fifo_valid),
+        .queue_enable(queue_enable),
+        .queue_idle(queue_idle),
+        .queue_size(queue_size),
+        .desc_addr(desc_area),
+        .driver_addr(driver_area),
+        .device_addr(device_area),
+        .kick(kick),
+        .used_interrupt(used_interrupt),
+        .fatal(|fetch_error || |used_error || tx_chain_error || dma_read_error || dma_write_error),
+        .link_up(link_up),
+        .irq(irq),
+        .stat_rx_valid(tap_rx_valid),
+        .stat_rx_status(tap_rx_status),
+        .stat_rx_bytes(tap_rx_bytes),
+        .stat_rx_truncated(rx_truncated),
+        .stat_tx_valid(tx_sent),
+        .stat_tx_bytes(tx_sent_bytes),
+        .stat_tx_oversize(tx_oversize),
+        .stat_tx_underflow(tx_underflow)
+    );
+
+    // ---------------------------------------------------------------- AXI4: all masters on one port
+    wire [MASTERS*ADDR_WIDTH-1:0] araddr;
+    wire [MASTERS*8-1:0]          arlen;
+    wire [MASTERS*3-1:0]          arsize;
+    wire [MASTERS*2-1:0]          arburst;
+    wire [MASTERS-1:0]            arvalid;
+    wire [MASTERS-1:0]            arready;
+    wire [127:0]                  rdata;
+    wire [1:0]                    rresp;
+    wire                          rlast;
+    wire [MASTERS-1:0]            rvalid;
+    wire [MASTERS-1:0]            rready;
+    wire [MASTERS*ADDR_WIDTH-1:0] awaddr;
+    wire [MASTERS*8-1:0]          awlen;
+    wire [MASTERS*3-1:0]          awsize;
+    wire [MASTERS*2-1:0]          awburst;
+    wire [MASTERS-1:0]            awvalid;
+    wire [MASTERS-1:0]            awready;
+    wire [MASTERS*128-1:0]        wdata;
+    wire [MASTERS*16-1:0]         wstrb;
+    wire [MASTERS-1:0]            wlast;
+    wire [MASTERS-1:0]            wvalid;
+    wire [MASTERS-1:0]            wready;
+    wire [1:0]                    bresp;
+    wire [MASTERS-1:0]            bvalid;
+    wire [MASTERS-1:0]            bready;
+
+    assign m_axi_arlock = 1'b0;
+    assign m_axi_arcache = 4'b0011; // normal, non-cacheable, bufferable
+    assign m_axi_arprot = 3'b000;
+    assign m_axi_awlock = 1'b0;
+    assign m_axi_awcache = 4'b0011;
+    assign m_axi_awprot = 3'b000;
+
+    fdw_axi_read_mux #(
+        .N(MASTERS),
+        .ADDR_WIDTH(ADDR_WIDTH),
+        .AXI_ID_WIDTH(AXI_ID_WIDTH)
+    ) read_mux (
+        .clk(clk),
+        .rst(rst),
+        .s_axi_araddr(araddr), .s_axi_arlen(arlen), .s_axi_arsize(arsize), .s_axi_arburst(arburst),
+        .s_axi_arvalid(arvalid), .s_axi_arready(arready), .s_axi_rdata(rdata), .s_axi_rresp(rresp),
+        .s_axi_rlast(rlast), .s_axi_rvalid(rvalid), .s_axi_rready(rready), .m_axi_arid(m_axi_arid),
+        .m_axi_araddr(m_axi_araddr), .m_axi_arlen(m_axi_arlen), .m_axi_arsize(m_axi_arsize),
+        .m_axi_arburst(m_axi_arburst), .m_axi_arvalid(m_axi_arvalid), .m_axi_arready(m_axi_arready),
+        .m_axi_rid(m_axi_rid), .m_axi_rdata(m_axi_rdata), .m_axi_rresp(m_axi_rresp),
+        .m_axi_rlast(m_axi_rlast), .m_axi_rvalid(m_axi_rvalid), .m_axi_rready(m_axi_rready)
+    );
+
+    fdw_axi_write_mux #(
+        .N(MASTERS),
+        .ADDR_WIDTH(ADDR_WIDTH),
+        .AXI_ID_WIDTH(AXI_ID_WIDTH)
+    ) write_mux (
+        .clk(clk),
+        .rst(rst),
+        .s_axi_awaddr(awaddr), .s_axi_awlen(awlen), .s_axi_awsize(awsize), .s_axi_awburst(awburst),
+        .s_axi_awvalid(awvalid), .s_axi_awready(awready), .s_axi_wdata(wdata), .s_axi_wstrb(wstrb),
+        .s_axi_wlast(wlast), .s_axi_wvalid(wvalid), .s_axi_wready(wready), .s_axi_bresp(bresp),
+        .s_axi_bvalid(bvalid), .s_axi_bready(bready), .m_axi_awid(m_axi_awid), .m_axi_awaddr(m_axi_awaddr),
+        .m_axi_awlen(m_axi_awlen), .m_axi_awsize(m_axi_awsize), .m_axi_awburst(m_axi_awburst),
+        .m_axi_awvalid(m_axi_awvalid), .m_axi_awready(m_axi_awready), .m_axi_wdata(m_axi_wdata),
+        .m_axi_wstrb(m_axi_wstrb), .m_axi_wlast(m_axi_wlast), .m_axi_wvalid(m_axi_wvalid),
+        .m_axi_wready(m_axi_wready), .m_axi_bid(m_axi_bid), .m_axi_bresp(m_axi_bresp),
+        .m_axi_bvalid(m_axi_bvalid), .m_axi_bready(m_axi_bready)
+    );
+
+    // ---------------------------------------------------------------- rings
+    wire [1:0]   fetch_busy;
+    wire [1:0]   used_busy;
+    wire [1:0]   desc_valid;
+    wire [1:0]   desc_ready;
+    wire [127:0] desc_addr;
+    wire [63:0]  desc_len;
+    wire [31:0]  desc_id;
+    wire [31:0]  unused_desc_flags;
+    wire [1:0]   unused_desc_first;
+    wire [1:0]   desc_last;
+    wire [1:0]   used_valid;
+    wire [1:0]   used_ready;
+    wire [31:0]  used_id;
+    wire [63:0]  used_len;
+    wire [1:0]   used_write;
+    wire [31:0]  used_count;
+    wire         tx_busy;
+    // Of the transmit queue: everything fetched is used. RX chains wait for frames: no use in waiting for them.
+    wire [1:0]   settled = {!desc_valid[TX] && !tx_busy && !used_busy[TX], 1'b1};
+
+    genvar q;
+    generate
+        for (q = 0; q < 2; q = q + 1) begin : ring
+            localparam F = FETCH + q;
+            localparam U = USED + q;
+
+            fdw_ring_fetch #(
+                .ADDR_WIDTH(ADDR_WIDTH),
+                .DEVICE_WRITES(q == RX)
+            ) fetch (
+                .clk(clk),
+                .rst(rst),
+                .enable(queue_enable[q]),
+                .ring_addr(desc_area[q*64 +: 64]),
+                .ring_size(queue_size[q*16 +: 16]),
+                .device_event_addr(device_area[q*64 +: 64]),
+                .kick(kick[q]),
+                .settled(settled[q]),
+                .error(fetch_error[q]),
+                .busy(fetch_busy[q]),
+                .desc_valid(desc_valid[q]),
+                .desc_ready(desc_ready[q]),
+                .desc_addr(desc_addr[q*64 +: 64]),
+                .desc_len(desc_len[q*32 +: 32]),
+                .desc_id(desc_id[q*16 +: 16]),
+                .desc_flags(unused_desc_flags[q*16 +: 16]),
+                .desc_first(unused_desc_first[q]),
+                .desc_last(desc_last[q]),
+                .m_axi_araddr(araddr[F*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_arlen(arlen[F*8 +: 8]),
+                .m_axi_arsize(arsize[F*3 +: 3]), .m_axi_arburst(arburst[F*2 +: 2]),
+                .m_axi_arvalid(arvalid[F]), .m_axi_arready(arready[F]), .m_axi_rdata(rdata),
+                .m_axi_rresp(rresp), .m_axi_rlast(rlast), .m_axi_rvalid(rvalid[F]),
+                .m_axi_rready(rready[F]), .m_axi_awaddr(awaddr[F*ADDR_WIDTH +: ADDR_WIDTH]),
+                .m_axi_awlen(awlen[F*8 +: 8]), .m_axi_awsize(awsize[F*3 +: 3]),
+                .m_axi_awburst(awburst[F*2 +: 2]), .m_axi_awvalid(awvalid[F]), .m_axi_awready(awready[F]),
+                .m_axi_wdata(wdata[F*128 +: 128]), .m_axi_wstrb(wstrb[F*16 +: 16]), .m_axi_wlast(wlast[F]),
+                .m_axi_wvalid(wvalid[F]), .m_axi_wready(wready[F]), .m_axi_bresp(bresp),
+                .m_axi_bvalid(bvalid[F]), .m_axi_bready(bready[F])
+            );
+
+            fdw_ring_used #(
+                .ADDR_WIDTH(ADDR_WIDTH)
+            ) used (
+                .clk(clk),
+                .rst(rst),
+                .enable(queue_enable[q]),
+                .ring_addr(desc_area[q*64 +: 64]),
+                .ring_size(queue_size[q*16 +: 16]),
+                .driver_event_addr(driver_area[q*64 +: 64]),
+                .interrupt(used_interrupt[q]),
+                .error(used_error[q]),
+                .busy(used_busy[q]),
+                .used_valid(used_valid[q]),
+                .used_ready(used_ready[q]),
+                .used_id(used_id[q*16 +: 16]),
+                .used_len(used_len[q*32 +: 32]),
+                .used_write(used_write[q]),
+                .used_count(used_count[q*16 +: 16]),
+                .m_axi_awaddr(awaddr[U*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_awlen(awlen[U*8 +: 8]),
+                .m_axi_awsize(awsize[U*3 +: 3]), .m_axi_awburst(awburst[U*2 +: 2]),
+                .m_axi_awvalid(awvalid[U]), .m_axi_awready(awready[U]), .m_axi_wdata(wdata[U*128 +: 128]),
+                .m_axi_wstrb(wstrb[U*16 +: 16]), .m_axi_wlast(wlast[U]), .m_axi_wvalid(wvalid[U]),
+                .m_axi_wready(wready[U]), .m_axi_bresp(bresp), .m_axi_bvalid(bvalid[U]),
+                .m_axi_bready(bready[U]), .m_axi_araddr(araddr[U*ADDR_WIDTH +: ADDR_WIDTH]),
+                .m_axi_arlen(arlen[U*8 +: 8]), .m_axi_arsize(arsize[U*3 +: 3]),
+                .m_axi_arburst(arburst[U*2 +: 2]), .m_axi_arvalid(arvalid[U]), .m_axi_arready(arready[U]),
+                .m_axi_rdata(rdata), .m_axi_rresp(rresp), .m_axi_rvalid(rvalid[U]), .m_axi_rready(rready[U])
+            );
+        end
+    endgenerate
+
+    // ---------------------------------------------------------------- transmit
+    wire                  tx_req_valid;
+    wire                  tx_req_ready;
+    wire [ADDR_WIDTH-1:0] tx_req_addr;
+    wire [16:0]           tx_req_len;
+    wire [3:0]            tx_req_skip;
+    wire                  tx_req_last;
+    wire                  tx_valid;
+    wire                  tx_ready;
+    wire [127:0]          tx_data;
+    wire [15:0]           tx_keep;
+    wire                  tx_last;
+    wire                  dma_read_busy;
+    wire [63:0]           tx_tdata;
+    wire [7:0]            tx_tkeep;
+    wire                  tx_tlast;
+    wire                  tx_tready;
+
+    assign queue_idle[TX] = !fetch_busy[TX] && !used_busy[TX] && !dma_read_busy;
+
+    fdw_tx_engine #(
+        .ADDR_WIDTH(ADDR_WIDTH),
+        .MAX_FRAME(MAX_FRAME)
+    ) tx_engine (
+        .clk(clk),
+        .rst(rst),
+        .enable(queue_enable[TX]),
+        .error(tx_chain_error),
+        .busy(tx_busy),
+        .desc_valid(desc_valid[TX]),
+        .desc_ready(desc_ready[TX]),
+        .desc_addr(desc_addr[TX*64 +: 64]),
+        .desc_len(desc_len[TX*32 +: 32]),
+        .desc_id(desc_id[TX*16 +: 16]),
+        .desc_last(desc_last[TX]),
+        .req_valid(tx_req_valid),
+        .req_ready(tx_req_ready),
+        .req_addr(tx_req_addr),
+        .req_len(tx_req_len),
+        .req_skip(tx_req_skip),
+        .req_last(tx_req_last),
+        .packet_done(tx_valid && tx_ready && tx_last),
+        .used_valid(used_valid[TX]),
+        .used_ready(used_ready[TX]),
+        .used_id(used_id[TX*16 +: 16]),
+        .used_len(used_len[TX*32 +: 32]),
+        .used_write(used_write[TX]),
+        .used_count(used_count[TX*16 +: 16]),
+        .used_busy(used_busy[TX])
+    );
+
+    wire [AXI_ID_WIDTH-1:0] unused_dma_arid; // the multiplexer gives the IDs
+    fdw_dma_read #(
+        .ADDR_WIDTH(ADDR_WIDTH),
+        .AXI_ID_WIDTH(AXI_ID_WIDTH),
+        .AXI_ID(FRAMES)
+    ) dma_read (
+        .clk(clk),
+        .rst(rst),
+        .req_valid(tx_req_valid),
+        .req_ready(tx_req_ready),
+        .req_addr(tx_req_addr),
+        .req_len(tx_req_len),
+        .req_skip(tx_req_skip),
+        .req_last(tx_req_last),
+        .m_valid(tx_valid),
+        .m_ready(tx_ready),
+        .m_data(tx_data),
+        .m_keep(tx_keep),
+        .m_last(tx_last),
+        .error(dma_read_error),
+        .busy(dma_read_busy),
+        .abort(!queue_enable[TX]),
+        .m_axi_arid(unused_dma_arid), .m_axi_araddr(araddr[FRAMES*ADDR_WIDTH +: ADDR_WIDTH]),
+        .m_axi_arlen(arlen[FRAMES*8 +: 8]), .m_axi_arsize(arsize[FRAMES*3 +: 3]),
+        .m_axi_arburst(arburst[FRAMES*2 +: 2]), .m_axi_arvalid(arvalid[FRAMES]),
+        .m_axi_arready(arready[FRAMES]), .m_axi_rid({AXI_ID_WIDTH{1'b0}}), .m_axi_rdata(rdata),
+        .m_axi_rresp(rresp), .m_axi_rlast(rlast), .m_axi_rvalid(rvalid[FRAMES]),
+        .m_axi_rready(rready[FRAMES])
+    );
+
+    fdw_tx_fifo #(
+        .BYTES(TX_FIFO_BYTES),
+        .MAX_FRAME(MAX_FRAME)
+    ) tx_fifo (
+        .clk(clk),
+        .rst(rst),
+        .flush(!queue_enable[TX]),
+        .s_valid(tx_valid),
+        .s_ready(tx_ready),
+        .s_data(tx_data),
+        .s_keep(tx_keep),
+        .s_last(tx_last),
+        .m_tdata(tx_tdata),
+        .m_tkeep(tx_tkeep),
+        .m_tlast(tx_tlast),
+        .m_tvalid(tx_fifo_valid),
+        .m_tready(tx_tready),
+        .stat_oversize(tx_oversize)
+    );
+
+    fdw_mac_tx mac_tx (
+        .clk(clk),
+        .rst(rst),
+        .s_tdata(tx_tdata),
+        .s_tkeep(tx_tkeep),
+        .s_tlast(tx_tlast),
+        .s_tvalid(tx_fifo_valid),
+        .s_tready(tx_tready),
+        .xgmii_txd(xgmii_txd),
+        .xgmii_txc(xgmii_txc),
+        .stat_frame(tx_sent),
+        .stat_bytes(tx_sent_bytes),
+        .underflow(tx_underflow)
+    );
+
+    // ---------------------------------------------------------------- receive
+    wire                  mac_valid;
+    wire [63:0]           mac_data;
+    wire [7:0]            mac_keep;
+    wire                  mac_last;
+    wire [3:0]            mac_status;
+    wire                  frame_valid;
+    wire                  frame_ready;
+    wire [127:0]          frame_data;
+    wire [15:0]           frame_keep;
+    wire                  frame_last;
+    wire [15:0]           frame_len;
+    wire                  rx_valid;
+    wire                  rx_ready;
+    wire [127:0]          rx_data;
+    wire [15:0]           rx_keep;
+    wire                  rx_last;
+    wire                  rx_req_valid;
+    wire                  rx_req_ready;
+    wire [ADDR_WIDTH-1:0] rx_req_addr;
+    wire [16:0]           rx_req_len;
+    wire                  rx_req_drop;
+    wire                  rx_req_last;
+    wire                  rx_done;
+    wire                  dma_write_busy;
+
+    assign queue_idle[RX] = !fetch_busy[RX] && !used_busy[RX] && !dma_write_busy;
+
+    fdw_mac_rx #(
+        .MAX_FRAME(MAX_FRAME + 4)
+    ) mac_rx (
+        .clk(clk),
+        .rst(rst),
+        .xgmii_rxd(xgmii_rxd),
+        .xgmii_rxc(xgmii_rxc),
+        .m_valid(mac_valid),
+        .m_data(mac_data),
+        .m_keep(mac_keep),
+        .m_last(mac_last),
+        .m_status(mac_status)
+    );
+
+    fdw_rx_fifo #(
+        .BYTES(RX_FIFO_BYTES)
+    ) rx_fifo (
+        .clk(clk),
+        .rst(rst),
+        .flush(!queue_enable[RX]),
+        .accept(queue_enable[RX]),
+        .s_valid(mac_valid),
+        .s_data(mac_data),
+        .s_keep(mac_keep),
+        .s_last(mac_last),
+        .s_status(mac_status),
+        .m_valid(frame_valid),
+        .m_ready(frame_ready),
+        .m_data(frame_data),
+        .m_keep(frame_keep),
+        .m_last(frame_last),
+        .m_len(frame_len),
+        .tap_valid(tap_rx_valid),
+        .tap_status(tap_rx_status),
+        .tap_bytes(tap_rx_bytes)
+    );
+
+    fdw_rx_engine #(
+        .ADDR_WIDTH(ADDR_WIDTH)
+    ) rx_engine (
+        .clk(clk),
+        .rst(rst),
+        .enable(queue_enable[RX]),
+        .truncated(rx_truncated),
+        .s_valid(frame_valid),
+        .s_ready(frame_ready),
+        .s_data(frame_data),
+        .s_keep(frame_keep),
+        .s_last(frame_last),
+        .s_len(frame_len),
+        .desc_valid(desc_valid[RX]),
+        .desc_ready(desc_ready[RX]),
+        .desc_addr(desc_addr[RX*64 +: 64]),
+        .desc_len(desc_len[RX*32 +: 32]),
+        .desc_id(desc_id[RX*16 +: 16]),
+        .desc_last(desc_last[RX]),
+        .m_valid(rx_valid),
+        .m_ready(rx_ready),
+        .m_data(rx_data),
+        .m_keep(rx_keep),
+        .m_last(rx_last),
+        .req_valid(rx_req_valid),
+        .req_ready(rx_req_ready),
+        .req_addr(rx_req_addr),
+        .req_len(rx_req_len),
+        .req_drop(rx_req_drop),
+        .req_last(rx_req_last),
+        .done(rx_done),
+        .used_valid(used_valid[RX]),
+        .used_ready(used_ready[RX]),
+        .used_id(used_id[RX*16 +: 16]),
+        .used_len(used_len[RX*32 +: 32]),
+        .used_write(used_write[RX]),
+        .used_count(used_count[RX*16 +: 16])
+    );
+
+    wire [AXI_ID_WIDTH-1:0] unused_dma_awid;
+    fdw_dma_write #(
+        .ADDR_WIDTH(ADDR_WIDTH),
+        .AXI_ID_WIDTH(AXI_ID_WIDTH),
+        .AXI_ID(FRAMES)
+    ) dma_write (
+        .clk(clk),
+        .rst(rst),
+        .req_valid(rx_req_valid),
+        .req_ready(rx_req_ready),
+        .req_addr(rx_req_addr),
+        .req_len(rx_req_len),
+        .req_drop(rx_req_drop),
+        .req_last(rx_req_last),
+        .s_valid(rx_valid),
+        .s_ready(rx_ready),
+        .s_data(rx_data),
+        .s_keep(rx_keep),
+        .s_last(rx_last),
+        .done(rx_done),
+        .error(dma_write_error),
+        .busy(dma_write_busy),
+        .abort(!queue_enable[RX]),
+        .m_axi_awid(unused_dma_awid), .m_axi_awaddr(awaddr[FRAMES*ADDR_WIDTH +: ADDR_WIDTH]),
+        .m_axi_awlen(awlen[FRAMES*8 +: 8]), .m_axi_awsize(awsize[FRAMES*3 +: 3]),
+        .m_axi_awburst(awburst[FRAMES*2 +: 2]), .m_axi_awvalid(awvalid[FRAMES]),
+        .m_axi_awready(awready[FRAMES]), .m_axi_wdata(wdata[FRAMES*128 +: 128]),
+        .m_axi_wstrb(wstrb[FRAMES*16 +: 16]), .m_axi_wlast(wlast[FRAMES]), .m_axi_wvalid(wvalid[FRAMES]),
+        .m_axi_wready(wready[FRAMES]), .m_axi_bid({AXI_ID_WIDTH{1'b0}}), .m_axi_bresp(bresp),
+        .m_axi_bvalid(bvalid[FRAMES]), .m_axi_bready(bready[FRAMES])
+    );
+endmodule
