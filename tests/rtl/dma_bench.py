@@ -73,7 +73,7 @@ class Watch:
         raise NotImplementedError
 
     def sample(self, valid: str, ready: str, payload: tuple[str, ...]) -> tuple[tuple[int, ...] | None, bool]:
-        """One channel: (payload offered or None, accepted). AXI4 A3.2.1: offered means it stays until taken."""
+        """One channel: (payload offered or None, accepted). AXI4 A3.2.1: an offer stays until taken."""
         dut = self.dut
         offered = None
         if getattr(dut, valid).value == 1:
@@ -111,7 +111,9 @@ class ReadWatch(Watch):
 
     def step(self) -> None:
         offered, accepted = self.sample(
-            "m_axi_arvalid", "m_axi_arready", ("m_axi_araddr", "m_axi_arlen", "m_axi_arsize", "m_axi_arburst", "m_axi_arid")
+            "m_axi_arvalid",
+            "m_axi_arready",
+            ("m_axi_araddr", "m_axi_arlen", "m_axi_arsize", "m_axi_arburst", "m_axi_arid"),
         )
         if offered is not None and accepted:
             address, length, size, burst, _ = offered
@@ -153,7 +155,9 @@ class WriteWatch(Watch):
 
     def step(self) -> None:
         offered, accepted = self.sample(
-            "m_axi_awvalid", "m_axi_awready", ("m_axi_awaddr", "m_axi_awlen", "m_axi_awsize", "m_axi_awburst", "m_axi_awid")
+            "m_axi_awvalid",
+            "m_axi_awready",
+            ("m_axi_awaddr", "m_axi_awlen", "m_axi_awsize", "m_axi_awburst", "m_axi_awid"),
         )
         if offered is not None:
             address, length, size, burst, _ = offered
@@ -164,7 +168,9 @@ class WriteWatch(Watch):
             self._new_offer = accepted
             if accepted:
                 self.bursts.append((address, length + 1))
-        beat, taken = self.sample("m_axi_wvalid", "m_axi_wready", ("m_axi_wdata", "m_axi_wstrb", "m_axi_wlast"))
+        beat, taken = self.sample(
+            "m_axi_wvalid", "m_axi_wready", ("m_axi_wdata", "m_axi_wstrb", "m_axi_wlast")
+        )
         if beat is not None:
             assert self._offered, "W before the AW it belongs to was offered"
             self._waited = 0

@@ -138,7 +138,9 @@ def random_requests(generator: Random, packets: int) -> list[Request]:
         parts = generator.choice((1, 1, 2, 3, 5))
         for part in range(parts):
             kind = generator.random()
-            length = generator.randint(1, 40) if kind < 0.6 else generator.randint(1, 700 if kind < 0.95 else 9000)
+            length = (
+                generator.randint(1, 40) if kind < 0.6 else generator.randint(1, 700 if kind < 0.95 else 9000)
+            )
             address = generator.randrange(SIZE - 9000)
             if generator.random() < 0.3:
                 address = (address & ~0xFFF) + 0x1000 - generator.randint(0, length + 16)
@@ -240,7 +242,9 @@ async def small_packets_with_skipped_header_leave_every_nine_cycles_at_1us_laten
     assert bench.output.packets == bench.expected(requests)
     first, last = bench.output.last_cycles[20], bench.output.last_cycles[119]
     per_packet = (last - first) / 99
-    dut._log.info("72-byte packets: %.2f cycles each, at most %d bursts in flight", per_packet, bench.watch.most_pending)
+    dut._log.info(
+        "72-byte packets: %.2f cycles each, at most %d bursts in flight", per_packet, bench.watch.most_pending
+    )
     assert per_packet <= 9
 
 

@@ -1,4 +1,4 @@
-"""fdw_dma_write against cocotbext-axi's memory: exactly the requested bytes, AXI4 rules, throughput, abort."""
+"""fdw_dma_write against cocotbext-axi's memory: exactly the requested bytes, AXI4 rules, speed, abort."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,8 @@ from dma_bench import BASE, LATENCY_1US, SIZE, WriteMemory, WriteWatch, pauses, 
 from tb.block import run_block
 
 SOURCES = ["lib/fdw_fifo.v", "lib/fdw_byte_slicer.v", "dma/fdw_dma_write.v"]
+
+NEVER: Iterator[bool] = itertools.repeat(False)
 
 
 class Request(NamedTuple):
@@ -56,7 +58,7 @@ class Bench:
                 self.errors_at_done.append(self.errors)
                 self.responses_at_done.append(self.watch.responses)
 
-    async def request(self, requests: Sequence[Request], pause: Iterator[bool] = itertools.repeat(False)) -> None:
+    async def request(self, requests: Sequence[Request], pause: Iterator[bool] = NEVER) -> None:
         dut = self.dut
         edge = RisingEdge(dut.clk)
         for request in requests:
@@ -73,7 +75,7 @@ class Bench:
                 await edge
         dut.req_valid.value = 0
 
-    async def stream(self, packets: Sequence[bytes], pause: Iterator[bool] = itertools.repeat(False)) -> None:
+    async def stream(self, packets: Sequence[bytes], pause: Iterator[bool] = NEVER) -> None:
         dut = self.dut
         edge = RisingEdge(dut.clk)
         for packet in packets:
@@ -94,15 +96,17 @@ class Bench:
     def send(
         self,
         packets: Sequence[Packet],
-        request_pause: Iterator[bool] = itertools.repeat(False),
-        stream_pause: Iterator[bool] = itertools.repeat(False),
+        request_pause: Iterator[bool] = NEVER,
+        stream_pause: Iterator[bool] = NEVER,
     ) -> list[Any]:
         """Give requests and stream, each in its own time; the model memory gets what must arrive."""
         for packet in packets:
             at = 0
             for request in packet.requests:
                 if not request.drop:
-                    self.model[request.address : request.address + request.length] = packet.data[at : at + request.length]
+                    self.model[request.address : request.address + request.length] = packet.data[
+                        at : at + request.length
+                    ]
                 at += request.length
             assert at == len(packet.data)
         requests = [r for p in packets for r in p.requests]
@@ -125,7 +129,9 @@ class Bench:
 
     def compare(self) -> None:
         for at in range(0, SIZE, 4096):
-            assert self.memory.mem[at : at + 4096] == self.model[at : at + 4096], f"wrong bytes in page {at:#x}"
+            assert self.memory.mem[at : at + 4096] == self.model[at : at + 4096], (
+                f"wrong bytes in page {at:#x}"
+            )
 
 
 def packet_of(generator: Random, requests: Sequence[Request]) -> Packet:
@@ -141,7 +147,9 @@ def random_packets(generator: Random, count: int) -> list[Packet]:
         requests = []
         for part in range(parts):
             kind = generator.random()
-            length = generator.randint(1, 40) if kind < 0.6 else generator.randint(1, 700 if kind < 0.95 else 9000)
+            length = (
+                generator.randint(1, 40) if kind < 0.6 else generator.randint(1, 700 if kind < 0.95 else 9000)
+            )
             address = free + generator.choice((0, 1, generator.randint(0, 500)))
             if generator.random() < 0.3:
                 address = max(address, (address & ~0xFFF) + 0x1000 - generator.randint(0, length + 16))
@@ -226,7 +234,9 @@ async def long_aligned_write_sends_one_beat_every_cycle(dut: Any) -> None:
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(split=[False, True], offset=[0, 9])
-async def small_packets_are_written_every_nine_cycles_at_1us_latency(dut: Any, split: bool, offset: int) -> None:
+async def small_packets_are_written_every_nine_cycles_at_1us_latency(
+    dut: Any, split: bool, offset: int
+) -> None:
     """72 bytes: a 64-byte frame without FCS and its header; on the wire it takes 10.5 cycles."""
     generator = rng()
     bench = Bench(dut, LATENCY_1US)
