@@ -98,7 +98,7 @@ class Config(IntEnum):
     MAC = 0x0100
     """MAC address, first byte on the wire first. Parameter MAC_ADDRESS."""
     STATUS = 0x0106
-    """Link status. A change raises CONFIG_CHANGE if STATUS was negotiated."""
+    """Link status. A change raises CONFIG_CHANGE if feature STATUS was accepted and DRIVER_OK is set."""
     MAX_VIRTQUEUE_PAIRS = 0x0108
     """Queue pairs. Half of the parameter QUEUES."""
     MTU = 0x010A

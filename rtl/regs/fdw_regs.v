@@ -172,9 +172,10 @@ module fdw_regs #(
     wire      features_legal;
 
     wire status_write = act && write_address == `FDW_REG_STATUS;
-    wire start_reset = status_write && write_value == 32'd0;
+    wire start_reset = status_write && !resetting && write_value == 32'd0;
     wire status_set = status_write && !resetting;
     wire features_ok_next = features_ok || (write_value[`FDW_STATUS_FEATURES_OK_BIT] && features_legal);
+    wire reset_done = resetting && reset_settle == 3'd0 && device_idle;
     wire new_fatal = fatal && !needs_reset && !resetting;
     wire running = driver_ok && !needs_reset && !resetting;
 
@@ -194,24 +195,19 @@ module fdw_regs #(
         if (start_reset) begin
             resetting <= 1'b1;
             reset_settle <= SETTLE;
-        end else if (resetting) begin
-            if (reset_settle != 3'd0)
-                reset_settle <= reset_settle - 3'd1;
-            else if (device_idle)
-                resetting <= 1'b0;
-        end
-        if (rst || (resetting && reset_settle == 3'd0 && device_idle && !start_reset)) begin
+        end else if (reset_settle != 3'd0)
+            reset_settle <= reset_settle - 3'd1;
+        if (rst || reset_done) begin
             acknowledge <= 1'b0;
             driver <= 1'b0;
             driver_ok <= 1'b0;
             features_ok <= 1'b0;
             needs_reset <= 1'b0;
             failed <= 1'b0;
-        end
-        if (rst) begin
             resetting <= 1'b0;
-            reset_settle <= 3'd0;
         end
+        if (rst)
+            reset_settle <= 3'd0;
     end
 
     // ------------------------------------------------------------------ features
@@ -339,12 +335,12 @@ module fdw_regs #(
     reg [1:0]  interrupt_status;
 
     wire link_changed = link_up != link;
-    wire status_negotiated = features_ok && driver_features[`FDW_FEATURE_STATUS] && !resetting;
+    wire link_matters = driver_ok && driver_features[`FDW_FEATURE_STATUS] && !resetting;
     wire [1:0] interrupt_ack = (write && write_address == `FDW_REG_INTERRUPT_ACK) ? write_value[1:0] : 2'b00;
     wire [1:0] interrupt_set;
     assign interrupt_set[`FDW_INTERRUPT_USED_BUFFER_BIT] = |used_interrupt && driver_ok && !resetting;
     assign interrupt_set[`FDW_INTERRUPT_CONFIG_CHANGE_BIT] =
-        (link_changed && status_negotiated) || (new_fatal && driver_ok);
+        (link_changed && link_matters) || (new_fatal && driver_ok);
     assign irq = |interrupt_status;
 
     always @(posedge clk) begin
@@ -386,8 +382,8 @@ module fdw_regs #(
     // ------------------------------------------------------------------ reads
 
     localparam [31:0] NUM_MAX = QUEUE_NUM_MAX;
-    localparam [15:0] MTU_VALUE = MTU;
-    localparam [15:0] PAIRS = QUEUES / 2;
+    localparam [31:0] MTU_VALUE = MTU;
+    localparam [31:0] PAIRS = QUEUES / 2;
     localparam [63:0] OFFERED = `FDW_FEATURES_OFFERED;
 
     wire [31:0] status_value;
@@ -422,7 +418,7 @@ module fdw_regs #(
             `FDW_CONFIG_MAC: read_value = {MAC_ADDRESS[23:16], MAC_ADDRESS[31:24], MAC_ADDRESS[39:32], MAC_ADDRESS[47:40]};
             // Two bytes of MAC_ADDRESS, then STATUS.
             `FDW_CONFIG_MAC + 13'd4: read_value = {15'd0, link, MAC_ADDRESS[7:0], MAC_ADDRESS[15:8]};
-            `FDW_CONFIG_MAX_VIRTQUEUE_PAIRS: read_value = {MTU_VALUE, PAIRS};
+            `FDW_CONFIG_MAX_VIRTQUEUE_PAIRS: read_value = {MTU_VALUE[15:0], PAIRS[15:0]};
             `FDW_SIDE_ID: read_value = `FDW_SIDE_ID_RESET;
             `FDW_SIDE_VERSION: read_value = `FDW_SIDE_VERSION_RESET;
             default: read_value = stat_value;

@@ -165,6 +165,7 @@ async def feature_accepted_beyond_bit_63_is_refused_until_reset(dut: Any) -> Non
     await bench.reset_device()
     await bench.write(Reg.DRIVER_FEATURES_SEL, 2)
     await bench.write(Reg.DRIVER_FEATURES, 1)
+    await bench.write(Reg.DRIVER_FEATURES, 0)
     assert await bench.negotiate() == OK & ~Status.FEATURES_OK
     await bench.reset_device()
     assert await bench.negotiate() == OK
@@ -295,21 +296,26 @@ async def reset_with_transfers_in_flight_reads_zero_only_when_they_have_ended(du
     assert dut.device_reset.value == 1 and dut.queue_enable.value == 0 and dut.irq.value == 0
     for _ in range(5):
         assert await bench.read(Reg.STATUS) == RUNNING
-    await bench.write(Reg.STATUS, Status.ACKNOWLEDGE)
-    await bench.pulse("used_interrupt", 3)
-    await bench.pulse("fatal")
-    dut.link_up.value = 0
-    await bench.cycles(3)
-    assert await bench.read(Reg.STATUS) == RUNNING, "writes and events do not disturb a reset"
-    assert await bench.read(Reg.INTERRUPT_STATUS) == 0
     for queue in (0, 1):
         await bench.write(Reg.QUEUE_SEL, queue)
         assert await bench.read(Reg.QUEUE_READY) == 0
     assert dut.queue_size.value == 0 and dut.desc_addr.value == 0
+    await bench.write(Reg.STATUS, Status.FAILED)
+    await bench.accept(FEATURES_OFFERED)
+    assert await bench.configure(0, RINGS[0]) == 1
+    await bench.write(Reg.QUEUE_NOTIFY, 0)
+    await bench.pulse("used_interrupt", 3)
+    await bench.pulse("fatal")
+    dut.link_up.value = 0
+    await bench.cycles(SETTLE + 3)
+    assert await bench.read(Reg.STATUS) == RUNNING, "writes and events do not disturb a reset"
+    assert await bench.read(Reg.INTERRUPT_STATUS) == 0
+    assert dut.queue_enable.value == 0 and bench.kicks == [0] * bench.queues
     dut.device_idle.value = 1
     await bench.cycles(2)
     assert dut.device_reset.value == 0
     assert await bench.read(Reg.STATUS) == 0
+    await bench.reset_device()
     await bench.initialise()
 
 
@@ -397,23 +403,27 @@ async def link_change_shows_in_config_and_interrupts_if_status_was_negotiated(du
     assert await bench.read(Reg.CONFIG_GENERATION) == 1
     assert await bench.read(Config.STATUS, 2) == 0
     assert dut.irq.value == 0, "nothing is negotiated"
+    assert await bench.negotiate() == OK
+    dut.link_up.value = 1
+    await bench.cycles(3)
+    assert dut.irq.value == 0, "before DRIVER_OK"
     await bench.initialise()
-    for change, level in enumerate((1, 0, 1)):
+    for change, level in enumerate((0, 1, 0)):
         dut.link_up.value = level
         await bench.cycles(3)
         assert dut.irq.value == 1
         assert await bench.read(Reg.INTERRUPT_STATUS) == CHANGE
         assert await bench.read(Config.STATUS, 2) == level
-        assert await bench.read(Reg.CONFIG_GENERATION) == 2 + change
+        assert await bench.read(Reg.CONFIG_GENERATION) == 3 + change
         await bench.write(Reg.INTERRUPT_ACK, CHANGE)
     assert dut.irq.value == 0
     await bench.reset_device()
-    assert await bench.read(Reg.CONFIG_GENERATION) == 4, "device reset must not repeat a generation"
+    assert await bench.read(Reg.CONFIG_GENERATION) == 5, "device reset must not repeat a generation"
     await bench.initialise(FEATURES_OFFERED & ~(1 << Feature.STATUS))
-    dut.link_up.value = 0
+    dut.link_up.value = 1
     await bench.cycles(3)
     assert dut.irq.value == 0
-    assert await bench.read(Reg.CONFIG_GENERATION) == 5
+    assert await bench.read(Reg.CONFIG_GENERATION) == 6
 
 
 @cocotb.test()
