@@ -1,0 +1,26 @@
+"""The kernel's socket layer, and the programs above it.
+
+`Kernel` has the system calls of one host; `spawn` starts a program there: a coroutine that uses
+`AsyncSocket`, or a blocking function that uses the standard library's own modules unmodified.
+"""
+
+from pymodel.socket.asyncsocket import AsyncSocket, blocking, sleep
+from pymodel.socket.current import current_process
+from pymodel.socket.process import Process, Program
+from pymodel.socket.programs import run_module, run_script, spawn
+from pymodel.socket.simthread import ProcessKilled
+from pymodel.socket.syscalls import Kernel
+
+__all__ = [
+    "AsyncSocket",
+    "Kernel",
+    "Process",
+    "ProcessKilled",
+    "Program",
+    "blocking",
+    "current_process",
+    "run_module",
+    "run_script",
+    "sleep",
+    "spawn",
+]

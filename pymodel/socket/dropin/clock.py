@@ -1,0 +1,118 @@
+"""Drop-in `time`: the simulated clock. The world begins on 2026-01-01 00:00:00 UTC; all hosts are in UTC."""
+
+import calendar
+import time as real
+from types import SimpleNamespace
+from typing import Any
+
+from pymodel.simtime import NS, SEC
+from pymodel.socket.current import current_process, current_thread, running
+from pymodel.task import Blocking, Wait
+
+EPOCH = 1_767_225_600
+"""Seconds from 1970 to simulated time 0."""
+
+NANOSECONDS = 1_000_000_000
+
+
+def _now() -> int:
+    """Simulated time in ns since the world began."""
+    if running.thread is not None:
+        running.thread.tick()
+    return current_process().kernel.scheduler.now // NS
+
+
+def time_ns() -> int:
+    """Nanoseconds since 1970."""
+    return EPOCH * NANOSECONDS + _now()
+
+
+def time() -> float:
+    """Seconds since 1970."""
+    return EPOCH + _now() / NANOSECONDS
+
+
+def monotonic_ns() -> int:
+    """Nanoseconds since the world began."""
+    return _now()
+
+
+def monotonic() -> float:
+    """Seconds since the world began."""
+    return _now() / NANOSECONDS
+
+
+def _sleep(until: int) -> Blocking[None]:
+    yield Wait(deadline=until)
+
+
+def sleep(seconds: float, /) -> None:
+    """Block for `seconds` of simulated time; ValueError if negative."""
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    thread = current_thread()
+    thread.syscall(_sleep(thread.process.kernel.scheduler.now + round(seconds * SEC)))
+
+
+def gmtime(seconds: float | None = None, /) -> real.struct_time:
+    """As `time.gmtime`, from the simulated clock."""
+    return real.gmtime(time() if seconds is None else seconds)
+
+
+def ctime(seconds: float | None = None, /) -> str:
+    """As `time.ctime`, in UTC."""
+    return real.asctime(gmtime(seconds))
+
+
+def asctime(parts: Any = None, /) -> str:
+    """As `time.asctime`."""
+    return real.asctime(gmtime() if parts is None else parts)
+
+
+def strftime(layout: str, parts: Any = None, /) -> str:
+    """As `time.strftime`."""
+    return real.strftime(layout, gmtime() if parts is None else parts)
+
+
+def mktime(parts: Any, /) -> float:
+    """Seconds since 1970 of `parts`, which are UTC here."""
+    return float(calendar.timegm(tuple(parts)))
+
+
+def clock_gettime_ns(clock: int, /) -> int:
+    """CLOCK_REALTIME counts from 1970, every other clock from the beginning of the world."""
+    return time_ns() if clock == real.CLOCK_REALTIME else _now()
+
+
+def clock_gettime(clock: int, /) -> float:
+    """As `clock_gettime_ns`, in seconds."""
+    return clock_gettime_ns(clock) / NANOSECONDS
+
+
+def get_clock_info(name: str, /) -> SimpleNamespace:
+    """As `time.get_clock_info`: every clock ticks in ns and cannot be set."""
+    return SimpleNamespace(
+        implementation="simulated", monotonic=name != "time", adjustable=False, resolution=1e-9
+    )
+
+
+EXPORTS: dict[str, Any] = {
+    **{
+        function.__name__: function
+        for function in (
+            *(time, time_ns, monotonic, monotonic_ns, sleep, gmtime, ctime, asctime, strftime, mktime),
+            *(clock_gettime, clock_gettime_ns, get_clock_info),
+        )
+    },
+    # Computing takes no simulated time, so the clocks of the processor show the world's time too.
+    **dict.fromkeys(("perf_counter", "process_time", "thread_time"), monotonic),
+    **{f"{name}_ns": monotonic_ns for name in ("perf_counter", "process_time", "thread_time")},
+    "localtime": gmtime,
+    "struct_time": real.struct_time,
+    "strptime": real.strptime,
+    "timezone": 0,
+    "altzone": 0,
+    "daylight": 0,
+    "tzname": ("UTC", "UTC"),
+    **{name: getattr(real, name) for name in dir(real) if name.startswith("CLOCK_")},
+}

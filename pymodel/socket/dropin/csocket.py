@@ -1,0 +1,327 @@
+"""Drop-in `_socket`: the class below `socket.socket`, with the semantics of CPython's Modules/socketmodule.c.
+
+`settimeout` makes the descriptor non-blocking, and this class waits with poll(2) itself: that is why a
+time-out is a TimeoutError here and EAGAIN from SO_RCVTIMEO.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pymodel.simtime import SEC
+from pymodel.socket import constants as c
+from pymodel.socket.current import current_process, current_thread
+from pymodel.socket.dropin import netdb
+from pymodel.socket.errors import error
+from pymodel.socket.sock import SockAddr
+from pymodel.task import Blocking
+
+T = TypeVar("T")
+
+Address = tuple[str, int]
+
+
+def sockaddr(call: str, address: Any) -> SockAddr:
+    """A program's (host, port) as the kernel takes it; TypeError, OverflowError, gaierror as CPython."""
+    if not isinstance(address, tuple):
+        raise TypeError(f"{call}(): AF_INET address must be tuple, not {type(address).__name__}")
+    if len(address) != 2:
+        raise TypeError("AF_INET address must be a pair (host, port)")
+    host, port = address
+    if not isinstance(host, str | bytes | bytearray):
+        raise TypeError(f"str, bytes or bytearray expected, not {type(host).__name__}")
+    packed = netdb.resolve(host)
+    if not isinstance(port, int):
+        raise TypeError(f"'{type(port).__name__}' object cannot be interpreted as an integer")
+    if not 0 <= port <= 0xFFFF:
+        raise OverflowError(f"{call}(): port must be 0-65535.")
+    return packed, port
+
+
+def name(address: SockAddr) -> Address:
+    """A kernel's address as a program sees it."""
+    return netdb.dotted(address[0]), address[1]
+
+
+def seconds(value: Any) -> float | None:
+    """A time-out as float seconds or None; TypeError, ValueError."""
+    if value is None:
+        return None
+    limit = float(value)
+    if limit < 0:
+        raise ValueError("Timeout value out of range")
+    return limit
+
+
+class socket:
+    """`_socket.socket`. The standard library's subclass wants slots, and properties of these names."""
+
+    __slots__ = ("_family", "_fd", "_kernel", "_process", "_proto", "_timeout", "_type")
+
+    family = property(lambda self: self._family)
+    type = property(lambda self: self._type)
+    proto = property(lambda self: self._proto)
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+        self._fd = -1
+        self._process = current_process()
+        self._kernel = self._process.kernel
+        self._timeout: float | None = self._process.default_timeout
+        if fileno is None:
+            self._family = c.AF_INET if family == -1 else int(family)
+            self._type = c.SOCK_STREAM if type == -1 else int(type)
+            self._proto = 0 if proto == -1 else int(proto)
+            self._fd = self._run(self._kernel.socket(self._process, self._family, self._type, self._proto))
+            if self._type & c.SOCK_NONBLOCK:
+                self._timeout = 0.0
+            self._type &= ~(c.SOCK_NONBLOCK | c.SOCK_CLOEXEC)
+        else:
+            if fileno < 0:
+                raise ValueError("negative file descriptor")
+            self._fd = fileno
+            self._family = self._fixed(c.SO_DOMAIN) if family == -1 else int(family)
+            self._type = self._fixed(c.SO_TYPE) if type == -1 else int(type)
+            self._proto = self._fixed(c.SO_PROTOCOL) if proto == -1 else int(proto)
+        if self._timeout is not None:
+            self._set_nonblock(True)
+
+    def __del__(self) -> None:
+        # A finalizer may run anywhere: no system call here, the process closes it at the next switch.
+        if getattr(self, "_fd", -1) != -1:
+            self._process.lost_fds.append(self._fd)
+            self._fd = -1
+
+    def _fixed(self, option: int) -> int:
+        return int(self.getsockopt(c.SOL_SOCKET, option))
+
+    @staticmethod
+    def _run(call: Blocking[T]) -> T:
+        return current_thread().syscall(call)
+
+    def _set_nonblock(self, on: bool) -> None:
+        flags = c.O_NONBLOCK if on else 0
+        self._run(self._kernel.fcntl(self._process, self._fd, c.F_SETFL, flags))
+
+    def _deadline(self) -> int | None:
+        if self._timeout is None:
+            return None
+        return self._kernel.scheduler.now + round(self._timeout * SEC)
+
+    def _retry(self, events: int, call: Callable[[], Blocking[T]], deadline: int | None) -> T:
+        """Run `call` until it does not say EAGAIN, waiting for `events` until `deadline` (sock_call)."""
+        if not self._timeout:
+            return self._run(call())
+
+        def attempt() -> Blocking[T]:
+            while True:
+                rest = None if deadline is None else max(deadline - self._kernel.scheduler.now, 0)
+                if not (yield from self._kernel.poll(self._process, [(self._fd, events)], rest)):
+                    raise TimeoutError("timed out")
+                try:
+                    return (yield from call())
+                except BlockingIOError:
+                    continue
+
+        return self._run(attempt())
+
+    # Descriptor and mode
+
+    def fileno(self) -> int:
+        """The descriptor, or -1."""
+        return self._fd
+
+    def detach(self) -> int:
+        """Give the descriptor away."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self) -> None:
+        """close(2). ECONNRESET is not reported, as in CPython."""
+        if self._fd != -1:
+            self._run(self._kernel.close(self._process, self.detach()))
+
+    def settimeout(self, value: Any, /) -> None:
+        """None: block; 0: never block; else wait so many seconds at most."""
+        self._timeout = seconds(value)
+        self._set_nonblock(self._timeout is not None)
+
+    def gettimeout(self) -> float | None:
+        """What `settimeout` was told."""
+        return self._timeout
+
+    timeout = property(gettimeout)
+
+    def setblocking(self, flag: bool, /) -> None:
+        """settimeout(None) or settimeout(0)."""
+        self.settimeout(None if flag else 0.0)
+
+    def getblocking(self) -> bool:
+        """Whether the time-out is not 0."""
+        return self._timeout is None or self._timeout > 0
+
+    # Names and connections
+
+    def bind(self, address: Any, /) -> None:
+        """bind(2)."""
+        self._run(self._kernel.bind(self._process, self._fd, sockaddr("bind", address)))
+
+    def listen(self, backlog: int = 128, /) -> None:
+        """listen(2); the default backlog is min(SOMAXCONN, 128)."""
+        self._run(self._kernel.listen(self._process, self._fd, max(backlog, 0)))
+
+    def _accept(self) -> tuple[int, Address]:
+        fd, peer = self._retry(
+            c.POLLIN,
+            lambda: self._kernel.accept(self._process, self._fd, c.SOCK_CLOEXEC),
+            self._deadline(),
+        )
+        return fd, name(peer)
+
+    def connect(self, address: Any, /) -> None:
+        """connect(2); with a time-out it waits for the handshake itself."""
+        number = self._connect(sockaddr("connect", address))
+        if number:
+            raise TimeoutError("timed out") if number < 0 else error(number)
+
+    def connect_ex(self, address: Any, /) -> int:
+        """As `connect`, but returns the errno (EAGAIN after a time-out)."""
+        number = self._connect(sockaddr("connect_ex", address))
+        return errno.EWOULDBLOCK if number < 0 else number
+
+    def _connect(self, address: SockAddr) -> int:
+        """0, the errno, or -1 after a time-out."""
+        try:
+            self._run(self._kernel.connect(self._process, self._fd, address))
+        except OSError as failure:
+            if failure.errno != errno.EINPROGRESS or not self._timeout:
+                return failure.errno or 0
+            rest = round(self._timeout * SEC)
+            ready = self._run(self._kernel.poll(self._process, [(self._fd, c.POLLOUT)], rest))
+            return self._fixed(c.SO_ERROR) if ready else -1
+        return 0
+
+    def getsockname(self) -> Address:
+        """getsockname(2)."""
+        return name(self._run(self._kernel.getsockname(self._process, self._fd)))
+
+    def getpeername(self) -> Address:
+        """getpeername(2)."""
+        return name(self._run(self._kernel.getpeername(self._process, self._fd)))
+
+    def shutdown(self, how: int, /) -> None:
+        """shutdown(2)."""
+        self._run(self._kernel.shutdown(self._process, self._fd, how))
+
+    # Options
+
+    def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
+        """setsockopt(2) with an int or bytes."""
+        if isinstance(value, int):
+            try:
+                value = value.to_bytes(4, "little", signed=True)
+            except OverflowError:
+                raise OverflowError("signed integer is out of range for a C int") from None
+        elif value is None:
+            value = bytes(optlen or 0)
+        self._run(self._kernel.setsockopt(self._process, self._fd, level, option, bytes(value)))
+
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> int | bytes:
+        """getsockopt(2): an int, or `buflen` bytes."""
+        if not 0 <= buflen <= 1024:
+            raise error(errno.EINVAL)
+        value = self._run(self._kernel.getsockopt(self._process, self._fd, level, option, buflen or 4))
+        return value if buflen else int.from_bytes(value, "little", signed=True)
+
+    # Data
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """send(2)."""
+        return self._send(memoryview(data).cast("B"), flags, self._deadline())
+
+    def _send(self, data: memoryview, flags: int, deadline: int | None) -> int:
+        return self._retry(
+            c.POLLOUT, lambda: self._kernel.send(self._process, self._fd, data, flags), deadline
+        )
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """send(2) until everything is sent; the time-out is for all of it together."""
+        view = memoryview(data).cast("B")
+        deadline = self._deadline()
+        while True:
+            view = view[self._send(view, flags, deadline) :]
+            if not view:
+                return
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """sendto(2): (data, address) or (data, flags, address)."""
+        if not 1 <= len(rest) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({len(rest) + 1} given)")
+        flags = rest[0] if len(rest) == 2 else 0
+        address = sockaddr("sendto", rest[-1])
+        view = memoryview(data).cast("B")
+        return self._retry(
+            c.POLLOUT,
+            lambda: self._kernel.sendto(self._process, self._fd, view, flags, address),
+            self._deadline(),
+        )
+
+    def recv(self, count: int, flags: int = 0, /) -> bytes:
+        """recv(2); ValueError for a negative size."""
+        return self.recvfrom(count, flags)[0]
+
+    def recvfrom(self, count: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
+        """recvfrom(2): a stream names no sender."""
+        if count < 0:
+            raise ValueError("negative buffersize in recvfrom")
+        if count == 0:
+            return b"", None  # CPython does not ask the kernel then
+        data, sender = self._retry(
+            c.POLLIN,
+            lambda: self._kernel.recvfrom(self._process, self._fd, count, flags),
+            self._deadline(),
+        )
+        return data, None if sender is None else name(sender)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """recv(2) into `buffer`: at most `nbytes`, or as many as it holds."""
+        return self.recvfrom_into(buffer, nbytes, flags)[0]
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
+        """recvfrom(2) into `buffer`; ValueError if it is smaller than `nbytes`."""
+        view = memoryview(buffer).cast("B")
+        if nbytes < 0:
+            raise ValueError("negative buffersize in recv_into")
+        if nbytes > len(view):
+            raise ValueError("buffer too small for requested bytes")
+        data, sender = self.recvfrom(nbytes or len(view), flags)
+        view[: len(data)] = data
+        return len(data), sender
+
+
+def close(fd: int, /) -> None:
+    """close(2)."""
+    process = current_process()
+    current_thread().syscall(process.kernel.close(process, fd))
+
+
+def dup(fd: int, /) -> int:
+    """dup(2), with close-on-exec."""
+    process = current_process()
+    return current_thread().syscall(process.kernel.fcntl(process, fd, c.F_DUPFD_CLOEXEC, 0))
+
+
+def getdefaulttimeout() -> float | None:
+    """The time-out of new sockets."""
+    return current_process().default_timeout
+
+
+def setdefaulttimeout(value: Any, /) -> None:
+    """Set the time-out of new sockets."""
+    current_process().default_timeout = seconds(value)
+
+
+EXPORTS: dict[str, Any] = {
+    "socket": socket,
+    "SocketType": socket,
+    **{function.__name__: function for function in (close, dup, getdefaulttimeout, setdefaulttimeout)},
+}

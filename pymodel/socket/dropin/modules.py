@@ -1,0 +1,84 @@
+"""Makes the set of replaced modules of one process, by the names that programs import."""
+
+import _random
+import os
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pymodel.socket import constants
+from pymodel.socket.dropin import clock, cselect, csocket, locks, netdb, threads
+
+if TYPE_CHECKING:
+    from pymodel.socket.process import Process
+
+ABSENT = ("ssl", "_ssl", "_queue", "_asyncio", "_posixsubprocess")
+"""Modules that programs do not find: TLS needs a real socket, the others would block for real.
+`queue` then falls back to its own Python source."""
+
+CONSTANTS = {name: value for name, value in vars(constants).items() if name.isupper()}
+
+
+def build(process: "Process") -> dict[str, ModuleType | None]:
+    """Name → drop-in module; None makes the import fail with ModuleNotFoundError."""
+    sockets = {name: value for name, value in CONSTANTS.items() if not name.startswith(("POLL", "F_", "O_"))}
+    polls = {name: value for name, value in CONSTANTS.items() if name.startswith("POLL")}
+    modules: dict[str, ModuleType | None] = dict.fromkeys(ABSENT)
+    for module in (
+        _module("_socket", sockets, netdb.EXPORTS, csocket.EXPORTS),
+        _module("select", polls, cselect.EXPORTS),
+        _module("time", clock.EXPORTS),
+        _module("threading", threads.EXPORTS),
+        _module("_thread", locks.LOW_LEVEL, threads.LOW_LEVEL),
+        _atexit(process),
+        _random_source(process),
+        _os(process),
+    ):
+        modules[module.__name__] = module
+    return modules
+
+
+def _module(name: str, *contents: dict[str, Any]) -> ModuleType:
+    module = ModuleType(name, f"{name} of a simulated host")
+    module.__spec__ = ModuleSpec(name, None)
+    for content in contents:
+        vars(module).update(content)
+    return module
+
+
+def _atexit(process: "Process") -> ModuleType:
+    def register(function: Any, *args: Any, **kwargs: Any) -> Any:
+        process.at_exit.append((function, lambda: function(*args, **kwargs)))
+        return function
+
+    def unregister(function: Any) -> None:
+        process.at_exit[:] = [entry for entry in process.at_exit if entry[0] != function]
+
+    return _module("atexit", {"register": register, "unregister": unregister})
+
+
+def _random_source(process: "Process") -> ModuleType:
+    """The generator below `random`: unseeded ones follow from the simulation's seed."""
+
+    class Random(_random.Random):
+        def seed(self, a: Any = None, /) -> None:
+            super().seed(process.random.getrandbits(256) if a is None else a)
+
+    return _module("_random", {"Random": Random})
+
+
+def _os(process: "Process") -> ModuleType:
+    """The real `os`, but with this process's identity and randomness.
+
+    Without sendfile(2): descriptors of sockets are simulated, those of files are not. What the real
+    interpreter would call after a fork is not handed to it.
+    """
+    module = _module("os", vars(os))
+    module.__spec__ = ModuleSpec("os", None)
+    vars(module).pop("sendfile", None)
+    vars(module).update(
+        getpid=lambda: process.pid,
+        urandom=process.random.randbytes,
+        register_at_fork=lambda **_: None,
+    )
+    return module

@@ -1,0 +1,136 @@
+"""Which modules a program sees: `sys.modules` of the interpreter, or of one simulated process.
+
+While a program of the process runs, the interpreter's copies of all modules that are not `SHARED`
+are taken out of `sys.modules` and the process's own are put in; whatever the program imports then is
+loaded anew, on top of the drop-in modules, and kept for the next time. Real threads of other software
+that import something in just that moment would see the drop-ins: simulations run none.
+"""
+
+import dis
+import sys
+import types
+from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter
+from typing import TYPE_CHECKING, Any
+
+from pymodel.socket.dropin.modules import build
+
+if TYPE_CHECKING:
+    from pymodel.socket.process import Process
+
+SHARED = {
+    # The interpreter's own state, and classes whose identity matters across modules.
+    *("__main__", "__mp_main__", "ast", "builtins", "codecs", "collections", "contextlib", "copy", "copyreg"),
+    *("ctypes", "dataclasses", "decimal", "dis", "encodings", "enum", "faulthandler", "fractions"),
+    *("functools", "heapq", "importlib", "inspect", "io", "keyword", "linecache", "numbers", "opcode"),
+    *("operator", "pickle", "re", "reprlib", "site", "string", "struct", "sys", "textwrap", "token"),
+    *("tokenize", "traceback", "types", "typing", "typing_extensions", "warnings"),
+    # The simulation itself, and what tests are made of.
+    *("pymodel", "tb", "cocotb", "cocotb_tools", "cocotbext", "pygpi", "find_libpython"),
+    *("pytest", "_pytest", "pluggy", "hypothesis", "coverage", "execnet", "xdist", "numpy"),
+}
+"""Top-level names of modules that programs share with the interpreter. May be added to."""
+
+_SHARED_LOADERS = (BuiltinImporter, FrozenImporter)
+
+NEVER_REAL = frozenset({"asyncio", "select", "selectors", "socket", "_socket", "subprocess", "ssl"})
+"""Modules that reach the real network or block for real: no program may hold one of them."""
+
+
+def is_private(name: str, module: types.ModuleType | None, replaced: frozenset[str]) -> bool:
+    """Whether a process has its own copy of `module`. C code and frozen modules cannot be loaded twice."""
+    if name in replaced:
+        return True
+    if name.partition(".")[0] in SHARED or module is None:
+        return False
+    loader = getattr(getattr(module, "__spec__", None), "loader", None)
+    return not (loader in _SHARED_LOADERS or isinstance(loader, ExtensionFileLoader))
+
+
+class _Real:
+    """What is known of the interpreter's own `sys.modules`; stale when `mark` differs."""
+
+    mark: tuple[int, str | None] = (0, None)
+    hidden: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+
+
+def _mark() -> tuple[int, str | None]:
+    # New modules are appended, so length and last name tell whether anything was imported.
+    return len(sys.modules), next(reversed(sys.modules), None)
+
+
+class Overlay:
+    """The modules of one process; `attributes` of `sys` (argv, stdout …) go with them."""
+
+    def __init__(self, process: "Process", attributes: dict[str, Any]) -> None:
+        self._own: dict[str, Any] = build(process)
+        self._replaced = frozenset(self._own)
+        self._attributes = attributes
+        self._saved: dict[str, types.ModuleType] = {}
+        self._saved_attributes: dict[str, Any] = {}
+        self._size = 0
+
+    def enter(self) -> None:
+        """Put the process's modules in place."""
+        modules = sys.modules
+        if _mark() != _Real.mark:
+            _Real.hidden = tuple(n for n, m in modules.items() if is_private(n, m, self._replaced))
+            _Real.names = frozenset(modules)
+        self._saved = {name: modules.pop(name) for name in _Real.hidden}
+        modules.update(self._own)
+        self._size = len(modules)
+        for key, value in self._attributes.items():
+            self._saved_attributes[key] = getattr(sys, key)
+            setattr(sys, key, value)
+
+    def leave(self) -> None:
+        """Put the interpreter's back, and keep what the program has imported meanwhile."""
+        modules = sys.modules
+        for key in self._attributes:
+            self._attributes[key] = getattr(sys, key)
+            setattr(sys, key, self._saved_attributes[key])
+        names = list(self._own)
+        if len(modules) != self._size:
+            shared = _Real.names.difference(self._saved)
+            names = [name for name in modules if name not in shared]
+        self._own = {name: modules.pop(name) for name in names if name in modules}
+        modules.update(self._saved)
+        self._saved = {}
+        _Real.mark = _mark()
+
+
+def check_program(program: Any) -> None:
+    """ValueError if `program`'s code refers to a global that is, or comes from, a real network module.
+
+    Such a function would get around the simulation: its module was imported outside of it.
+    """
+    function = getattr(program, "__func__", program)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    pending, names = [code], set[str]()
+    while pending:
+        code = pending.pop()
+        names.update(i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+        pending.extend(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    for name in sorted(names):
+        value = function.__globals__.get(name)
+        origin = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+        if isinstance(origin, str) and _reaches_network(origin):
+            raise ValueError(
+                f"program {function.__name__} uses {name} of the real module {origin}: "
+                f"import it inside the function, so that it gets the simulated one"
+            )
+
+
+def _reaches_network(name: str) -> bool:
+    """Whether the loaded module `name` is, or holds, one of `NEVER_REAL`, or clocks and threads."""
+    if name in NEVER_REAL or name in {"time", "threading", "_thread"}:
+        return True
+    module = sys.modules.get(name)
+    if module is None or name.partition(".")[0] in SHARED:
+        return False
+    return any(
+        isinstance(value, types.ModuleType) and value.__name__ in NEVER_REAL
+        for value in vars(module).values()
+    )

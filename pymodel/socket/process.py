@@ -1,0 +1,246 @@
+"""A simulated process: descriptors, threads, and the program that runs in it.
+
+It ends as a Python interpreter does: when its program has returned and its non-daemon threads have
+ended. Then daemon threads are killed and every descriptor is closed, as exit(2) does.
+"""
+
+import inspect
+import random
+import types
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, Generic, TextIO, TypeVar
+
+from pymodel.socket.current import running
+from pymodel.socket.dropin.overlay import Overlay, check_program
+from pymodel.socket.fdtable import FdTable
+from pymodel.socket.simthread import ProcessKilled, SimThread
+from pymodel.socket.syscalls import Kernel
+from pymodel.task import Blocking, Task, Wait, WaitQueue
+
+T = TypeVar("T")
+
+
+class Program(Generic[T]):
+    """What runs in a process, from outside: `done`, then `result()`. `finished` is woken at the end."""
+
+    def __init__(self, process: "Process") -> None:
+        self.process = process
+        self.name = process.name
+        self.done = False
+        self.finished = WaitQueue()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._settled = False
+
+    def result(self) -> T:
+        """What the program returned; raises what it raised, or RuntimeError while it still runs.
+
+        A killed program raises `ProcessKilled`, one that called sys.exit with a status SystemExit.
+        """
+        if not self.done:
+            raise RuntimeError(f"{self.name} has not finished")
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+    @types.coroutine
+    def join(self) -> Blocking[T]:
+        """Block until the process has ended; then as `result`."""
+        while not self.done:
+            yield Wait(self.finished)
+        return self.result()
+
+    def kill(self) -> None:
+        """End the process."""
+        self.process.kill()
+
+    def settle(self, value: T | None, error: BaseException | None) -> None:
+        """The program has returned or raised (its process may go on for its other threads)."""
+        self._value, self._error = value, error
+        self._settled = True
+
+    def end(self) -> None:
+        """The process has ended."""
+        if not self._settled:
+            self.settle(None, ProcessKilled(self.name))
+        self.done = True
+        self.finished.wake()
+
+
+class Process:
+    """A process of `kernel`, run as user `uid`.
+
+    `argv`, `stdout` and `stderr` are what `sys` holds while a blocking program of this process runs;
+    None leaves the interpreter's own.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        name: str,
+        *,
+        uid: int = 0,
+        argv: list[str] | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.name = name
+        self.uid = uid
+        self.files = FdTable()
+        self.threads: list[SimThread] = []
+        self.main_thread: SimThread | None = None
+        self.thread_names = 0
+        """How many threads the program has named by number."""
+        self.exited = False
+        self.default_timeout: float | None = None
+        """socket.setdefaulttimeout."""
+        self.at_exit: list[tuple[object, Callable[[], object]]] = []
+        """What `atexit` and `threading` run when the program has returned: (as registered, to call)."""
+        self.lost_fds: deque[int] = deque()
+        """Descriptors whose socket object was dropped without close(): closed at the next switch."""
+        self.pid = kernel.add_process(self)
+        self.random = random.Random(f"{kernel.seed}/{self.pid}")
+        self.program: Program[Any] | None = None
+        self._sys = {
+            key: value
+            for key, value in (("argv", argv), ("stdout", stdout), ("stderr", stderr))
+            if value is not None
+        }
+        self._task: Task[Any] | None = None
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
+        self._overlay: Overlay | None = None
+        self._tids = 0
+
+    def next_tid(self) -> int:
+        """A new thread's number: the first is the pid, as in Linux."""
+        self._tids += 1
+        return self.pid * 1000 + self._tids - 1
+
+    # Starting a program
+
+    def start(self, program: Callable[..., Any], *args: Any) -> Program[Any]:
+        """Run `program(*args)` from the next event on: a coroutine function, or a blocking function.
+
+        A blocking function gets a thread, and the drop-in modules for everything it imports. ValueError
+        if it refers to a real module that simulated programs must not use. One program per process.
+        """
+        if self.program is not None:
+            raise RuntimeError(f"process {self.name} already runs a program")
+        handle: Program[Any] = Program(self)
+        self.program = handle
+        if inspect.iscoroutinefunction(program):
+            self._coroutine = program(*args)
+            self._task = Task(self.kernel.scheduler, self._steps(self._coroutine), self.name)
+        else:
+            check_program(program)
+            self._overlay = Overlay(self, self._sys)
+            self.main_thread = self.add_thread(lambda: self._body(program, args), self.name, daemon=False)
+        return handle
+
+    def add_thread(self, body: Callable[[], None], name: str, *, daemon: bool) -> SimThread:
+        """One more thread; it begins at the next event. RuntimeError in a process that ends."""
+        if self.exited:
+            raise RuntimeError("can't start new thread")
+        thread = SimThread(self, body, name, daemon=daemon)
+        self.threads.append(thread)
+        return thread
+
+    def _body(self, program: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        assert self.program is not None
+        try:
+            self.program.settle(program(*args), None)
+        except BaseException as error:
+            if isinstance(error, SystemExit) and not error.code:
+                self.program.settle(None, None)
+            else:
+                self.program.settle(None, error)
+            if isinstance(error, ProcessKilled):
+                raise
+        while self.at_exit:
+            self.at_exit.pop()[1]()
+
+    def _steps(self, program: Coroutine[Any, Any, Any]) -> Generator[Any, Any, None]:
+        assert self.program is not None
+        woken: bool | None = None
+        try:
+            while True:
+                with self.stepping():
+                    wait = program.send(woken)
+                woken = yield wait
+        except StopIteration as stop:
+            self.program.settle(stop.value, None)
+        except Exception as error:
+            self.program.settle(None, error)
+        finally:
+            self._exit()
+
+    # Running
+
+    @contextmanager
+    def stepping(self) -> Generator[None, None, None]:
+        """While inside, this process is the current one (no thread: a coroutine runs)."""
+        before = running.process, running.thread
+        running.process, running.thread = self, None
+        try:
+            yield
+        finally:
+            running.process, running.thread = before
+
+    @contextmanager
+    def running(self, thread: SimThread) -> Generator[None, None, None]:
+        """While inside, `thread` has the baton and the drop-in modules are in place."""
+        assert self._overlay is not None
+        if running.thread is not None:
+            raise RuntimeError(f"{running.thread.name} runs; {thread.name} cannot be resumed from inside it")
+        running.process, running.thread = self, thread
+        self._overlay.enter()
+        try:
+            yield
+        finally:
+            self._overlay.leave()
+            running.process = running.thread = None
+
+    def reap(self) -> None:
+        """Close the descriptors of socket objects that were dropped without close()."""
+        while self.lost_fds:
+            fd = self.lost_fds.popleft()
+            if self.files.peek(fd) is not None:
+                self.files.remove(fd).put()
+
+    # Ending
+
+    def thread_ended(self, thread: SimThread) -> None:
+        """A thread's body has returned: called by the thread itself, on the scheduler's side."""
+        self.threads.remove(thread)
+        if thread.python_thread is not None:
+            thread.python_thread.finished()
+        if not self.exited and not any(not other.daemon for other in self.threads):
+            self._exit()
+
+    def kill(self) -> None:
+        """End the process at once: threads are unwound, descriptors closed. Not from inside a program."""
+        if running.process is not None:
+            raise RuntimeError(f"{self.name} cannot be killed from inside a simulated program")
+        if self._task is not None:
+            self._task.cancel()
+        self._exit()
+
+    def _exit(self) -> None:
+        if self.exited:
+            return
+        self.exited = True
+        if self._coroutine is not None:
+            with self.stepping():
+                self._coroutine.close()
+        for thread in list(self.threads):
+            thread.kill()
+        self.reap()
+        for fd in self.files.open_fds():
+            self.files.remove(fd).put()
+        self._overlay = None
+        self.kernel.processes.pop(self.pid, None)
+        if self.program is not None:
+            self.program.end()

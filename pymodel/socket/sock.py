@@ -1,0 +1,136 @@
+"""`struct socket`: what every kind of socket is to the system calls.
+
+A subclass is one protocol. The defaults here are the answers of a protocol that does not know the
+operation. Addresses are (packed address, port).
+"""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pymodel.scheduler import Scheduler
+from pymodel.socket import constants as c
+from pymodel.socket.errors import error
+from pymodel.socket.file import OpenFile
+from pymodel.socket.options import INT, Options, load, store
+from pymodel.socket.portalloc import ANY, PortTable
+from pymodel.socket.seam import SourceOf, Tcp
+from pymodel.task import Blocking
+
+SockAddr = tuple[bytes, int]
+"""`struct sockaddr_in`: packed address and port."""
+
+LOOPBACK = b"\x7f\0\0\1"
+
+
+@dataclass(slots=True)
+class Network:
+    """What sockets need of the host they are on."""
+
+    scheduler: Scheduler
+    tcp: Tcp
+    ip: SourceOf
+    addresses: Callable[[], list[bytes]]
+    """The host's own addresses, now."""
+    tcp_ports: PortTable
+
+    def is_local(self, address: bytes) -> bool:
+        """Whether a socket may be bound to `address`: all of 127/8 is local where loopback exists."""
+        own = list(self.addresses())
+        return address == ANY or address in own or (address[0] == LOOPBACK[0] and LOOPBACK in own)
+
+
+class Socket(OpenFile):
+    """A socket of `family`, `type` and `protocol`, owned by user `uid`."""
+
+    family = c.AF_INET
+    type = 0
+    protocol = 0
+
+    def __init__(self, network: Network, uid: int) -> None:
+        super().__init__()
+        self.network = network
+        self.uid = uid
+        self.options = Options()
+
+    @property
+    def listening(self) -> bool:
+        """SO_ACCEPTCONN."""
+        return False
+
+    def bind(self, address: SockAddr) -> None:
+        """bind(2)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def listen(self, backlog: int) -> None:
+        """listen(2)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def accept(self) -> Blocking["Socket"]:
+        """accept(2): the new socket, not yet in any descriptor table."""
+        raise error(errno.EOPNOTSUPP)
+
+    def connect(self, address: SockAddr | None) -> Blocking[None]:
+        """connect(2); None is AF_UNSPEC, which dissolves the association."""
+        raise error(errno.EOPNOTSUPP)
+
+    def send(self, data: memoryview, flags: int, address: SockAddr | None = None) -> Blocking[int]:
+        """sendto(2)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
+        """recvfrom(2)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def shutdown(self, how: int) -> None:
+        """shutdown(2)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def local_name(self) -> SockAddr:
+        """getsockname(2)."""
+        raise error(errno.EOPNOTSUPP)
+
+    def peer_name(self) -> SockAddr:
+        """getpeername(2)."""
+        raise error(errno.ENOTCONN)
+
+    def take_error(self) -> int:
+        """SO_ERROR: the pending errno, which is cleared."""
+        return 0
+
+    def option_stored(self, attribute: str) -> None:
+        """An option of `self.options` has changed; pass it on to the protocol."""
+
+    def set_option(self, level: int, name: int, value: bytes) -> None:
+        """setsockopt(2): ENOPROTOOPT, EINVAL, EDOM."""
+        self.option_stored(store(self.options, level, name, value))
+
+    def get_option(self, level: int, name: int) -> bytes:
+        """getsockopt(2), not yet cut to the caller's buffer: ENOPROTOOPT."""
+        if level == c.SOL_SOCKET:
+            if name == c.SO_ERROR:
+                return INT.pack(self.take_error())
+            fixed = {
+                c.SO_TYPE: self.type,
+                c.SO_DOMAIN: self.family,
+                c.SO_PROTOCOL: self.protocol,
+                c.SO_ACCEPTCONN: int(self.listening),
+            }.get(name)
+            if fixed is not None:
+                return INT.pack(fixed)
+        return load(self.options, level, name)
+
+    def read(self, count: int) -> Blocking[bytes]:
+        """read(2) is recv(2) without flags."""
+        data, _ = yield from self.receive(count, 0)
+        return data
+
+    def write(self, data: memoryview) -> Blocking[int]:
+        """write(2) is send(2) without flags."""
+        return (yield from self.send(data, 0))
+
+    def deadline(self, limit: int | None, flags: int = 0) -> int | None:
+        """Until when (ps) an operation may block: now if it may not, None if for ever."""
+        if self.nonblock or flags & c.MSG_DONTWAIT:
+            return self.network.scheduler.now
+        return None if limit is None else self.network.scheduler.now + limit

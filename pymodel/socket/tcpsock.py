@@ -1,0 +1,485 @@
+"""The TCP stream socket: Linux's `inet_stream_ops` and `tcp_prot` over `pymodel.tcp`.
+
+It has two states, as in Linux: the socket's (`Phase`, `socket_state` there), which remembers what
+the program has been told, and TCP's, which may be ahead of it. Which errno wins when several things
+are wrong follows net/ipv4/af_inet.c and tcp.c.
+"""
+
+import errno
+from enum import Enum
+from typing import Final
+
+from pymodel.simtime import SEC
+from pymodel.socket import constants as c
+from pymodel.socket.errors import error
+from pymodel.socket.options import INT
+from pymodel.socket.portalloc import ANY, Binding
+from pymodel.socket.seam import Connection, Listening
+from pymodel.socket.sock import LOOPBACK, Network, SockAddr, Socket
+from pymodel.task import Blocking, Wait, WaitQueue
+
+Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED"])
+"""What the program knows: `socket_state` of include/linux/net.h."""
+
+OPENING: Final = frozenset({"SYN_SENT", "SYN_RECEIVED"})
+SENDING: Final = frozenset({"ESTABLISHED", "CLOSE_WAIT"})
+PEER_CLOSED: Final = frozenset({"CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"})
+"""The peer's FIN has come."""
+FLUSHING: Final = frozenset({"FIN_WAIT_1", "CLOSING", "LAST_ACK"})
+"""Our data or FIN is not acknowledged yet: what SO_LINGER waits for."""
+
+READABLE: Final = c.POLLIN | c.POLLRDNORM
+WRITABLE: Final = c.POLLOUT | c.POLLWRNORM
+
+
+class TcpSocket(Socket):
+    """A SOCK_STREAM socket of AF_INET."""
+
+    type = c.SOCK_STREAM
+    protocol = c.IPPROTO_TCP
+
+    def __init__(self, network: Network, uid: int) -> None:
+        super().__init__(network, uid)
+        self.phase = Phase.UNCONNECTED
+        self.connection: Connection | None = None
+        self.listener: Listening | None = None
+        self._binding: Binding | None = None
+        self._name: SockAddr = (ANY, 0)
+        self._open = True
+        self._receive_shut = False
+        self._send_shut = False
+
+    # What TCP is doing
+
+    @property
+    def state(self) -> str:
+        """TCP's state by RFC 9293 §3.3.2: LISTEN, CLOSED, or the connection's."""
+        if self.listener is not None:
+            return "LISTEN"
+        return "CLOSED" if self.connection is None else self.connection.state.name
+
+    @property
+    def listening(self) -> bool:
+        """SO_ACCEPTCONN."""
+        return self.listener is not None
+
+    def wait_queues(self) -> tuple[WaitQueue, ...]:
+        """Our own queue (calls of other threads) and the one of TCP."""
+        if self.listener is not None:
+            return (self.queue, self.listener.queue)
+        if self.connection is not None:
+            return (self.queue, self.connection.queue)
+        return (self.queue,)
+
+    def _wait(self, deadline: int | None) -> Blocking[bool]:
+        return (yield Wait(*self.wait_queues(), deadline=deadline))
+
+    def _expired(self, deadline: int | None) -> bool:
+        return deadline is not None and deadline <= self.network.scheduler.now
+
+    def poll(self) -> int:
+        """tcp_poll of net/ipv4/tcp.c; a socket never connected is both hung up and writable."""
+        if self.listener is not None:
+            return READABLE if self.listener.pending else 0
+        connection = self.connection
+        if connection is None:
+            mask = c.POLLHUP | WRITABLE
+            return mask | (READABLE | c.POLLRDHUP if self._receive_shut else 0)
+        state = connection.state.name
+        dead = state == "CLOSED"
+        peer_closed = dead or self._receive_shut or state in PEER_CLOSED
+        send_shut = dead or self._send_shut
+        mask = 0
+        if dead or (peer_closed and send_shut):
+            mask |= c.POLLHUP
+        if peer_closed:
+            mask |= READABLE | c.POLLRDHUP
+        if state not in OPENING:
+            if connection.readable >= self.options.receive_low_water:
+                mask |= READABLE
+            if send_shut or self._has_room(connection):
+                mask |= WRITABLE
+        if connection.error:
+            mask |= c.POLLERR
+        return mask
+
+    @staticmethod
+    def _has_room(connection: Connection) -> bool:
+        # sk_stream_is_writeable: a third of the buffer must be free, so that a writer is not woken
+        # for every acknowledged segment.
+        free = connection.writable
+        return free > 0 and 2 * free >= connection.sndbuf - free
+
+    # Names
+
+    def bind(self, address: SockAddr) -> None:
+        """bind(2): EINVAL if bound, EACCES, EADDRNOTAVAIL, EADDRINUSE."""
+        host, port = address
+        if not self.network.is_local(host):
+            raise error(errno.EADDRNOTAVAIL)
+        if 0 < port < 1024 and self.uid != 0:
+            raise error(errno.EACCES)
+        if self.state != "CLOSED" or self._name[1]:
+            raise error(errno.EINVAL)
+        self._bind(host, port)
+
+    def _new_binding(self, host: bytes, port: int, *, explicit: bool) -> Binding:
+        return Binding(
+            host,
+            port,
+            self.uid,
+            bool(self.options.reuse_address),
+            bool(self.options.reuse_port),
+            explicit,
+            self._port_in_use,
+        )
+
+    def _port_in_use(self) -> bool:
+        binding, connection = self._binding, self.connection
+        if binding is not None and binding.explicit and self._open:
+            return True
+        if connection is None:
+            return False
+        key = (*connection.local, *connection.remote)
+        return self.network.tcp.connections.get(key) is connection
+
+    def _bind(self, host: bytes, port: int) -> None:
+        ports = self.network.tcp_ports
+        binding = self._new_binding(host, port, explicit=True)
+        if port == 0:
+            if not ports.choose_for_bind(binding):
+                raise error(errno.EADDRINUSE)
+        elif ports.conflict(binding):
+            raise error(errno.EADDRINUSE)
+        ports.add(binding)
+        self._binding = binding
+        self._name = (host, binding.port)
+
+    def local_name(self) -> SockAddr:
+        """getsockname(2): (0.0.0.0, 0) before anything was bound."""
+        return self._name
+
+    def peer_name(self) -> SockAddr:
+        """getpeername(2): ENOTCONN."""
+        if self.connection is None or self.state in {"CLOSED", "SYN_SENT"}:
+            raise error(errno.ENOTCONN)
+        return self.connection.remote
+
+    # Passive side
+
+    def listen(self, backlog: int) -> None:
+        """listen(2): EINVAL on a connected socket, EADDRINUSE; a second call changes the backlog."""
+        if self.phase is not Phase.UNCONNECTED or self.connection is not None:
+            raise error(errno.EINVAL)
+        # Linux takes the number as unsigned: a negative backlog is the largest.
+        backlog = c.SOMAXCONN if backlog < 0 else min(backlog, c.SOMAXCONN)
+        if self.listener is not None:
+            self.listener.backlog = backlog
+            return
+        if self._binding is None:
+            self._bind(ANY, 0)
+        binding = self._binding
+        assert binding is not None
+        binding.listening = True
+        if self.network.tcp_ports.conflict(binding):
+            binding.listening = False
+            raise error(errno.EADDRINUSE)
+        try:
+            self.listener = self.network.tcp.listen(self._name, backlog)
+        except OSError:
+            binding.listening = False
+            raise
+        self._receive_shut = self._send_shut = False
+        self.queue.wake()
+
+    def accept(self) -> Blocking["TcpSocket"]:
+        """accept(2): EINVAL if not listening, EAGAIN. The new socket has the listener's options."""
+        deadline = self.deadline(self.options.receive_timeout)
+        while True:
+            listener = self.listener
+            if listener is None:
+                raise error(errno.EINVAL)
+            connection = listener.accept()
+            if connection is not None:
+                return self._adopt(connection)
+            if self._expired(deadline):
+                raise error(errno.EAGAIN)
+            yield from self._wait(deadline)
+
+    def _adopt(self, connection: Connection) -> "TcpSocket":
+        child = TcpSocket(self.network, self.uid)
+        for attribute in self.options.__slots__:
+            setattr(child.options, attribute, getattr(self.options, attribute))
+        child.phase = Phase.CONNECTED
+        child.connection = connection
+        child._name = connection.local
+        child._binding = child._new_binding(*connection.local, explicit=False)
+        self.network.tcp_ports.add(child._binding)
+        for attribute in ("nodelay", "send_buffer", "receive_buffer"):
+            child.option_stored(attribute)
+        return child
+
+    # Active side
+
+    def connect(self, address: SockAddr | None) -> Blocking[None]:
+        """connect(2): EISCONN, EALREADY, EINPROGRESS, ENETUNREACH, EADDRNOTAVAIL, or how TCP failed.
+
+        EINPROGRESS is also what SO_SNDTIMEO ends with. After a failure the socket may connect again.
+        """
+        if address is None:
+            self._disconnect(abort=True)
+            return
+        if self.phase is Phase.CONNECTED:
+            raise error(errno.EISCONN)
+        unfinished = errno.EALREADY
+        if self.phase is Phase.UNCONNECTED:
+            if self.listener is not None or self.connection is not None:
+                raise error(errno.EISCONN)
+            self._send_syn(address)
+            self.phase = Phase.CONNECTING
+            unfinished = errno.EINPROGRESS
+        connection = self.connection
+        assert connection is not None
+        deadline = self.deadline(self.options.send_timeout)
+        while connection.state.name in OPENING:
+            if self._expired(deadline):
+                raise error(unfinished)
+            yield Wait(self.queue, connection.queue, deadline=deadline)
+        if connection.state.name == "CLOSED":
+            number = connection.take_error() or errno.ECONNABORTED
+            if self.connection is connection:
+                self._disconnect(abort=False)
+            raise error(number)
+        self.phase = Phase.CONNECTED
+
+    def _send_syn(self, remote: SockAddr) -> None:
+        host, port = remote
+        if host == ANY:
+            host = LOOPBACK  # this host (ip(7), INADDR_ANY as a destination)
+        if host[0] >= 224:
+            raise error(errno.ENETUNREACH)  # multicast and broadcast: tcp_v4_connect
+        network = self.network
+        source = network.ip.source_for(host)
+        if source is None:
+            raise error(errno.ENETUNREACH)
+        if self._name[0] != ANY:
+            source = self._name[0]
+
+        def unused(local_port: int) -> bool:
+            return (source, local_port, host, port) not in network.tcp.connections
+
+        binding = self._binding
+        if binding is None:
+            local_port = network.tcp_ports.choose_for_connect(unused)
+        else:
+            local_port = binding.port if unused(binding.port) else 0
+        if local_port == 0:
+            raise error(errno.EADDRNOTAVAIL)
+        settings = {"nodelay": self.options.nodelay}
+        if self.options.send_buffer is not None:
+            settings["sndbuf"] = self.options.send_buffer // 2
+        if self.options.receive_buffer is not None:
+            settings["rcvbuf"] = self.options.receive_buffer // 2
+        self.connection = network.tcp.connect((source, local_port), (host, port), **settings)
+        if binding is None:
+            self._binding = self._new_binding(source, local_port, explicit=False)
+            network.tcp_ports.add(self._binding)
+        self._name = (source, local_port)
+        self.queue.wake()
+
+    def _disconnect(self, *, abort: bool) -> None:
+        """tcp_disconnect: back to a fresh socket that keeps what bind(2) gave it."""
+        listener, connection, binding = self.listener, self.connection, self._binding
+        self.listener = self.connection = None
+        self.phase = Phase.UNCONNECTED
+        self._receive_shut = self._send_shut = False
+        if binding is not None:
+            binding.listening = False
+            if binding.explicit:
+                self._name = (binding.address, binding.port)
+            else:
+                self.network.tcp_ports.remove(binding)
+                self._binding = None
+                self._name = (ANY, 0)
+        if listener is not None:
+            listener.close()
+        if connection is not None and abort:
+            connection.abort()
+        self.queue.wake()
+
+    # Data
+
+    def send(self, data: memoryview, flags: int, address: SockAddr | None = None) -> Blocking[int]:
+        """send(2): returns when every byte is in the send buffer (RFC 9293 §3.9.1.2).
+
+        EPIPE, ECONNRESET and what else TCP reports; EAGAIN if nothing fits; a partial count if
+        something fitted before an error. `address` is ignored, as Linux does on a stream socket.
+        EOPNOTSUPP for MSG_OOB: TCP here has no urgent data.
+        """
+        if flags & c.MSG_OOB:
+            raise error(errno.EOPNOTSUPP)
+        deadline = self.deadline(self.options.send_timeout, flags)
+        while self.connection is not None and self.connection.state.name in OPENING:
+            if self._expired(deadline):
+                raise error(errno.EAGAIN)
+            yield from self._wait(deadline)
+        connection = self.connection
+        sent = 0
+        while True:
+            if (
+                connection is None
+                or connection.error
+                or self._send_shut
+                or connection.state.name not in SENDING
+            ):
+                if sent:
+                    return sent
+                number = connection.take_error() if connection is not None else 0
+                raise error(number or errno.EPIPE)
+            sent += connection.send(data[sent:] if sent else data)
+            if sent == len(data):
+                return sent
+            if self._expired(deadline):
+                if sent:
+                    return sent
+                raise error(errno.EAGAIN)
+            woken = True
+            while woken and not self.poll() & (WRITABLE | c.POLLERR | c.POLLHUP):
+                woken = yield from self._wait(deadline)
+
+    def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
+        """recv(2): what has come, b"" after the peer's FIN; ENOTCONN, EAGAIN, ECONNRESET …
+
+        MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_TRUNC (the bytes are dropped and zeros returned).
+        EINVAL for MSG_OOB: there is no urgent data.
+        """
+        if self.listener is not None:
+            raise error(errno.ENOTCONN)
+        if flags & c.MSG_OOB:
+            raise error(errno.EINVAL)
+        deadline = self.deadline(self.options.receive_timeout, flags)
+        peek = bool(flags & c.MSG_PEEK)
+        target = count if flags & c.MSG_WAITALL else min(self.options.receive_low_water, count)
+        data = b""
+        while True:
+            connection = self.connection
+            if connection is not None and connection.readable:
+                data = connection.recv(count, True) if peek else data + connection.recv(count - len(data))
+            if len(data) >= max(target, 1) or (not count and connection is not None and connection.readable):
+                break
+            if self._end_of_data(connection, bool(data)) or (data and self._expired(deadline)):
+                break
+            if self._expired(deadline):
+                raise error(errno.EAGAIN)
+            yield from self._wait(deadline)
+        if flags & c.MSG_TRUNC and not peek:
+            data = bytes(len(data))
+        return data, None
+
+    def _end_of_data(self, connection: Connection | None, some: bool) -> bool:
+        """Nothing more will come: True, or the error that says why (never when there is `some` data)."""
+        if connection is None:
+            if self._receive_shut or some:
+                return True
+            raise error(errno.ENOTCONN)
+        if connection.eof:
+            return True
+        if connection.error:
+            if some:
+                return True
+            raise error(connection.take_error())
+        return self._receive_shut or connection.state.name == "CLOSED"
+
+    def ioctl(self, request: int, argument: int) -> int:
+        """FIONREAD (tcp(7)): bytes that can be read; EINVAL on a listening socket."""
+        if request != c.FIONREAD:
+            return super().ioctl(request, argument)
+        if self.listener is not None:
+            raise error(errno.EINVAL)
+        return self.connection.readable if self.connection is not None else 0
+
+    # The end
+
+    def shutdown(self, how: int) -> None:
+        """shutdown(2): EINVAL, ENOTCONN."""
+        if how not in (c.SHUT_RD, c.SHUT_WR, c.SHUT_RDWR):
+            raise error(errno.EINVAL)
+        state = self.state
+        reading, writing = how != c.SHUT_WR, how != c.SHUT_RD
+        if state == "LISTEN":
+            if reading:
+                self._disconnect(abort=False)
+            return
+        if state == "SYN_SENT":
+            self._disconnect(abort=True)
+            return
+        if self.phase is Phase.CONNECTING and state not in {"CLOSED", "SYN_RECEIVED"}:
+            self.phase = Phase.CONNECTED
+        self._receive_shut |= reading
+        if writing and not self._send_shut:
+            self._send_shut = True
+            if state in SENDING or state in OPENING:
+                assert self.connection is not None
+                self.connection.shutdown_write()
+        self.queue.wake()
+        if state == "CLOSED":
+            raise error(errno.ENOTCONN)
+
+    def release(self) -> None:
+        """The last descriptor is closed: FIN; RST if unread data is lost or SO_LINGER is 0."""
+        self._open = False
+        self._receive_shut = self._send_shut = True
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+        connection = self.connection
+        if connection is not None:
+            if self.options.linger == 0:
+                connection.abort()
+            else:
+                connection.close()
+        if self._binding is not None:
+            self._binding.listening = False
+            if not self._port_in_use():
+                self.network.tcp_ports.remove(self._binding)
+        self.queue.wake()
+
+    def linger(self) -> Blocking[None]:
+        """SO_LINGER: wait until the peer has acknowledged everything, at most so long (socket(7))."""
+        connection = self.connection
+        if not self.options.linger or connection is None:
+            return
+        deadline = self.network.scheduler.now + self.options.linger * SEC
+        while connection.state.name in FLUSHING and not self._expired(deadline):
+            yield Wait(connection.queue, deadline=deadline)
+
+    # Options
+
+    def take_error(self) -> int:
+        """SO_ERROR."""
+        return self.connection.take_error() if self.connection is not None else 0
+
+    def option_stored(self, attribute: str) -> None:
+        """Hand what TCP or the bind table must know on to them. Buffers count payload: half of sk_*buf."""
+        options = self.options
+        if self._binding is not None:
+            self._binding.reuse_address = bool(options.reuse_address)
+            self._binding.reuse_port = bool(options.reuse_port)
+        connection = self.connection
+        if connection is None:
+            return
+        if attribute == "nodelay":
+            connection.nodelay = bool(options.nodelay)
+        elif attribute == "send_buffer" and options.send_buffer is not None:
+            connection.sndbuf = options.send_buffer // 2
+        elif attribute == "receive_buffer" and options.receive_buffer is not None:
+            connection.rcvbuf = options.receive_buffer // 2
+
+    def get_option(self, level: int, name: int) -> bytes:
+        """getsockopt(2); the buffers' sizes are those of the connection where there is one."""
+        if level == c.SOL_SOCKET and self.connection is not None and self.state != "CLOSED":
+            if name == c.SO_SNDBUF and self.options.send_buffer is None:
+                return INT.pack(2 * self.connection.sndbuf)
+            if name == c.SO_RCVBUF and self.options.receive_buffer is None:
+                return INT.pack(2 * self.connection.rcvbuf)
+        return super().get_option(level, name)
