@@ -98,8 +98,8 @@ def check_burst(address: int, length: int, size: int, burst: int, limit: int) ->
 class ReadWatch(Watch):
     """AR rules; `bursts` holds (cycle, address, beats) of each accepted AR, `pending` those unanswered."""
 
-    def __init__(self, dut: Any, limit: int = 16) -> None:
-        self.limit = limit
+    def __init__(self, dut: Any) -> None:
+        self.limit = int(dut.MAX_BURST.value)
         self.bursts: list[tuple[int, int, int]] = []
         self.pending = 0
         self.most_pending = 0
@@ -133,8 +133,8 @@ class WriteWatch(Watch):
     A burst whose AW is offered must have its data ready: W pauses of the design are at most two cycles.
     """
 
-    def __init__(self, dut: Any, limit: int = 16) -> None:
-        self.limit = limit
+    def __init__(self, dut: Any) -> None:
+        self.limit = int(dut.MAX_BURST.value)
         self.bursts: list[tuple[int, int]] = []
         self.strobes: list[list[int]] = []
         self.cycles_of_w: list[int] = []

@@ -24,7 +24,6 @@ class Masters:
         self.ready = ready
         self.valid = valid
         self.todo: list[deque[tuple[int, int]]] = [deque() for _ in range(MASTERS)]
-        self.asked: list[list[tuple[int, int]]] = [[] for _ in range(MASTERS)]
         self.answers: list[list[tuple[int, int, int]]] = [[] for _ in range(MASTERS)]
         cocotb.start_soon(self._run())
 
@@ -39,8 +38,7 @@ class Masters:
             arready = int(dut.s_axi_arready.value)
             taken = int(dut.s_axi_rvalid.value) & int(dut.s_axi_rready.value)
             for i in range(MASTERS):
-                if offered[i] and arready >> i & 1:
-                    self.asked[i].append(offered[i])
+                if arready >> i & 1:
                     offered[i] = None
                 if offered[i] is None and self.todo[i] and self.random.random() < self.valid:
                     offered[i] = self.todo[i].popleft()

@@ -62,20 +62,21 @@ class Masters:
                 if answered >> i & 1:
                     self.answers[i].append(int(dut.s_axi_bresp.value))
                 if aw[i] is None and self.todo[i] and self.random.random() < self.valid:
-                    aw[i] = self.todo[i].popleft()
-                    owed[i].extend(aw[i].beats())
+                    burst = aw[i] = self.todo[i].popleft()
+                    owed[i].extend(burst.beats())
                 if w[i] is None and owed[i] and self.random.random() < self.valid:
                     w[i] = owed[i].popleft()
                 signals["bready"] |= (self.random.random() < self.ready) << i
-                if aw[i]:
+                if offer := aw[i]:
                     signals["awvalid"] |= 1 << i
-                    signals["awaddr"] |= aw[i].address << 64 * i
-                    signals["awlen"] |= len(aw[i].data) - 1 << 8 * i
-                if w[i]:
+                    signals["awaddr"] |= offer.address << 64 * i
+                    signals["awlen"] |= len(offer.data) - 1 << 8 * i
+                if beat := w[i]:
+                    data, strobes, last = beat
                     signals["wvalid"] |= 1 << i
-                    signals["wdata"] |= w[i][0] << 128 * i
-                    signals["wstrb"] |= w[i][1] << 16 * i
-                    signals["wlast"] |= w[i][2] << i
+                    signals["wdata"] |= data << 128 * i
+                    signals["wstrb"] |= strobes << 16 * i
+                    signals["wlast"] |= last << i
             for name, value in signals.items():
                 getattr(dut, "s_axi_" + name).value = value
 

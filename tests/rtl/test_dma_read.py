@@ -356,3 +356,20 @@ async def reset_in_the_middle_of_bursts_leaves_nothing_behind(dut: Any) -> None:
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_dma_read(simulator: str) -> None:
     run_block("fdw_dma_read", SOURCES, __name__, simulator=simulator)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"MAX_BURST": 2, "OUTSTANDING": 1, "BUFFER_BEATS": 2, "REQUESTS": 2},
+        {"MAX_BURST": 256, "OUTSTANDING": 3, "BUFFER_BEATS": 300, "REQUESTS": 5},
+    ],
+    ids=["smallest", "longest_bursts"],
+)
+def test_dma_read_with_other_parameters_in_icarus(parameters: dict[str, int]) -> None:
+    tests = [
+        "random_requests_with_pauses_everywhere_give_the_bytes_of_memory",
+        "longest_request_at_an_odd_address_gives_all_its_bytes",
+        "abort_at_any_moment_drops_everything_and_the_next_request_is_whole",
+    ]
+    run_block("fdw_dma_read", SOURCES, __name__, parameters, "icarus", testcase=tests)

@@ -370,3 +370,20 @@ async def reset_in_the_middle_of_bursts_leaves_nothing_behind(dut: Any) -> None:
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_dma_write(simulator: str) -> None:
     run_block("fdw_dma_write", SOURCES, __name__, simulator=simulator)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"MAX_BURST": 2, "OUTSTANDING": 2, "BUFFER_BEATS": 2, "REQUESTS": 2},
+        {"MAX_BURST": 256, "OUTSTANDING": 3, "BUFFER_BEATS": 256, "REQUESTS": 5},
+    ],
+    ids=["smallest", "longest_bursts"],
+)
+def test_dma_write_with_other_parameters_in_icarus(parameters: dict[str, int]) -> None:
+    tests = [
+        "random_requests_with_pauses_everywhere_write_exactly_their_bytes",
+        "longest_request_at_an_odd_address_writes_all_its_bytes",
+        "abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole",
+    ]
+    run_block("fdw_dma_write", SOURCES, __name__, parameters, "icarus", testcase=tests)
