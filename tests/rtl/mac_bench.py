@@ -1,7 +1,7 @@
 """What the MAC tests share: start-up, seeds, and views of XGMII that know nothing of the design.
 
 cocotbext-eth's source and sink are the model of the far end. Their time stamps are wrong after a pause,
-so `Wire` below measures positions and gaps on the signals itself, in bytes since it was started.
+so `Wire` below measures positions and gaps on the signals itself.
 """
 
 import random
@@ -13,6 +13,7 @@ import cocotb
 import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.utils import get_sim_time
 
 PERIOD_PS = 6400
 IDLE, START, TERMINATE, ERROR = 0x07, 0xFB, 0xFD, 0xFE
@@ -56,6 +57,11 @@ async def assert_known(dut: Any, outputs: Sequence[str], cycles: int) -> None:
             assert value.is_resolvable, f"{name} is {value} in cycle {cycle} after reset"
 
 
+def cycle() -> int:
+    """Number of the clock cycle that ends now; at a rising edge signals still read as in that cycle."""
+    return int(get_sim_time("ps")) // PERIOD_PS
+
+
 async def until(dut: Any, condition: Callable[[], bool], cycles: int = 20_000) -> None:
     """Wait for `condition`, looked at once a cycle; AssertionError after `cycles`."""
     edge = RisingEdge(dut.clk)
@@ -85,7 +91,7 @@ class Pulses:
 
 @dataclass
 class Span:
-    """A frame on the wire: positions of /S/ and /T/ in bytes."""
+    """A frame on the wire: positions of /S/ and /T/ in bytes, eight times `cycle()` for lane 0."""
 
     start: int
     end: int
@@ -97,7 +103,6 @@ class Wire:
     def __init__(self, dut: Any) -> None:
         self.spans: list[Span] = []
         self.errors = 0
-        self.word = 0
         self._dut = dut
         cocotb.start_soon(self._run())
 
@@ -110,13 +115,12 @@ class Wire:
             await edge
             control = int(dut.xgmii_txc.value)
             data = int(dut.xgmii_txd.value)
-            at = 8 * self.word
-            self.word += 1
             if int(dut.rst.value):
                 inside = False
                 continue
             if (control == 0 and inside) or (control == 0xFF and data == IDLES and not inside):
                 continue
+            at = 8 * cycle()
             for lane in range(8):
                 byte = data >> 8 * lane & 0xFF
                 if not control >> lane & 1:
