@@ -209,9 +209,11 @@ async def queue_num_out_of_range_or_areas_misaligned_keep_the_queue_not_ready(du
         assert await bench.configure(1, Ring(num, 0x1010, 0x2004, 0x3004)) == 1, f"QueueNum {num}"
         assert bench.slice("queue_size", 1, 16) == num
         await bench.write(Reg.QUEUE_READY, 0)
-    await bench.write(Reg.QUEUE_NUM, 0)
-    await bench.write(Reg.QUEUE_READY, 1)
-    assert await bench.read(Reg.QUEUE_READY) == 0, "a refused QueueNum must not leave the former one"
+    for num in (0, num_max + 1):
+        await bench.write(Reg.QUEUE_NUM, 8)
+        await bench.write(Reg.QUEUE_NUM, num)
+        await bench.write(Reg.QUEUE_READY, 1)
+        assert await bench.read(Reg.QUEUE_READY) == 0, "a refused QueueNum must not leave the former one"
 
 
 @cocotb.test()
@@ -261,6 +263,22 @@ async def ready_queue_stopped_falls_at_once_and_restarts_only_when_its_ring_is_i
     await bench.cycles(4)
     assert dut.queue_enable.value == 0b11
     assert bench.kicks[0] == 1, "the notify was kept until the queue ran"
+
+
+@cocotb.test()
+async def queue_stopped_and_started_back_to_back_is_off_long_enough_for_busy_to_rise(dut: Any) -> None:
+    bench = await started(dut)
+    await bench.initialise()
+    await bench.write(Reg.QUEUE_SEL, 1)
+    for value in (0, 1):
+        bench.axil.init_write(Reg.QUEUE_READY, value.to_bytes(4, "little"))
+    off = []
+    for cycle in range(30):
+        await RisingEdge(dut.clk)
+        if not bench.enabled(1):
+            off.append(cycle)
+    assert SETTLE <= len(off) == off[-1] - off[0] + 1
+    assert bench.enabled(1)
 
 
 @cocotb.test()
@@ -332,6 +350,22 @@ async def reset_of_an_idle_device_holds_device_reset_long_enough_for_busy_to_ris
             break
         length += 1
     assert length >= SETTLE
+
+
+@cocotb.test()
+async def reset_returns_the_selectors_to_zero(dut: Any) -> None:
+    bench = await started(dut)
+    await bench.write(Reg.QUEUE_SEL, 99)
+    await bench.write(Reg.DEVICE_FEATURES_SEL, 1)
+    await bench.write(Reg.DRIVER_FEATURES_SEL, 1)
+    await bench.reset_device()
+    assert await bench.read(Reg.QUEUE_NUM_MAX) == shape()[2]
+    assert await bench.read(Reg.DEVICE_FEATURES) == FEATURES_OFFERED & 0xFFFF_FFFF
+    await bench.write(Reg.DRIVER_FEATURES, 1 << Feature.MAC)
+    await bench.write(Reg.DRIVER_FEATURES_SEL, 1)
+    await bench.write(Reg.DRIVER_FEATURES, MINIMUM >> 32)
+    await bench.write(Reg.STATUS, OK)
+    assert await bench.read(Reg.STATUS) == OK
 
 
 @cocotb.test()
