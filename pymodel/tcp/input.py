@@ -136,7 +136,9 @@ def _acceptable(tcb: Tcb, seq: int, length: int) -> bool:
     if not length:
         return offset == 0 or offset < window
     if not window:
-        return False
+        # §3.10.7.4: with a closed window valid ACKs and RSTs must still get through, also on a segment
+        # whose text (a window probe's) does not. `_text` takes none of it; a bare FIN needs no room.
+        return offset == 0
     return offset < window or (offset + length - 1) & MASK < window
 
 

@@ -37,6 +37,7 @@ def _retransmit_lost(tcb: Tcb, now: int) -> None:
                 recovery.split(tcb, index, tcb.snd_mss)
                 size = tcb.snd_mss
             if not tcb.force_retransmit and tcb.pipe + size > cwnd:
+                tcb.cwnd_limited = True
                 return
             tcb.force_retransmit = False
             retransmit(tcb, now, segment)

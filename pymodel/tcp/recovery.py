@@ -186,6 +186,7 @@ def on_timeout(tcb: Tcb, now: int) -> None:
         if segment.lost:
             tcb.lost_out += (segment.end - segment.seq) & MASK
     tcb.cc.on_timeout(tcb.flight, now, tcb.retries == 1)
+    tcb.cwnd_limited = True
     tcb.recovery = Recovery.LOSS
     tcb.recover = tcb.snd_nxt
     tcb.dup_acks = 0

@@ -35,7 +35,7 @@ def retransmission(tcb: Tcb) -> None:
         return
     # A peer that answers with a closed window is alive: that never times out (RFC 9293 §3.8.6.1).
     alive = (
-        not tcb.snd_wnd and now - tcb.last_received < tcb.profile.rto_max and tcb.state > State.SYN_RECEIVED
+        not tcb.snd_wnd and now - tcb.last_received <= tcb.profile.rto_max and tcb.state > State.SYN_RECEIVED
     )
     if tcb.retries >= _limit(tcb) and not alive:
         _give_up(tcb)
