@@ -20,6 +20,7 @@ BUFFER_MAX: Final = 212_992
 """net.core.wmem_max and rmem_max: what a program may ask for, before doubling."""
 SNDBUF_DEFAULT: Final = 16_384  # tcp_wmem[1]
 RCVBUF_DEFAULT: Final = 131_072  # tcp_rmem[1]
+RCVBUF_LARGEST: Final = 6 << 20  # tcp_rmem[2]
 SNDBUF_MIN: Final = 4_608  # SOCK_MIN_SNDBUF
 RCVBUF_MIN: Final = 2_304  # SOCK_MIN_RCVBUF
 
@@ -40,8 +41,9 @@ class Options:
     keep_idle: int = 7200
     keep_interval: int = 75
     keep_count: int = 9
-    linger: int | None = None
-    """Seconds that close(2) waits (0: reset at once); None: off."""
+    linger: int = 0
+    linger_seconds: int = 0
+    """What close(2) waits at most, if `linger` is on; 0: reset at once."""
     receive_timeout: int | None = None
     send_timeout: int | None = None
     send_buffer: int | None = None
@@ -88,7 +90,9 @@ def store(options: Options, level: int, name: int, value: bytes) -> str:
         return _store_timeout(options, _TIMEOUTS[key], value)
     if key == (c.SOL_SOCKET, c.SO_LINGER):
         on, seconds = _unpack(LINGER, value)
-        options.linger = max(seconds, 0) if on else None
+        options.linger = int(on != 0)
+        if on:
+            options.linger_seconds = seconds
         return "linger"
     if len(value) < INT.size:
         raise error(errno.EINVAL)
@@ -106,7 +110,9 @@ def store(options: Options, level: int, name: int, value: bytes) -> str:
         asked = min(number & 0xFFFF_FFFF, BUFFER_MAX)
         stored = max(2 * asked, minimum)
     elif key == (c.SOL_SOCKET, c.SO_RCVLOWAT):
-        attribute, stored = "receive_low_water", (number or 1) if number >= 0 else 0x7FFF_FFFF
+        # Never more than the buffer can hold beside its overhead (tcp_set_rcvlowat).
+        most = (options.receive_buffer or RCVBUF_LARGEST) // 2
+        attribute, stored = "receive_low_water", min(number or 1, most) if number >= 0 else most
     else:
         raise error(errno.ENOPROTOOPT)
     setattr(options, attribute, stored)
@@ -120,7 +126,7 @@ def load(options: Options, level: int, name: int) -> bytes:
         limit: int | None = getattr(options, _TIMEOUTS[key])
         return TIMEVAL.pack(*divmod((limit or 0) // US, 1_000_000))
     if key == (c.SOL_SOCKET, c.SO_LINGER):
-        return LINGER.pack(options.linger is not None, options.linger or 0)
+        return LINGER.pack(options.linger, options.linger_seconds)
     if key == (c.SOL_SOCKET, c.SO_SNDBUF):
         return INT.pack(options.send_buffer or SNDBUF_DEFAULT)
     if key == (c.SOL_SOCKET, c.SO_RCVBUF):

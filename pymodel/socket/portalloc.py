@@ -1,7 +1,7 @@
 """The bind table: which local addresses and ports are taken, by Linux's rules.
 
 Two bindings of one port conflict if their addresses are equal or either is any, unless both have
-SO_REUSEADDR and neither listens, or both have SO_REUSEPORT and the same user (socket(7), tcp(7);
+SO_REUSEADDR and the other does not listen, or both have SO_REUSEPORT and the same user (socket(7), tcp(7);
 net/ipv4/inet_connection_sock.c, inet_csk_bind_conflict). A binding outlives its socket as long as
 its connection does (FIN-WAIT, TIME-WAIT …): that is what makes SO_REUSEADDR necessary for servers.
 """
@@ -36,7 +36,7 @@ class Binding:
     listening: bool = False
 
     def conflicts(self, other: "Binding") -> bool:
-        """Whether the two may not hold the same port together."""
+        """Whether this one may not hold (or begin to listen on) the port that `other` holds."""
         if self.address != other.address and ANY not in (self.address, other.address):
             return False
         if self.reuse_port and other.reuse_port and self.uid == other.uid:

@@ -23,7 +23,7 @@ Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED"])
 
 OPENING: Final = frozenset({"SYN_SENT", "SYN_RECEIVED"})
 SENDING: Final = frozenset({"ESTABLISHED", "CLOSE_WAIT"})
-PEER_CLOSED: Final = frozenset({"CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"})
+PEER_CLOSED: Final = frozenset({"CLOSE_WAIT", "CLOSING", "LAST_ACK"})
 """The peer's FIN has come."""
 FLUSHING: Final = frozenset({"FIN_WAIT_1", "CLOSING", "LAST_ACK"})
 """Our data or FIN is not acknowledged yet: what SO_LINGER waits for."""
@@ -53,10 +53,14 @@ class TcpSocket(Socket):
 
     @property
     def state(self) -> str:
-        """TCP's state by RFC 9293 §3.3.2: LISTEN, CLOSED, or the connection's."""
+        """TCP's state by RFC 9293 §3.3.2: LISTEN, CLOSED, or the connection's.
+
+        TIME-WAIT is CLOSED here: in Linux it is no longer a state of the socket, only of the stack.
+        """
         if self.listener is not None:
             return "LISTEN"
-        return "CLOSED" if self.connection is None else self.connection.state.name
+        state = "CLOSED" if self.connection is None else self.connection.state.name
+        return "CLOSED" if state == "TIME_WAIT" else state
 
     @property
     def listening(self) -> bool:
@@ -85,7 +89,7 @@ class TcpSocket(Socket):
         if connection is None:
             mask = c.POLLHUP | WRITABLE
             return mask | (READABLE | c.POLLRDHUP if self._receive_shut else 0)
-        state = connection.state.name
+        state = self.state
         dead = state == "CLOSED"
         peer_closed = dead or self._receive_shut or state in PEER_CLOSED
         send_shut = dead or self._send_shut
@@ -180,15 +184,10 @@ class TcpSocket(Socket):
             self._bind(ANY, 0)
         binding = self._binding
         assert binding is not None
-        binding.listening = True
         if self.network.tcp_ports.conflict(binding):
-            binding.listening = False
             raise error(errno.EADDRINUSE)
-        try:
-            self.listener = self.network.tcp.listen(self._name, backlog)
-        except OSError:
-            binding.listening = False
-            raise
+        self.listener = self.network.tcp.listen(self._name, backlog)
+        binding.listening = True
         self._receive_shut = self._send_shut = False
         self.queue.wake()
 
@@ -382,13 +381,15 @@ class TcpSocket(Socket):
             if self._receive_shut or some:
                 return True
             raise error(errno.ENOTCONN)
-        if connection.eof:
-            return True
-        if connection.error:
+        # A FIN that came before the error hides it from readers (SOCK_DONE); then the error is EPIPE,
+        # for the reset found the connection in CLOSE-WAIT.
+        if connection.error and not (connection.eof and connection.error == errno.EPIPE):
             if some:
                 return True
             raise error(connection.take_error())
-        return self._receive_shut or connection.state.name == "CLOSED"
+        if connection.eof:
+            return True
+        return self._receive_shut or self.state == "CLOSED"
 
     def ioctl(self, request: int, argument: int) -> int:
         """FIONREAD (tcp(7)): bytes that can be read; EINVAL on a listening socket."""
@@ -434,7 +435,7 @@ class TcpSocket(Socket):
             self.listener = None
         connection = self.connection
         if connection is not None:
-            if self.options.linger == 0:
+            if self.options.linger and self.options.linger_seconds == 0:
                 connection.abort()
             else:
                 connection.close()
@@ -449,7 +450,7 @@ class TcpSocket(Socket):
         connection = self.connection
         if not self.options.linger or connection is None:
             return
-        deadline = self.network.scheduler.now + self.options.linger * SEC
+        deadline = self.network.scheduler.now + max(self.options.linger_seconds, 0) * SEC
         while connection.state.name in FLUSHING and not self._expired(deadline):
             yield Wait(connection.queue, deadline=deadline)
 

@@ -13,6 +13,7 @@ from pymodel.socket import constants as c
 from pymodel.socket.current import current_process, current_thread
 from pymodel.socket.dropin import netdb
 from pymodel.socket.errors import error
+from pymodel.socket.options import INT
 from pymodel.socket.sock import SockAddr
 from pymodel.task import Blocking
 
@@ -216,21 +217,20 @@ class socket:
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
         """setsockopt(2) with an int or bytes."""
-        if isinstance(value, int):
-            try:
-                value = value.to_bytes(4, "little", signed=True)
-            except OverflowError:
-                raise OverflowError("signed integer is out of range for a C int") from None
+        if isinstance(value, int) and -(1 << 31) <= value < 1 << 31:
+            raw = INT.pack(value)
         elif value is None:
-            value = bytes(optlen or 0)
-        self._run(self._kernel.setsockopt(self._process, self._fd, level, option, bytes(value)))
+            raw = bytes(optlen or 0)
+        else:
+            raw = bytes(memoryview(value))  # TypeError for an int that is no C int, as in CPython
+        self._run(self._kernel.setsockopt(self._process, self._fd, level, option, raw))
 
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> int | bytes:
         """getsockopt(2): an int, or `buflen` bytes."""
         if not 0 <= buflen <= 1024:
-            raise error(errno.EINVAL)
+            raise OSError("getsockopt buflen out of range")
         value = self._run(self._kernel.getsockopt(self._process, self._fd, level, option, buflen or 4))
-        return value if buflen else int.from_bytes(value, "little", signed=True)
+        return value if buflen else int(INT.unpack(value)[0])
 
     # Data
 

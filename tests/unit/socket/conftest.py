@@ -1,17 +1,16 @@
-"""One simulated host on loopback, over the stand-in TCP, and a way to run programs to their end."""
+"""Simulated hosts that talk to themselves, and a way to run programs there to their end."""
 
-import sys
 import threading
-from pathlib import Path
 
 import pytest
+from fake_tcp import FakeIp, FakeTcp
 
+from pymodel.hostmem import HostMemory
+from pymodel.ip.layer import IpLayer
 from pymodel.scheduler import Scheduler
 from pymodel.socket import Kernel, spawn
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_tcp import FakeIp, FakeTcp  # noqa: E402
+from pymodel.socket.constants import IPPROTO_TCP
+from pymodel.tcp import TcpLayer
 
 
 class Host:
@@ -34,12 +33,38 @@ class Host:
         return self.finish(self.start(program, *args, **options))
 
 
-@pytest.fixture
-def host():
-    scheduler = Scheduler()
-    hosts = {"localhost": b"\x7f\0\0\1", "server": b"\x7f\0\0\2"}
-    kernel = Kernel(scheduler, FakeTcp(scheduler), FakeIp(), lambda: [b"\x7f\0\0\1"], hosts, seed=1)
+def powered(kernel):
+    """`kernel`'s host for one test; afterwards no thread of it may be left."""
     threads = threading.active_count()
     yield Host(kernel)
     kernel.power_off()
     assert threading.active_count() == threads, "a program's thread has outlived its world"
+
+
+HOSTS = {"localhost": b"\x7f\0\0\1", "server": b"\x7f\0\0\2"}
+
+
+def fake_kernel():
+    scheduler = Scheduler()
+    return Kernel(scheduler, FakeTcp(scheduler), FakeIp(), lambda: [b"\x7f\0\0\1"], HOSTS, seed=1)
+
+
+def real_kernel():
+    """The project's own TCP and IP below, over the loopback device."""
+    scheduler = Scheduler()
+    ip = IpLayer(scheduler, HostMemory(), seed=1)
+    tcp = TcpLayer(scheduler, ip, secret=bytes(16))
+    ip.register(IPPROTO_TCP, tcp.input)
+    return Kernel(scheduler, tcp, ip, ip.local_addresses, HOSTS, seed=1)
+
+
+@pytest.fixture(params=[fake_kernel, real_kernel], ids=["stand-in", "stack"])
+def loopback(request):
+    """A host that talks to itself: over the stand-in, and over the real protocols."""
+    yield from powered(request.param())
+
+
+@pytest.fixture
+def host():
+    """A host that talks to itself over the stand-in."""
+    yield from powered(fake_kernel())

@@ -29,6 +29,7 @@ class FakeConnection:
         self.nodelay, self.sndbuf, self.rcvbuf = False, 100_000, 65_536
         self.state = State.CLOSED
         self.error = 0
+        self.orphan = False
         self.peer = None
         self.rx = bytearray()
         self.tx = bytearray()
@@ -78,8 +79,9 @@ class FakeConnection:
             self.later(self.peer.receive_fin)
 
     def deliver(self, data):
-        if self.state == State.CLOSED:
+        if self.state == State.CLOSED or self.orphan:
             self.later(self.peer.reset, errno.ECONNRESET)
+            self.become(State.CLOSED)
             return
         self.rx += data
         self.queue.wake()
@@ -129,6 +131,7 @@ class FakeConnection:
         if self.rx or self.state in (State.SYN_SENT, State.SYN_RECEIVED):
             self.abort()
         else:
+            self.orphan = True
             self.shutdown_write()
 
     def abort(self):

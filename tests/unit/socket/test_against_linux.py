@@ -1,0 +1,16 @@
+"""Every errno, return value, poll mask and descriptor number as the Linux kernel gives them.
+
+The oracle is the kernel of the machine that runs the test.
+"""
+
+import sys
+
+import linux_scenarios
+import pytest
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the oracle is the Linux kernel")
+@pytest.mark.parametrize("scenario", linux_scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_simulated_sockets_do_what_linux_does(loopback, scenario):
+    expected = scenario()
+    assert loopback.run(scenario) == expected
