@@ -18,8 +18,8 @@
 // `settled` is high, so that the top can let what was published before it finish. Never handed on.
 //
 // AXI4: INCR bursts of 16-byte beats that cross neither 4 KiB nor the ring's end, at most DEPTH descriptors
-// asked for or stored, so R is never blocked; the number of bursts in flight grows from one with success,
-// so that a lone packet costs one burst and a full ring is read at the memory's speed.
+// asked for or stored, so R is never blocked; the number of bursts in flight grows from two with
+// success, so that a lone packet costs little and a full ring is read at the memory's speed.
 `include "fdwire_regs.vh"
 module fdw_ring_fetch #(
     parameter ADDR_WIDTH = 64,
@@ -80,7 +80,9 @@ module fdw_ring_fetch #(
     localparam [31:0] DEPTH_BITS = DEPTH;
     localparam [31:0] BURST_BITS = BURST;
     localparam [31:0] MAX_BURSTS = DEPTH / BURST;
-    localparam [WINDOW_WIDTH-1:0] MAX_WINDOW = MAX_BURSTS[WINDOW_WIDTH-1:0];
+    localparam [WINDOW_WIDTH-1:0] WINDOW_MAX = MAX_BURSTS[WINDOW_WIDTH-1:0];
+    localparam [WINDOW_WIDTH-1:0] WINDOW_LOOK = 1; // bursts for the last look before sleep
+    localparam [WINDOW_WIDTH-1:0] WINDOW_FIRST = MAX_BURSTS > 1 ? 2 : 1; // and after a kick
 
     generate
         if (BURST < 1 || DEPTH < BURST || DEPTH < 2 || DEPTH > 256) begin : g_check_depth
@@ -267,7 +269,7 @@ module fdw_ring_fetch #(
             chain_count <= 16'd0;
             beats <= {COUNT_WIDTH{1'b0}};
             bursts <= {COUNT_WIDTH{1'b0}};
-            window <= {{WINDOW_WIDTH-1{1'b0}}, 1'b1};
+            window <= WINDOW_LOOK;
             m_axi_arvalid <= 1'b0;
             m_axi_araddr <= {ADDR_WIDTH{1'b0}};
             m_axi_arlen <= 8'd0;
@@ -304,8 +306,8 @@ module fdw_ring_fetch #(
                 chain_count <= r_next ? chain_count + 16'd1 : 16'd0;
             end
 
-            if (start) window <= {{WINDOW_WIDTH-1{1'b0}}, 1'b1};
-            else if (take && m_axi_rlast && window != MAX_WINDOW) window <= window + 1'b1;
+            if (start) window <= recheck ? WINDOW_LOOK : WINDOW_FIRST;
+            else if (take && m_axi_rlast && window != WINDOW_MAX) window <= window + 1'b1;
         end
     end
 

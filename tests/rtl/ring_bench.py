@@ -1,0 +1,324 @@
+"""What the ring and whole-NIC tests share: host memory behind AXI4, and the driver's side of a packed ring.
+
+The AXI4 side is cocotbext-axi's `AxiSlaveRead`/`AxiSlaveWrite` (they check the 4 KiB rule and WLAST), the
+ring is written from virtio 1.2 §2.8 alone: neither shares anything with the design or with pymodel.
+"""
+
+import random
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.queue import Queue
+from cocotb.triggers import ClockCycles, Timer
+from cocotb.utils import get_sim_time
+from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus
+
+PERIOD_PS = 6400
+BASE = 0x7_6543_0000
+"""Bus address of the first byte of host memory: bits above 32 are in use, so that a lost one shows."""
+
+NEXT, WRITE, INDIRECT, AVAIL, USED = 1, 2, 4, 1 << 7, 1 << 15
+ENABLE, DISABLE, DESC = 0, 1, 2
+
+
+def rng() -> random.Random:
+    """A generator seeded from the test's seed (FDWIRE_SEED repeats it; cocotb logs it)."""
+    return random.Random(random.getrandbits(64))
+
+
+def now() -> int:
+    """Simulated time in clock cycles."""
+    return int(get_sim_time("ps")) // PERIOD_PS
+
+
+def pauses(generator: random.Random, probability: float) -> Iterator[bool]:
+    """True (pause) with `probability`, in runs, for ever."""
+    while True:
+        pause = generator.random() < probability
+        for _ in range(generator.choice((1, 1, 1, 2, 5, 20))):
+            yield pause
+
+
+async def start(dut: Any, **inputs: int) -> None:
+    """Start the clock, set `inputs`, reset for four cycles."""
+    for name, value in inputs.items():
+        getattr(dut, name).value = value
+    Clock(dut.clk, PERIOD_PS, "ps").start()
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 4)
+    dut.rst.value = 0
+    await ClockCycles(dut.clk, 2)
+
+
+class Access(NamedTuple):
+    """One beat of a DMA access: `cycle` is when the memory was read or changed."""
+
+    cycle: int
+    write: bool
+    address: int
+    data: bytes
+
+
+class HostRam:
+    """`size` bytes at BASE, logging every access. `hooks`: word address → called just after it was read.
+
+    An access outside of it, or to a word in `forbidden`, is answered SLVERR and kept in `failed`. A write to
+    a byte the device was not given (`give`, `take_back`) is answered so, too, and kept in `stray`.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.bytes = bytearray(size)
+        self.log: list[Access] = []
+        self.failed: list[int] = []
+        self.stray: list[tuple[int, bytes]] = []
+        self.forbidden: set[int] = set()
+        self._given = bytearray(size)
+        self.hooks: dict[int, Callable[[], None]] = {}
+        self._top = 0
+
+    def alloc(self, size: int, align: int = 16, offset: int = 0) -> int:
+        """Bus address of `size` fresh bytes, `offset` bytes behind a multiple of `align`."""
+        start = (self._top + align - 1) // align * align + offset
+        self._top = start + size
+        assert self._top <= self.size, "the test's memory is too small"
+        return BASE + start
+
+    def peek(self, address: int, length: int) -> bytes:
+        return bytes(self.bytes[address - BASE : address - BASE + length])
+
+    def poke(self, address: int, data: bytes) -> None:
+        assert 0 <= address - BASE <= self.size - len(data)
+        self.bytes[address - BASE : address - BASE + len(data)] = data
+
+    def give(self, address: int, length: int) -> None:
+        """The device may write these bytes from now on."""
+        self._given[address - BASE : address - BASE + length] = b"\1" * length
+
+    def take_back(self, address: int = BASE, length: int | None = None) -> None:
+        """The device may not write these bytes (all, by default) any more."""
+        length = self.size if length is None else length
+        self._given[address - BASE : address - BASE + length] = bytes(length)
+
+    def _check(self, address: int, length: int) -> None:
+        word = address & ~15
+        if not BASE <= address <= BASE + self.size - length or word in self.forbidden:
+            self.failed.append(address)
+            raise ValueError(f"no memory at {address:#x}")
+
+    async def read(self, address: int, length: int) -> bytes:
+        self._check(address, length)
+        data = self.peek(address, length)
+        self.log.append(Access(now(), False, address, data))
+        hook = self.hooks.pop(address, None)
+        if hook is not None:
+            hook()
+        return data
+
+    async def write(self, address: int, data: bytes) -> None:
+        self._check(address, len(data))
+        if not all(self._given[address - BASE : address - BASE + len(data)]):
+            self.stray.append((address, bytes(data)))
+            raise ValueError(f"{address:#x} is not the device's to write")
+        self.log.append(Access(now(), True, address, bytes(data)))
+        self.poke(address, data)
+
+    def accesses(self, write: bool, address: int, length: int) -> list[Access]:
+        """Logged accesses that touch `length` bytes at `address`."""
+        return [
+            a for a in self.log
+            if a.write == write and a.address < address + length and address < a.address + len(a.data)
+        ]  # fmt: skip
+
+
+class _LateSink:
+    """A sink whose items are handed on a while after they came, however many are on the way."""
+
+    def __init__(self, sink: Any, latency: Callable[[], int]) -> None:
+        self._sink = sink
+        self._latency = latency
+        self._queue: Queue[tuple[int, Any]] = Queue()
+        sink.queue_occupancy_limit = -1
+        cocotb.start_soon(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            item = await self._sink.recv()
+            self._queue.put_nowait((int(get_sim_time("ps")) + self._latency() * PERIOD_PS, item))
+
+    async def recv(self) -> Any:
+        due, item = await self._queue.get()
+        wait = due - int(get_sim_time("ps"))
+        if wait > 0:
+            await Timer(wait, "ps")
+        return item
+
+    def clear(self) -> None:
+        self._sink.clear()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+
+class _LateSource:
+    """A source whose items leave a while after they were sent, however many are on the way."""
+
+    def __init__(self, source: Any, latency: Callable[[], int]) -> None:
+        self._source = source
+        self._latency = latency
+        self._queue: Queue[tuple[int, Any]] = Queue()
+        source.queue_occupancy_limit = -1
+        cocotb.start_soon(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            due, item = await self._queue.get()
+            wait = due - int(get_sim_time("ps"))
+            if wait > 0:
+                await Timer(wait, "ps")
+            await self._source.send(item)
+
+    async def send(self, item: Any) -> None:
+        self._queue.put_nowait((int(get_sim_time("ps")) + self._latency() * PERIOD_PS, item))
+
+    def clear(self) -> None:
+        self._source.clear()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+
+class HostBus:
+    """`ram` behind the AXI4 master ports `m_axi` of `dut`; answers come `latency` cycles late.
+
+    `latency` may be changed at any time. `pause` puts random backpressure on every channel.
+    """
+
+    def __init__(self, dut: Any, ram: HostRam, latency: int = 0) -> None:
+        self.ram = ram
+        self.latency = latency
+        self.read_if = AxiSlaveRead(AxiReadBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=ram)
+        self.write_if = AxiSlaveWrite(AxiWriteBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=ram)
+        read, write = self.read_if, self.write_if
+        self._channels = [read.ar_channel, read.r_channel, write.aw_channel, write.w_channel, write.b_channel]
+        for channel in (*self._channels, read, write):
+            channel.log.setLevel("ERROR")
+        read.r_channel.queue_occupancy_limit = 4
+        write.aw_channel.queue_occupancy_limit = 4
+        write.w_channel.queue_occupancy_limit = 4
+        read.ar_channel = _LateSink(read.ar_channel, lambda: self.latency)
+        write.b_channel.queue_occupancy_limit = -1
+        late = _LateSource(write.b_channel, lambda: self.latency)
+        late._transaction_obj = write.b_channel._transaction_obj  # type: ignore[attr-defined]
+        write.b_channel = late
+
+    def pause(self, generator: random.Random, probability: float) -> None:
+        for channel in self._channels:
+            channel.set_pause_generator(pauses(generator, probability))
+
+
+class Used(NamedTuple):
+    id: int
+    length: int
+    flags: int
+    slot: int
+
+
+class DriverRing:
+    """The driver's side of one packed virtqueue (§2.8) of `size` descriptors in `ram`."""
+
+    def __init__(self, ram: HostRam, size: int, offset: int = 0) -> None:
+        """`offset`: bytes (a multiple of 16) by which the ring is off a 4 KiB boundary."""
+        self.ram = ram
+        self.size = size
+        self.ring = ram.alloc(16 * size, 4096, offset)
+        self.driver_area = ram.alloc(4, 4)
+        self.device_area = ram.alloc(4, 4)
+        self.free = size
+        self._avail = 0
+        self._avail_wrap = True
+        self._used = 0
+        self._used_wrap = True
+        self._counts: dict[int, int] = {}
+        self._ids = deque(range(size))
+        ram.poke(self.ring, bytes(16 * size))
+        self.suppress(ENABLE)
+        ram.poke(self.device_area, bytes(4))
+        ram.give(self.ring, 16 * size)
+        ram.give(self.device_area, 4)
+
+    def suppress(self, flags: int, off_wrap: int = 0) -> None:
+        """Set the driver event suppression structure (§2.8.10)."""
+        self.ram.poke(self.driver_area, struct.pack("<HH", off_wrap, flags))
+
+    @property
+    def wants_kick(self) -> bool:
+        """What the device event suppression structure says."""
+        off_wrap, flags = struct.unpack("<HH", self.ram.peek(self.device_area, 4))
+        assert off_wrap == 0 and flags in (ENABLE, DISABLE), f"the device wrote {off_wrap:#x}, {flags:#x}"
+        return bool(flags == ENABLE)
+
+    def slot(self, index: int) -> int:
+        return self.ring + 16 * index
+
+    def add(self, chain: Sequence[tuple[int, int, int]], extra: int = 0) -> tuple[int, Callable[[], None]]:
+        """Write a chain of (address, length, flags) but its head's flags (§2.8.6): (id, publish).
+
+        `publish()` makes it available. `extra` flags go into the last descriptor.
+        """
+        assert 0 < len(chain) <= self.free, "no room in the ring"
+        head = self._avail
+        chain_id = self._ids.popleft()
+        head_flags = 0
+        for n, (address, length, flags) in enumerate(chain):
+            flags |= AVAIL if self._avail_wrap else USED
+            flags |= NEXT if n + 1 < len(chain) else extra
+            # The id counts in the last descriptor only (§2.8.6): another one elsewhere must not matter.
+            ident = chain_id if n + 1 == len(chain) else 0xDEAD
+            body = struct.pack("<QIH", address, length, ident)
+            self.ram.poke(self.slot(self._avail), body)
+            if n == 0:
+                head_flags = flags
+            else:
+                self.ram.poke(self.slot(self._avail) + 14, struct.pack("<H", flags))
+            self._avail += 1
+            if self._avail == self.size:
+                self._avail = 0
+                self._avail_wrap = not self._avail_wrap
+        self.free -= len(chain)
+        self._counts[chain_id] = len(chain)
+
+        def publish() -> None:
+            self.ram.poke(self.slot(head) + 14, struct.pack("<H", head_flags))
+
+        return chain_id, publish
+
+    def post(self, chain: Sequence[tuple[int, int, int]]) -> int:
+        """Make a chain available at once; its id."""
+        chain_id, publish = self.add(chain)
+        publish()
+        return chain_id
+
+    def release(self, chain_id: int) -> int:
+        """Count a chain as given back, whoever did it; how many descriptors it had."""
+        count = self._counts.pop(chain_id)
+        self._ids.append(chain_id)
+        self.free += count
+        return count
+
+    def poll(self) -> Iterable[Used]:
+        """Take the used entries that are there (§2.8.8); an id that is not out is an assertion."""
+        while True:
+            address, length, ident, flags = struct.unpack("<QIHH", self.ram.peek(self.slot(self._used), 16))
+            avail, used = bool(flags & AVAIL), bool(flags & USED)
+            if avail != used or used != self._used_wrap:
+                return
+            assert address == 0 and ident in self._counts, f"used entry with id {ident} address {address:#x}"
+            entry = Used(ident, length, flags, self._used)
+            self._used += self.release(ident)
+            if self._used >= self.size:
+                self._used -= self.size
+                self._used_wrap = not self._used_wrap
+            yield entry
