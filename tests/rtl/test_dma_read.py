@@ -368,8 +368,10 @@ def test_dma_read(simulator: str) -> None:
 )
 def test_dma_read_with_other_parameters_in_icarus(parameters: dict[str, int]) -> None:
     tests = [
-        "random_requests_with_pauses_everywhere_give_the_bytes_of_memory",
+        "random_requests_with_pauses_everywhere_give_the_bytes_of_memory/latency=0/pause=0.0",
+        "random_requests_with_pauses_everywhere_give_the_bytes_of_memory/latency=0/pause=0.4",
         "longest_request_at_an_odd_address_gives_all_its_bytes",
-        "abort_at_any_moment_drops_everything_and_the_next_request_is_whole",
+        "abort_at_any_moment_drops_everything_and_the_next_request_is_whole/level=False",
+        "abort_at_any_moment_drops_everything_and_the_next_request_is_whole/level=True",
     ]
     run_block("fdw_dma_read", SOURCES, __name__, parameters, "icarus", testcase=tests)

@@ -382,8 +382,10 @@ def test_dma_write(simulator: str) -> None:
 )
 def test_dma_write_with_other_parameters_in_icarus(parameters: dict[str, int]) -> None:
     tests = [
-        "random_requests_with_pauses_everywhere_write_exactly_their_bytes",
+        "random_requests_with_pauses_everywhere_write_exactly_their_bytes/latency=0/pause=0.0",
+        "random_requests_with_pauses_everywhere_write_exactly_their_bytes/latency=0/pause=0.4",
         "longest_request_at_an_odd_address_writes_all_its_bytes",
-        "abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole",
+        "abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole/level=False",
+        "abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole/level=True",
     ]
     run_block("fdw_dma_write", SOURCES, __name__, parameters, "icarus", testcase=tests)
