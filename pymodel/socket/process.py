@@ -6,6 +6,7 @@ ended. Then daemon threads are killed and every descriptor is closed, as exit(2)
 
 import inspect
 import random
+import sys
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -73,7 +74,7 @@ class Process:
     """A process of `kernel`, run as user `uid`.
 
     `argv`, `stdout` and `stderr` are what `sys` holds while a blocking program of this process runs;
-    None leaves the interpreter's own.
+    `argv` is [name] by default, the files are the interpreter's.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Process:
         self.program: Program[Any] | None = None
         self._sys = {
             key: value
-            for key, value in (("argv", argv), ("stdout", stdout), ("stderr", stderr))
+            for key, value in (("argv", argv or [name]), ("stdout", stdout), ("stderr", stderr))
             if value is not None
         }
         self._task: Task[Any] | None = None
@@ -136,7 +137,7 @@ class Process:
             self._task = Task(self.kernel.scheduler, self._steps(self._coroutine), self.name)
         else:
             check_program(program)
-            self._overlay = Overlay(self, self._sys)
+            self._overlay = Overlay(self, {**self._sys, "path": list(sys.path)})
             self.main_thread = self.add_thread(lambda: self._body(program, args), self.name, daemon=False)
         return handle
 

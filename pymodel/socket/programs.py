@@ -34,12 +34,8 @@ def spawn(
 def run_script(path: str, *argv: str) -> None:
     """A program for `spawn`: the Python file at `path`, run as `python path argv…`."""
     sys.argv[:] = [path, *argv]
-    folder = os.path.dirname(os.path.abspath(path))
-    sys.path.insert(0, folder)
-    try:
-        runpy.run_path(path, run_name="__main__")
-    finally:
-        sys.path.remove(folder)
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    runpy.run_path(path, run_name="__main__")
 
 
 def run_module(module: str, *argv: str) -> None:

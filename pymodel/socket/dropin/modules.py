@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants
-from pymodel.socket.dropin import clock, cselect, csocket, locks, netdb, threads
+from pymodel.socket.dropin import clock, cselect, csocket, dates, locks, netdb, threads
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
@@ -28,6 +28,7 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
         _module("_socket", sockets, netdb.EXPORTS, csocket.EXPORTS),
         _module("select", polls, cselect.EXPORTS),
         _module("time", clock.EXPORTS),
+        _module("datetime", dates.EXPORTS),
         _module("threading", threads.EXPORTS),
         _module("_thread", locks.LOW_LEVEL, threads.LOW_LEVEL),
         _atexit(process),
@@ -70,15 +71,12 @@ def _random_source(process: "Process") -> ModuleType:
 def _os(process: "Process") -> ModuleType:
     """The real `os`, but with this process's identity and randomness.
 
-    Without sendfile(2): descriptors of sockets are simulated, those of files are not. What the real
-    interpreter would call after a fork is not handed to it.
+    Without sendfile(2): descriptors of sockets are simulated, those of files are not. Without
+    register_at_fork: a real fork is none of the program's business.
     """
     module = _module("os", vars(os))
     module.__spec__ = ModuleSpec("os", None)
-    vars(module).pop("sendfile", None)
-    vars(module).update(
-        getpid=lambda: process.pid,
-        urandom=process.random.randbytes,
-        register_at_fork=lambda **_: None,
-    )
+    for absent in ("sendfile", "register_at_fork"):
+        vars(module).pop(absent, None)
+    vars(module).update(getpid=lambda: process.pid, urandom=process.random.randbytes)
     return module

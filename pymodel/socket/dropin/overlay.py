@@ -59,8 +59,12 @@ def _mark() -> tuple[int, str | None]:
     return len(sys.modules), next(reversed(sys.modules), None)
 
 
+SYS_ATTRIBUTES = ("argv", "path", "stdin", "stdout", "stderr")
+"""What of `sys` is the process's own, once it has been set from outside or by the program."""
+
+
 class Overlay:
-    """The modules of one process; `attributes` of `sys` (argv, stdout …) go with them."""
+    """The modules of one process, and its `attributes` of `sys` (those of `SYS_ATTRIBUTES`)."""
 
     def __init__(self, process: "Process", attributes: dict[str, Any]) -> None:
         self._own: dict[str, Any] = build(process)
@@ -79,16 +83,17 @@ class Overlay:
         self._saved = {name: modules.pop(name) for name in _Real.hidden}
         modules.update(self._own)
         self._size = len(modules)
+        self._saved_attributes = {key: getattr(sys, key) for key in SYS_ATTRIBUTES}
         for key, value in self._attributes.items():
-            self._saved_attributes[key] = getattr(sys, key)
             setattr(sys, key, value)
 
     def leave(self) -> None:
         """Put the interpreter's back, and keep what the program has imported meanwhile."""
         modules = sys.modules
-        for key in self._attributes:
-            self._attributes[key] = getattr(sys, key)
-            setattr(sys, key, self._saved_attributes[key])
+        for key, value in self._saved_attributes.items():
+            if getattr(sys, key) is not value:
+                self._attributes[key] = getattr(sys, key)
+                setattr(sys, key, value)
         names = list(self._own)
         if len(modules) != self._size:
             shared = _Real.names.difference(self._saved)
