@@ -47,7 +47,7 @@ _LENGTHS: Final = {OPT_MSS: 4, OPT_WINDOW_SCALE: 3, OPT_SACK_PERMITTED: 2, OPT_T
 
 
 class Flags(IntFlag):
-    """Control bits, for printing: ``Flags(0x12)`` shows as SYN|ACK."""
+    """Control bits, for printing: ``Flags(0x12).name`` is ``SYN|ACK``."""
 
     FIN = FIN
     SYN = SYN
@@ -108,7 +108,9 @@ class TcpHeader:
         self.malformed = False
 
     def __repr__(self) -> str:
-        parts = [f"{self.sport}→{self.dport} {Flags(self.flags)!s} seq={self.seq} ack={self.ack}"]
+        parts = [
+            f"{self.sport}→{self.dport} {Flags(self.flags).name or 'none'} seq={self.seq} ack={self.ack}"
+        ]
         parts.append(f"win={self.window}")
         for name in ("mss", "wscale", "ts_val"):
             value = getattr(self, name)

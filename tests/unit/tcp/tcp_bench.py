@@ -53,7 +53,8 @@ class Seg:
         return dict(self.options).get(name)
 
     def __repr__(self) -> str:
-        return f"<{self.flags} seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)} {self.options}>"
+        numbers = f"seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
+        return f"<{self.flags} {numbers} {self.options}>"
 
 
 class Bench:
@@ -137,7 +138,9 @@ class Bench:
     def _acknowledge(self) -> int:
         return (self.conn.snd_nxt - self.iss) % MOD
 
-    def peer(self, flags: str, seq: int | None = None, ack: int | None = None, payload: bytes = b"", **kw: Any) -> None:
+    def peer(
+        self, flags: str, seq: int | None = None, ack: int | None = None, payload: bytes = b"", **kw: Any
+    ) -> None:
         """Deliver a segment; with no explicit `seq` the peer's own sequence number advances."""
         data = self.build(flags, seq, ack, payload, **kw)
         if seq is None:
@@ -146,13 +149,17 @@ class Bench:
 
     # expectations
 
-    def expect(self, flags: str, seq: int | None = None, ack: int | None = None, length: int | None = None) -> Seg:
+    def expect(
+        self, flags: str, seq: int | None = None, ack: int | None = None, length: int | None = None
+    ) -> Seg:
         """The next segment out; `seq` relative to our ISS, `ack` to the peer's."""
         assert self.out, f"expected a {flags} segment, but nothing was sent"
         seg = self.out.pop(0)
         assert seg.flags == flags, f"{seg!r} instead of {flags}"
         if seq is not None:
-            assert (seg.seq - self.iss) % MOD == seq, f"{seg!r}: relative seq {(seg.seq - self.iss) % MOD}, not {seq}"
+            assert (seg.seq - self.iss) % MOD == seq, (
+                f"{seg!r}: relative seq {(seg.seq - self.iss) % MOD}, not {seq}"
+            )
         if ack is not None:
             relative = (seg.ack - PEER_ISS) % MOD
             assert relative == ack, f"{seg!r}: relative ack {relative}, not {ack}"
@@ -196,7 +203,9 @@ def syn_received(options: list[tuple[Any, Any]] = MSS_ONLY, **kw: Any) -> Bench:
     return bench
 
 
-def established(options: list[tuple[Any, Any]] = MSS_ONLY, window: int = 65535, quick: bool = False, **kw: Any) -> Bench:
+def established(
+    options: list[tuple[Any, Any]] = MSS_ONLY, window: int = 65535, quick: bool = False, **kw: Any
+) -> Bench:
     """An active open, without SACK, timestamps and scaling unless `options` says so; RTT 10 µs.
 
     Delayed ACKs are on from the first segment unless `quick`.

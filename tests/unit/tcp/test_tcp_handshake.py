@@ -84,7 +84,9 @@ def test_syn_sent_syn_ack_completes_the_handshake() -> None:
     bench.conn.queue.add(lambda: woken.append(bench.conn.state))
     bench.peer("SA", options=SYN_OPTIONS)
     seg = bench.expect("A", seq=1, ack=1, length=0)
-    assert [name for name, _ in seg.options] == ["NOP", "NOP", "Timestamp"] and seg.option("Timestamp")[1] == TS
+    assert [name for name, _ in seg.options] == ["NOP", "NOP", "Timestamp"] and seg.option("Timestamp")[
+        1
+    ] == TS
     assert seg.window == 502  # Linux's figure: 64256 >> 7
     assert bench.conn.state is State.ESTABLISHED and woken == [State.ESTABLISHED]
     bench.silent()
@@ -292,7 +294,7 @@ def test_syn_to_a_multicast_address_is_dropped() -> None:
     assert bench.stat("syn_to_group") == 1
 
 
-# --- options ------------------------------------------------------------------------------------------
+# --- options ----------
 
 
 @pytest.mark.parametrize(
@@ -349,7 +351,14 @@ def test_profile_without_options_offers_only_mss() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [b"\x02\x00\x05\xb4", b"\x02\xff\x05\xb4", b"\x08\x0a\x00\x00", b"\xfe\x04\x12\x34", b"\x03\x01\x00\x00", b"\x01\x01\x01\x02"],
+    [
+        b"\x02\x00\x05\xb4",
+        b"\x02\xff\x05\xb4",
+        b"\x08\x0a\x00\x00",
+        b"\xfe\x04\x12\x34",
+        b"\x03\x01\x00\x00",
+        b"\x01\x01\x01\x02",
+    ],
 )
 def test_syn_with_malformed_or_unknown_options_still_opens(options: bytes) -> None:
     bench = listening()
@@ -359,7 +368,7 @@ def test_syn_with_malformed_or_unknown_options_still_opens(options: bytes) -> No
     bench.expect("SA", ack=1)
 
 
-# --- ISN, RTT of the handshake -------------------------------------------------------------------------
+# --- ISN, RTT of the handshake ----------
 
 
 def test_isn_follows_a_4_microsecond_clock_and_is_keyed() -> None:
@@ -367,7 +376,9 @@ def test_isn_follows_a_4_microsecond_clock_and_is_keyed() -> None:
     quad = (HERE, 1, THERE, 2)
     assert (a.isn(4 * SEC, *quad) - a.isn(0, *quad)) % 2**32 == 1_000_000
     assert a.isn(0, *quad) == IsnGenerator(b"one").isn(0, *quad)
-    assert len({a.isn(0, *quad), b.isn(0, *quad), a.isn(0, HERE, 2, THERE, 1), a.isn(0, HERE, 1, THERE, 3)}) == 4
+    assert (
+        len({a.isn(0, *quad), b.isn(0, *quad), a.isn(0, HERE, 2, THERE, 1), a.isn(0, HERE, 1, THERE, 3)}) == 4
+    )
 
 
 def test_handshake_round_trip_sets_the_rto() -> None:

@@ -19,7 +19,7 @@ def stamped(value: int) -> list[tuple[str, object]]:
     return [("NOP", None), ("NOP", None), ("Timestamp", (value, 0))]
 
 
-# --- acknowledging ----------------------------------------------------------------------------------------
+# --- acknowledging ----------
 
 
 def test_single_segment_is_acknowledged_after_40_ms() -> None:
@@ -99,7 +99,7 @@ def test_peeking_leaves_the_bytes_and_sends_nothing() -> None:
     bench.silent()
 
 
-# --- reassembly ---------------------------------------------------------------------------------------------
+# --- reassembly ----------
 
 
 def test_overlapping_segments_deliver_every_byte_once() -> None:
@@ -173,7 +173,7 @@ def test_first_copy_of_a_byte_out_of_order_is_the_one_delivered() -> None:
     assert bench.conn.recv(10) == b"abcd"
 
 
-# --- SACK generation --------------------------------------------------------------------------------------
+# --- SACK generation ----------
 
 
 def test_sack_reports_the_newest_block_first() -> None:
@@ -209,7 +209,7 @@ def test_without_sack_permitted_no_block_is_sent() -> None:
     assert bench.expect("A").options == []
 
 
-# --- window -------------------------------------------------------------------------------------------------
+# --- window ----------
 
 
 def _fill(bench: Bench) -> None:
@@ -267,7 +267,7 @@ def test_closed_window_fin_still_ends_the_stream() -> None:
     assert bench.conn.state is State.CLOSE_WAIT
 
 
-# --- timestamps ---------------------------------------------------------------------------------------------
+# --- timestamps ----------
 
 
 def test_paws_drops_an_old_timestamp_with_an_ack() -> None:

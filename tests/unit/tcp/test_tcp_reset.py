@@ -4,7 +4,16 @@ from dataclasses import replace
 from errno import ECONNREFUSED, ECONNRESET, EPIPE
 
 import pytest
-from tcp_bench import BUILDERS, MSS_ONLY, PEER_ISS, Bench, established, in_every_state, syn_received, time_wait
+from tcp_bench import (
+    BUILDERS,
+    MSS_ONLY,
+    PEER_ISS,
+    Bench,
+    established,
+    in_every_state,
+    syn_received,
+    time_wait,
+)
 
 from pymodel.simtime import SEC
 from pymodel.tcp import LINUX, State
@@ -143,7 +152,7 @@ def test_time_wait_ignores_rst_under_rfc_1337() -> None:
     bench.silent()
 
 
-# --- what cannot be parsed ------------------------------------------------------------------------------
+# --- what cannot be parsed ----------
 
 
 def test_segment_with_bad_checksum_is_counted_and_dropped() -> None:

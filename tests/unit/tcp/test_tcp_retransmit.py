@@ -1,5 +1,6 @@
 """Loss: RFC 6298 (timer), RFC 5681 and 6582 (NewReno), RFC 3042, RFC 2018 and 6675 (SACK), RFC 1191."""
 
+import itertools
 from dataclasses import replace
 from errno import EHOSTUNREACH, EMSGSIZE, ETIMEDOUT
 
@@ -45,7 +46,7 @@ def dup(bench: Bench, at: int, *blocks: tuple[int, int]) -> None:
     bench.peer("A", ack=seg(at), options=options)
 
 
-# --- the estimator ------------------------------------------------------------------------------------------
+# --- the estimator ----------
 
 
 def test_rto_follows_rfc_6298() -> None:
@@ -72,7 +73,7 @@ def test_rto_of_a_fast_path_is_its_rtt_plus_200_ms() -> None:
     assert rtt.rto == 200 * MS + 10 * US
 
 
-# --- the timer ----------------------------------------------------------------------------------------------
+# --- the timer ----------
 
 
 def test_unanswered_data_is_retransmitted_with_back_off_and_given_up_after_15_times() -> None:
@@ -83,9 +84,9 @@ def test_unanswered_data_is_retransmitted_with_back_off_and_given_up_after_15_ti
     times = [s.when - start for s in bench.out]
     assert {(s.flags, s.seq, s.payload) for s in bench.out} == {("PA", (bench.iss + 1) % 2**32, b"abc")}
     assert len(times) == 1 + 15
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps[0] == 200 * MS + 10 * US
-    assert all(b == min(2 * a, 120 * SEC) for a, b in zip(gaps, gaps[1:], strict=False))
+    assert all(b == min(2 * a, 120 * SEC) for a, b in itertools.pairwise(gaps))
     assert (bench.conn.state, bench.conn.error) == (State.CLOSED, ETIMEDOUT)
 
 
@@ -160,7 +161,7 @@ def test_soft_error_becomes_the_reason_when_giving_up() -> None:
     assert bench.conn.error == EHOSTUNREACH
 
 
-# --- ICMP -----------------------------------------------------------------------------------------------------
+# --- ICMP ----------
 
 
 def test_unreachable_while_opening_ends_the_attempt() -> None:
@@ -187,7 +188,7 @@ def test_packet_too_big_sends_again_in_smaller_segments_without_halving_the_wind
     assert bench.conn.cc.cwnd == 10 * FULL
 
 
-# --- NewReno --------------------------------------------------------------------------------------------------
+# --- NewReno ----------
 
 
 def test_two_duplicate_acks_send_new_data_by_limited_transmit() -> None:
@@ -268,7 +269,7 @@ def test_ack_with_data_or_with_another_window_is_no_duplicate() -> None:
     assert bench.conn.recovery is Recovery.OPEN and bench.conn.dup_acks == 0
 
 
-# --- SACK -----------------------------------------------------------------------------------------------------
+# --- SACK ----------
 
 
 def test_sack_of_three_segments_above_retransmits_the_hole_only() -> None:
@@ -342,7 +343,7 @@ def test_dropped_retransmission_is_recovered_by_the_timer() -> None:
     assert sent(bench) == [0]
 
 
-# --- the congestion window ----------------------------------------------------------------------------------
+# --- the congestion window ----------
 
 
 def test_slow_start_grows_by_what_is_acknowledged_while_the_window_is_the_limit() -> None:

@@ -1,5 +1,6 @@
 """Sending: RFC 9293 §3.7.4, §3.8.6.1, §3.8.6.2.1; PSH and options as Linux sets them."""
 
+import itertools
 from errno import ETIMEDOUT
 
 import pytest
@@ -79,7 +80,7 @@ def test_window_is_taken_from_the_newest_segment_only() -> None:
     assert bench.conn.snd_wnd == 4000
 
 
-# --- Nagle --------------------------------------------------------------------------------------------------
+# --- Nagle ----------
 
 
 def test_small_segment_waits_while_another_small_one_is_out() -> None:
@@ -117,7 +118,7 @@ def test_fin_is_not_held_by_nagle() -> None:
     bench.expect("FPA", seq=2, length=1)
 
 
-# --- silly windows, persist -----------------------------------------------------------------------------------
+# --- silly windows, persist ----------
 
 
 def test_silly_window_is_not_filled_until_the_override_timer() -> None:
@@ -158,7 +159,7 @@ def test_closed_window_is_probed_with_back_off_and_never_given_up_while_answered
         assert (seg.seq - bench.iss) % 2**32 == 1000  # one to the left of the window
         times.append(seg.when - start)
         bench.peer("A", window=0)
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps[0] == 2 * times[0] and gaps[1] == 2 * gaps[0] and gaps[-1] == 120 * SEC
     assert bench.conn.state is State.ESTABLISHED
     bench.peer("A", window=1000)
@@ -194,7 +195,7 @@ def test_closed_window_of_a_peer_that_answers_retransmissions_does_not_time_out(
     assert bench.conn.state is State.ESTABLISHED
 
 
-# --- the network layer says no ----------------------------------------------------------------------------------
+# --- the network layer says no ----------
 
 
 @pytest.mark.parametrize("error", [101, 105])
