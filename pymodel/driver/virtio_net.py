@@ -158,8 +158,10 @@ class VirtioNetDevice(NetDevice):
         self._refill()
         self.set_carrier(config.link_up)
         self.wake_queue()
+        # A change between reading the configuration and DRIVER_OK raises no interrupt.
+        self._config_changed()
         if self._level:
-            self._service()  # the configuration changed meanwhile
+            self._service()
         else:
             self._rest()
 

@@ -11,6 +11,8 @@ from rawdriver import (
     DEVICE_ID,
     DISABLE,
     DRIVER,
+    DRIVER_FEATURES,
+    DRIVER_FEATURES_SEL,
     DRIVER_OK,
     ENABLE,
     F_ACCESS_PLATFORM,
@@ -25,6 +27,8 @@ from rawdriver import (
     INTERRUPT_STATUS,
     MAGIC,
     QUEUE_DESC,
+    QUEUE_DEVICE,
+    QUEUE_DRIVER,
     QUEUE_NUM,
     QUEUE_READY,
     QUEUE_SEL,
@@ -37,6 +41,8 @@ from rawdriver import (
     RawQueue,
 )
 from rawdriver import QUEUE_NUM_MAX as QUEUE_NUM_MAX_AT
+
+from pymodel.regs import Stat
 
 
 async def identification_registers_read_as_specified(bench: Bench) -> None:
@@ -81,6 +87,15 @@ async def features_ok_sticks_for_legal_sets_only(bench: Bench) -> None:
     ):
         await raw.reset()
         assert await raw.accept(features) == legal, f"{features:#x}"
+
+
+async def features_ok_does_not_stick_with_a_bit_beyond_63(bench: Bench) -> None:
+    raw = RawDriver(bench)
+    raw.write(DRIVER_FEATURES_SEL, 2)
+    raw.write(DRIVER_FEATURES, 1)
+    assert not await raw.accept(RawDriver.ALL)
+    await raw.reset()
+    assert await raw.accept(RawDriver.ALL)
 
 
 async def status_bits_stay_set_until_reset(bench: Bench) -> None:
@@ -223,8 +238,9 @@ async def absurd_notifies_are_ignored(bench: Bench) -> None:
     for queue in (RX, TX, 2, 0xFFFF, 0xFFFFFFFF):
         raw.notify(queue)
     await raw.start()
-    for queue in (2, 3, 0xFFFF, 0x10001, 0xFFFFFFFF):
+    for queue in (2, 3, 0xFFFF, 0x10000, 0x10001, 0xFFFFFFFF):
         raw.notify(queue)
+    assert await raw.read64(Stat.TX_KICKS) == await raw.read64(Stat.RX_KICKS) == 0
     for _ in range(20):
         raw.notify(TX)
         raw.notify(RX)
@@ -252,6 +268,7 @@ async def notify_before_driver_ok_starts_nothing(bench: Bench) -> None:
     await bench.run_for(SETTLE)
     assert not bench.sent
     assert raw.tx.used() is None
+    assert await raw.read64(Stat.TX_KICKS) == 0
 
 
 async def disabled_queue_makes_no_new_access_and_works_again_when_given_anew(bench: Bench) -> None:
@@ -277,14 +294,25 @@ async def disabled_queue_makes_no_new_access_and_works_again_when_given_anew(ben
     assert await raw.send(*raw.pieces(bytes(12) + frame, [12])) == on_wire(frame)
 
 
-async def ring_address_written_while_ready_changes_nothing(bench: Bench) -> None:
+async def ring_registers_written_while_ready_change_nothing(bench: Bench) -> None:
     raw = RawDriver(bench)
-    await raw.start()
+    await raw.start(tx_size=5)
     raw.write(QUEUE_SEL, TX)
-    raw.write(QUEUE_DESC, 0x1000)
+    for register in (QUEUE_DESC, QUEUE_DRIVER, QUEUE_DEVICE):
+        raw.write(register, 0x1000)
+        raw.write(register + 4, 0x1000)
     raw.write(QUEUE_NUM, 3)
-    for _ in range(20):
-        await raw.send(*raw.pieces(bytes(12) + bytes(60), [12]))
+    chain = raw.pieces(bytes(12) + bytes(60), [12])
+    for _ in range(10):
+        await raw.send(*chain)
+    # Also not later: made ready again, the queue is where it was, from index 0 on.
+    raw.write(QUEUE_READY, 0)
+    assert await raw.read(QUEUE_READY) == 0
+    await bench.run_for(SETTLE)
+    raw.tx.restart()
+    raw.write(QUEUE_READY, 1)
+    for _ in range(10):
+        await raw.send(*chain)
 
 
 CASES = (
@@ -292,6 +320,7 @@ CASES = (
     unknown_offsets_read_zero_and_ignore_writes,
     features_offered_are_those_of_the_contract,
     features_ok_sticks_for_legal_sets_only,
+    features_ok_does_not_stick_with_a_bit_beyond_63,
     status_bits_stay_set_until_reset,
     queue_registers_describe_two_queues,
     queue_ready_reads_back_and_reads_zero_at_once_when_disabled,
@@ -305,5 +334,5 @@ CASES = (
     absurd_notifies_are_ignored,
     notify_before_driver_ok_starts_nothing,
     disabled_queue_makes_no_new_access_and_works_again_when_given_anew,
-    ring_address_written_while_ready_changes_nothing,
+    ring_registers_written_while_ready_change_nothing,
 )

@@ -7,6 +7,7 @@ from bench import MAX_FRAME, QUEUE_NUM_MAX, SETTLE, Bench, on_wire, random_frame
 from rawdriver import DISABLE, ENABLE, HEADER, TX, Buffer, RawDriver
 
 from pymodel.regs import Stat
+from pymodel.simtime import CYCLE, NS
 
 
 def _rng(bench: Bench) -> random.Random:
@@ -216,6 +217,30 @@ async def tx_driver_that_skips_notifies_under_disable_loses_no_frame(bench: Benc
     assert skipped, "the device never said DISABLE: nothing was tested"
 
 
+async def tx_frame_posted_as_the_device_goes_to_rest_is_not_forgotten(bench: Bench) -> None:
+    """A sweep over the moment between the device's last look at the ring and its ENABLE (§2.8.10)."""
+    raw = RawDriver(bench)
+    await raw.start()
+    frame = random_frame(_rng(bench), 60)
+    delay, rested = 0, 0
+    while rested < 10:
+        bench.sent.clear()
+        raw.post_tx(frame)
+        raw.notify(TX)
+        await bench.run_for(delay)
+        raw.post_tx(frame)
+        if raw.tx.device_event()[1] == DISABLE:
+            rested = 0
+        else:
+            raw.notify(TX)
+            rested += delay > 500 * NS
+        await until(bench, lambda: len(bench.sent) == 2, f"both frames, {delay} ps after the notify")
+        while raw.tx.lengths:
+            await raw.used(raw.tx)
+        await until(bench, lambda: raw.tx.device_event()[1] == ENABLE, "rest")
+        delay += 3 * CYCLE
+
+
 CASES = (
     tx_any_alignment_of_header_and_frame_gives_the_same_bytes,
     tx_header_and_frame_in_one_buffer_at_any_alignment,
@@ -231,4 +256,5 @@ CASES = (
     tx_frames_keep_the_minimum_gap_on_the_wire,
     tx_device_event_area_says_disable_at_work_and_enable_at_rest,
     tx_driver_that_skips_notifies_under_disable_loses_no_frame,
+    tx_frame_posted_as_the_device_goes_to_rest_is_not_forgotten,
 )

@@ -61,11 +61,15 @@ class RawQueue:
         self.desc = memory.alloc(16 * size, 64)
         self.driver = memory.alloc(4)
         self.device = memory.alloc(4)
-        for address, length in ((self.desc, 16 * size), (self.driver, 4), (self.device, 4)):
-            memory.write(address, bytes(length))
+        self.restart()
+
+    def restart(self) -> None:
+        """The state before the queue is made ready (§2.8.1): everything zero, wrap counters 1."""
+        for address, length in ((self.desc, 16 * self.size), (self.driver, 4), (self.device, 4)):
+            self.memory.write(address, bytes(length))
         self.next, self.wrap = 0, 1
         self.used_next, self.used_wrap = 0, 1
-        self.free = size
+        self.free = self.size
         self.lengths: dict[int, int] = {}
         self._ident = 0
 
