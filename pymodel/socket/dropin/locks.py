@@ -74,6 +74,10 @@ class Lock:
         """Whether anybody holds it."""
         return self._held
 
+    def _at_fork_reinit(self) -> None:
+        """What the standard library registers for the child of a fork: free again."""
+        self._held = False
+
     def __enter__(self) -> bool:
         return self.acquire()
 

@@ -71,12 +71,15 @@ def _random_source(process: "Process") -> ModuleType:
 def _os(process: "Process") -> ModuleType:
     """The real `os`, but with this process's identity and randomness.
 
-    Without sendfile(2): descriptors of sockets are simulated, those of files are not. Without
-    register_at_fork: a real fork is none of the program's business.
+    Without sendfile(2): descriptors of sockets are simulated, those of files are not. What wants to be
+    called after a fork is not: a real fork is none of the program's business.
     """
     module = _module("os", vars(os))
     module.__spec__ = ModuleSpec("os", None)
-    for absent in ("sendfile", "register_at_fork"):
-        vars(module).pop(absent, None)
-    vars(module).update(getpid=lambda: process.pid, urandom=process.random.randbytes)
+    vars(module).pop("sendfile", None)
+    vars(module).update(
+        getpid=lambda: process.pid,
+        urandom=process.random.randbytes,
+        register_at_fork=lambda **_: None,
+    )
     return module

@@ -159,8 +159,9 @@ def fetch_in_parallel(count):
 
 def test_parallel_requests_to_a_threading_server_take_the_time_of_one(world):
     world.serve(serve_slowly)
-    [(answers, duration)] = world.finish(spawn(world.alpha, fetch_in_parallel, 8))
-    assert answers == [f"/{number}" for number in range(8)]
+    # Five at once: http.server listens with a backlog of 5.
+    [(answers, duration)] = world.finish(spawn(world.alpha, fetch_in_parallel, 5))
+    assert answers == [f"/{number}" for number in range(5)]
     assert 1 < duration < 1.1
 
 
