@@ -37,7 +37,6 @@ module fdw_crc32 (
     wire [63:0] mixed = data ^ {32'd0, crc_in};
     reg  [63:0] moved;
     reg  [31:0] rest; // of crc_in when fewer than four bytes push it out
-    integer i;
 
     always @* begin
         case (count)
@@ -51,8 +50,16 @@ module fdw_crc32 (
             4'd8: begin moved = mixed; rest = 32'd0; end
             default: begin moved = 64'd0; rest = crc_in; end
         endcase
-        crc_out = rest;
-        if (count != 4'd0) // spares a simulator the trees in every idle cycle
-            for (i = 0; i < 32; i = i + 1) crc_out[i] = rest[i] ^ (^(moved & MATRIX[64 * i +: 64]));
     end
+
+    // One block per bit: with a constant row it is one tree, for a simulator too.
+    genvar i;
+    generate
+        for (i = 0; i < 32; i = i + 1) begin : bits
+            localparam [63:0] ROW = MATRIX[64 * i +: 64];
+            always @*
+                if (count == 4'd0) crc_out[i] = rest[i]; // spares a simulator the trees in idle cycles
+                else crc_out[i] = rest[i] ^ (^(moved & ROW));
+        end
+    endgenerate
 endmodule

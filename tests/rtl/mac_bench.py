@@ -89,6 +89,57 @@ class Pulses:
                 self.seen.append(tuple(int(signal.value) for signal in others))
 
 
+class PacketSink:
+    """Takes the 128-bit packet stream m_*; `frames` holds (bytes, m_tuser). Checks the stream's rules.
+
+    Payload stands while valid and not ready, valid does not fall, keep is contiguous and full but on the last
+    beat, m_tuser is the same throughout a frame. `ready` is asked once a cycle.
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.frames: list[tuple[bytes, int]] = []
+        self.beats = 0
+        self.ready: Callable[[], bool] = lambda: True
+        self._dut = dut
+        self._partial: list[bytes] = []
+        self._held: tuple[int, ...] | None = None
+        cocotb.start_soon(self._run())
+
+    def clear(self) -> None:
+        """Forget everything, the frame partly taken and the beat on offer too: the stream was reset."""
+        self.frames.clear()
+        self._partial.clear()
+        self._held = None
+
+    async def _run(self) -> None:
+        dut = self._dut
+        edge = RisingEdge(dut.clk)
+        taking = False
+        while True:
+            await edge
+            if int(dut.m_tvalid.value):
+                beat = tuple(int(s.value) for s in (dut.m_tdata, dut.m_tkeep, dut.m_tlast, dut.m_tuser))
+                assert self._held in (None, beat), f"payload changed from {self._held} to {beat}"
+                self._held = None if taking else beat
+                if taking:
+                    self._take(*beat)
+            else:
+                assert self._held is None, "valid fell without ready"
+            taking = self.ready()
+            dut.m_tready.value = taking
+
+    def _take(self, data: int, keep: int, last: int, user: int) -> None:
+        size = keep.bit_length()
+        assert keep == (1 << size) - 1, f"keep {keep:04x}"
+        assert size > 0 if last else size == 16, f"keep {keep:04x} with last {last}"
+        self.beats += 1
+        self._partial.append(data.to_bytes(16, "little")[:size])
+        if last:
+            self.frames.append((b"".join(self._partial), user))
+            self._partial.clear()
+        assert 16 * len(self._partial) < user or last, f"{user} bytes announced and more given"
+
+
 @dataclass
 class Span:
     """A frame on the wire: positions of /S/ and /T/ in bytes, eight times `cycle()` for lane 0."""

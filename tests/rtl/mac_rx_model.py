@@ -76,9 +76,15 @@ def random_stream(generator: random.Random, items: int) -> list[Char]:
     """Frames good and bad, noise, and gaps down to nothing, in every lane."""
     out: list[Char] = []
     for _ in range(items):
-        raw = with_fcs(generator.randbytes(generator.choice((60, 60, generator.randint(0, 70), generator.randint(60, 300)))))
+        raw = with_fcs(
+            generator.randbytes(
+                generator.choice((60, 60, generator.randint(0, 70), generator.randint(60, 300)))
+            )
+        )
         frame = on_wire(raw)
-        kind = generator.choice(("good", "good", "good", "flip", "control", "control", "preamble", "noise", "long"))
+        kind = generator.choice(
+            ("good", "good", "good", "flip", "control", "control", "preamble", "noise", "long")
+        )
         if kind == "flip":
             at = generator.randrange(8, len(frame) - 1)
             frame[at] = (frame[at][0] ^ 1 << generator.randrange(8), 0)
@@ -94,7 +100,9 @@ def random_stream(generator: random.Random, items: int) -> list[Char]:
         elif kind == "noise":
             codes = (START, START, TERMINATE, ERROR, IDLE, 0xD5)
             frame = [
-                (generator.choice(codes), 1) if generator.random() < 0.4 else (generator.choice((0x55, 0xD5)), 0)
+                (generator.choice(codes), 1)
+                if generator.random() < 0.4
+                else (generator.choice((0x55, 0xD5)), 0)
                 for _ in range(generator.randint(1, 40))
             ]
         elif kind == "long" and generator.random() < 0.2:

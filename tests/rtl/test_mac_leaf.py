@@ -72,7 +72,9 @@ class Fifos:
         levels, heads = int(dut.level.value), int(dut.m_data.value)
         for i, (depth, fifo) in enumerate(zip(DEPTHS, self.inside, strict=True)):
             assert levels >> 4 * i & 15 == len(fifo), f"level at depth {depth}"
-            assert bool(s_ready >> i & 1) == (len(fifo) < depth), f"s_ready at depth {depth}, {len(fifo)} inside"
+            assert bool(s_ready >> i & 1) == (len(fifo) < depth), (
+                f"s_ready at depth {depth}, {len(fifo)} inside"
+            )
             assert bool(m_valid >> i & 1) == bool(fifo), f"m_valid at depth {depth}"
             if fifo:
                 assert heads >> 16 * i & 0xFFFF == fifo[0], f"head at depth {depth}"

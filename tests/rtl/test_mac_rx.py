@@ -3,18 +3,31 @@
 The far end is cocotbext-eth's XgmiiSource where it can be, and `mac_rx_model` where the stream breaks rules.
 """
 
-import itertools
 import logging
 from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
-from cocotbext.axi import AxiStreamBus, AxiStreamSink
 from cocotbext.eth import XgmiiFrame, XgmiiSource
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Dot1Q, Ether
 
-from mac_bench import ERROR, IDLE, SIMULATORS, START, TERMINATE, Pulses, assert_known, cycle, fast, reset, rng, start, until
+from mac_bench import (
+    ERROR,
+    IDLE,
+    SIMULATORS,
+    START,
+    TERMINATE,
+    PacketSink,
+    Pulses,
+    assert_known,
+    cycle,
+    fast,
+    reset,
+    rng,
+    start,
+    until,
+)
 from mac_rx_model import (
     BAD_PREAMBLE,
     CODE_ERROR,
@@ -53,8 +66,7 @@ class Bench:
         else:
             self.source = XgmiiSource(dut.xgmii_rxd, dut.xgmii_rxc, dut.clk, dut.rst)
             self.source.log.setLevel(logging.ERROR)  # it prints every frame whole
-        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m"), dut.clk, dut.rst)
-        self.sink.log.setLevel(logging.ERROR)
+        self.sink = PacketSink(dut)
         self.taps = Pulses(dut, "tap_valid", "tap_status", "tap_bytes")
         self.lanes: set[int] = set()
         return self
@@ -88,12 +100,12 @@ class Bench:
 
     async def expect_out(self, frames: list[bytes]) -> None:
         for number, frame in enumerate(frames):
-            await until(self.dut, lambda: not self.sink.empty())
-            received = self.sink.recv_nowait()
-            assert bytes(received.tdata) == frame, f"stored frame {number} of {len(frame)} bytes"
-            assert received.tuser == len(frame), f"m_len of stored frame {number}"
+            await until(self.dut, lambda: bool(self.sink.frames))
+            received, announced = self.sink.frames.pop(0)
+            assert received == frame, f"stored frame {number} of {len(frame)} bytes"
+            assert announced == len(frame), f"m_len of stored frame {number}"
         await ClockCycles(self.dut.clk, 20)
-        assert self.sink.empty()
+        assert not self.sink.frames
 
 
 def judged(raw: bytes) -> tuple[int, bytes]:
@@ -104,7 +116,9 @@ def judged(raw: bytes) -> tuple[int, bytes]:
 async def reset_outputs_known_and_quiet(dut: Any) -> None:
     bench = await Bench.create(dut)
     await assert_known(
-        dut, ["m_tvalid", "m_tdata", "m_tkeep", "m_tlast", "m_tuser", "tap_valid", "tap_status", "tap_bytes"], 8
+        dut,
+        ["m_tvalid", "m_tdata", "m_tkeep", "m_tlast", "m_tuser", "tap_valid", "tap_status", "tap_bytes"],
+        8,
     )
     await bench.expect([])
 
@@ -221,7 +235,9 @@ async def preamble_wrong_bad_preamble_or_code_error_and_next_frame_good(dut: Any
     expected = []
     for offset in (0, 4):
         for status, at, char in [
-            *((STORED, at, (0x5D, 0)) for at in range(1, 7)),  # only the SFD marks the frame (§4.2.6 of a receiver)
+            *(
+                (STORED, at, (0x5D, 0)) for at in range(1, 7)
+            ),  # only the SFD marks the frame (§4.2.6 of a receiver)
             *((CODE_ERROR, at, (ERROR, 1)) for at in range(1, 7)),
             (BAD_PREAMBLE, 7, (0x55, 0)),
             (BAD_PREAMBLE, 7, (0xD5, 1)),
@@ -277,7 +293,9 @@ async def end_of_frame_reported_after_four_cycles_and_offered_with_the_report(du
     for length, cycles in ((60, 4), (63, 4), (64, 4), (65, 5), (67, 5)):  # /T/ behind 0 to 4 or 5 to 7 bytes
         bench.raw.send(on_wire(with_fcs(bytes(length))) + idle(16))
         last = (8 + length + 4) // 8
-        await until(dut, lambda: bool(int(dut.xgmii_rxc.value) & 1 and int(dut.xgmii_rxd.value) & 255 == START))
+        await until(
+            dut, lambda: bool(int(dut.xgmii_rxc.value) & 1 and int(dut.xgmii_rxd.value) & 255 == START)
+        )
         seen = cycle()
         await until(dut, lambda: bool(int(dut.tap_valid.value)))
         assert cycle() - seen - last == cycles, f"{length} bytes"
@@ -301,8 +319,10 @@ async def consumer_stopped_frames_without_room_dropped_whole(dut: Any, lengths: 
     bench = await Bench.create(dut)
     generator = rng()
     span = {"minimum": (60, 60), "random": (60, 1518), "large": (1500, 1518)}[lengths]
-    bench.sink.pause = True
-    frames = [generator.randbytes(generator.randint(*span)) for _ in range(90 if lengths == "minimum" else 40)]
+    bench.sink.ready = lambda: False
+    frames = [
+        generator.randbytes(generator.randint(*span)) for _ in range(90 if lengths == "minimum" else 40)
+    ]
     bench.send_raw(*[with_fcs(frame) for frame in frames])
     await until(dut, lambda: len(bench.taps.seen) == len(frames))
     fits = greedy([len(frame) for frame in frames])
@@ -311,7 +331,7 @@ async def consumer_stopped_frames_without_room_dropped_whole(dut: Any, lengths: 
     stored = [frame for frame, fit in zip(frames, fits, strict=True) if fit]
     if lengths == "minimum":
         assert len(stored) == 64
-    bench.sink.pause = False
+    bench.sink.ready = lambda: True
     await bench.expect_out(stored)
     bench.taps.seen.clear()
     bench.send_raw(with_fcs(frames[0]))
@@ -322,7 +342,7 @@ async def consumer_stopped_frames_without_room_dropped_whole(dut: Any, lengths: 
 async def bad_frame_without_room_counts_as_bad(dut: Any) -> None:
     bench = await Bench.create(dut)
     generator = rng()
-    bench.sink.pause = True
+    bench.sink.ready = lambda: False
     bench.send_raw(*[with_fcs(generator.randbytes(1500)) for _ in range(3)])
     bench.send_raw(generator.randbytes(1000))
     dut.accept.value = 1
@@ -337,7 +357,7 @@ async def bad_frame_without_room_counts_as_bad(dut: Any) -> None:
 async def consumer_pauses_at_random_every_stored_frame_whole_and_in_order(dut: Any) -> None:
     bench = await Bench.create(dut)
     generator = rng()
-    bench.sink.set_pause_generator(generator.random() < 0.62 for _ in itertools.count())
+    bench.sink.ready = lambda: generator.random() > 0.62
     frames = [generator.randbytes(generator.randint(60, 600)) for _ in range(400 if fast() else 120)]
     bench.send_raw(*[with_fcs(frame) for frame in frames])
     await until(dut, lambda: len(bench.taps.seen) == len(frames), 100_000)
@@ -365,21 +385,19 @@ async def flush_stored_frames_gone_and_incoming_frame_lives(dut: Any) -> None:
     bench = await Bench.create(dut)
     generator = rng()
     for read in range(0, 70, 3):  # beats of two frames of 30 words are read before the flush
-        bench.sink.pause = True
+        bench.sink.ready = lambda: False
         bench.send_raw(*[with_fcs(generator.randbytes(480)) for _ in range(3)])
         count = len(bench.taps.seen)
         await until(dut, lambda count=count: len(bench.taps.seen) == count + 3)
         incoming, after = generator.randbytes(900), generator.randbytes(100)
         bench.send_raw(with_fcs(incoming), with_fcs(after))
-        bench.sink.pause = False
+        bench.sink.ready = lambda: True
         await ClockCycles(dut.clk, 1 + read)
         dut.flush.value = 1
         await RisingEdge(dut.clk)
-        bench.sink.assert_reset(True)
         dut.flush.value = 0
         await RisingEdge(dut.clk)
         assert not int(dut.m_tvalid.value), f"m_valid after flush, {read} beats read"
-        bench.sink.assert_reset(False)
         bench.sink.clear()
         await bench.expect_out([incoming, after])
 

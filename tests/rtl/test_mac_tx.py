@@ -75,7 +75,9 @@ def random_frames(generator: random.Random, lengths: list[int]) -> list[bytes]:
 async def reset_outputs_known_and_idle(dut: Any) -> None:
     bench = await Bench.create(dut)
     await assert_known(
-        dut, ["xgmii_txd", "xgmii_txc", "s_tready", "stat_frame", "stat_bytes", "stat_oversize", "underflow"], 8
+        dut,
+        ["xgmii_txd", "xgmii_txc", "s_tready", "stat_frame", "stat_bytes", "stat_oversize", "underflow"],
+        8,
     )
     await bench.drain()
     assert not bench.wire.spans
@@ -104,7 +106,12 @@ async def longer_than_fifo_limit_straight_to_mac_sent_whole(dut: Any) -> None:
 @cocotb.test()
 async def scapy_packet_queued_parsed_from_wire(dut: Any) -> None:
     bench = await Bench.create(dut)
-    packet = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst="10.0.0.2") / UDP() / (b"fdwire" * 30)
+    packet = (
+        Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+        / IP(dst="10.0.0.2")
+        / UDP()
+        / (b"fdwire" * 30)
+    )
     bench.send(bytes(packet))
     await until(dut, lambda: not bench.sink.empty())
     received = Ether(bytes(bench.sink.recv_nowait().get_payload()))
@@ -173,7 +180,9 @@ async def whole_frame_in_fifo_on_wire_three_cycles_after_its_last_beat(dut: Any)
     bench = await Bench.create(dut)
     for length in (14, 60, 1518):
         bench.send(bytes(length))
-        await until(dut, lambda: bool(int(dut.s_tvalid.value) and int(dut.s_tready.value) and int(dut.s_tlast.value)))
+        await until(
+            dut, lambda: bool(int(dut.s_tvalid.value) and int(dut.s_tready.value) and int(dut.s_tlast.value))
+        )
         taken_at = cycle()
         await bench.expect(bytes(length))
         await ClockCycles(dut.clk, 20)
@@ -194,7 +203,9 @@ async def slow_source_to_fifo_mac_never_starves(dut: Any) -> None:
 
 @cocotb.test()
 @cocotb.parametrize(length_and_count=[(14, 150), (1518, 12)])  # 64 frames fill it, or 4096 bytes do
-async def fast_source_fills_fifo_held_back_and_nothing_lost(dut: Any, length_and_count: tuple[int, int]) -> None:
+async def fast_source_fills_fifo_held_back_and_nothing_lost(
+    dut: Any, length_and_count: tuple[int, int]
+) -> None:
     length, count = length_and_count
     bench = await Bench.create(dut)
     frames = random_frames(rng(), [length] * count)
