@@ -13,7 +13,7 @@ from pymodel.simtime import CYCLE
 
 
 class Dma:
-    """One DMA port. `observer` is told of each transfer that completes without error.
+    """One DMA port. `observer` is told of each request and of each transfer that completes without error.
 
     `on_error()` is called for a transfer outside the memory, instead of its completion;
     `on_idle()` when the last transfer in flight has ended.
@@ -47,7 +47,7 @@ class Dma:
 
     def read(self, address: int, length: int, done: Callable[[bytes], None]) -> None:
         """Read `length` bytes; `done(data)` at completion."""
-        self.inflight += 1
+        self._asked(address, write=False)
         epoch = self._epoch
 
         def complete() -> None:
@@ -68,7 +68,7 @@ class Dma:
 
     def write(self, address: int, data: bytes, done: Callable[[], None] | None = None) -> None:
         """Write `data`; `done()` when it is visible in memory (the B response)."""
-        self.inflight += 1
+        self._asked(address, write=True)
         epoch = self._epoch
 
         def complete() -> None:
@@ -87,6 +87,11 @@ class Dma:
 
         self._write_end = self._completion(self._write_end, len(data))
         self._scheduler.at(self._write_end, complete)
+
+    def _asked(self, address: int, *, write: bool) -> None:
+        self.inflight += 1
+        if self.observer is not None:
+            self.observer.dma_request(address, write)
 
     def _ended(self) -> None:
         self.inflight -= 1

@@ -15,6 +15,9 @@ class Observer(Protocol):
     def mmio_read(self, offset: int, size: int, value: int) -> None:
         """A register read was answered with `value`."""
 
+    def dma_request(self, address: int, write: bool) -> None:
+        """A DMA transfer was asked for."""
+
     def dma_read(self, address: int, data: bytes) -> None:
         """A DMA read has completed with `data`."""
 

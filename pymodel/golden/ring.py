@@ -85,9 +85,9 @@ class PackedRing:
         return flags & _BOTH == (_AVAIL if self.avail_wrap else _USED)
 
     @property
-    def in_chain(self) -> bool:
-        """True between the first descriptor of a chain and its last."""
-        return self._chain is not None
+    def partial(self) -> Chain | None:
+        """The chain whose last descriptor has not been pushed yet."""
+        return self._chain
 
     def push(self, raw: bytes | memoryview, offset: int = 0) -> tuple[bool, Chain | None]:
         """Take the 16 bytes at the avail position: (was it available, the chain it completed or None).
