@@ -11,7 +11,8 @@
 // A queue that stops (QueueReady 0, DEVICE_NEEDS_RESET, device reset) aborts its direction at once: no new
 // access to its ring, bursts in flight end, its engine forgets. Received frames still in the RX FIFO are
 // lost; frames whole in the TX FIFO, whose chains may be used already, still go out, and a device
-// reset is not over before they have. A bad TX descriptor is reported when the chains before it are used.
+// reset is not over before the last of them is in the MAC. A bad TX descriptor is reported when the chains
+// before it are used, a bad RX descriptor when it is seen.
 //
 // irq is a level. tap_rx_* (for a checker) says of each received frame, in order, what became of it.
 `include "fdwire_regs.vh"

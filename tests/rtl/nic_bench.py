@@ -184,6 +184,8 @@ class Nic:
 
     def poll(self) -> None:
         """Take used entries of both rings: `received` and `reclaimed` grow; what can be checked is."""
+        if not self.rings:
+            return
         for used in self.rings[TX].poll():
             assert used.length == 0 and not used.flags & WRITE, f"TX {used}"
             assert used.id == self.tx_order.popleft(), "used out of order, which in-order processing excludes"

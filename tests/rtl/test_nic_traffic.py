@@ -1,6 +1,7 @@
 """The whole NIC between independent models: frames of all lengths, chains, wraps, suppression, line rate."""
 
 import os
+from functools import partial
 from typing import Any
 
 import cocotb
@@ -306,6 +307,10 @@ async def tx_64_byte_frames_at_1us_memory_latency_reach_line_rate(dut: Any) -> N
     nic.finish()
 
 
+def received(nic: Nic, count: int) -> bool:
+    return len(nic.received) == count
+
+
 @cocotb.test(timeout_time=4, timeout_unit="ms")
 async def rx_64_byte_frames_at_line_rate_and_1us_memory_latency_lose_nothing(dut: Any) -> None:
     nic = Nic(dut, rng())
@@ -322,7 +327,7 @@ async def rx_64_byte_frames_at_line_rate_and_1us_memory_latency_lose_nothing(dut
         frames = [ethernet(nic.random, 60) for _ in range(count)]
         for frame in frames:
             nic.inject(frame)
-        await nic.until(lambda: len(nic.received) == len(frames), "all frames")
+        await nic.until(partial(received, nic, count), "all frames")
         assert [data[12:72] for _, data in nic.received] == frames
         used = [a.cycle for a in nic.ram.accesses(True, nic.rings[RX].ring, 16 * 256)]
         cycles = (used[-1] - used[0]) / (count - 1)
