@@ -120,7 +120,11 @@ def check_program(program: Any) -> None:
         pending.extend(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     for name in sorted(names):
         value = function.__globals__.get(name)
-        origin = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+        origin = None
+        if isinstance(value, types.ModuleType):
+            origin = value.__name__
+        elif isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+            origin = value.__module__
         if isinstance(origin, str) and _reaches_network(origin):
             raise ValueError(
                 f"program {function.__name__} uses {name} of the real module {origin}: "

@@ -140,6 +140,15 @@ class Timer(Thread):
             super().run()
 
 
+class _Round:
+    """Those who wait at a barrier together."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.passed = False
+        self.broken = False
+
+
 class Barrier:
     """`threading.Barrier`."""
 
@@ -150,54 +159,61 @@ class Barrier:
         self._action = action
         self._timeout = timeout
         self._condition = Condition()
-        self._round = 0
-        self._count = 0
-        self.broken = False
+        self._round = _Round()
 
     @property
     def n_waiting(self) -> int:
         """How many wait now."""
-        return self._count
+        return 0 if self._round.broken else self._round.waiting
+
+    @property
+    def broken(self) -> bool:
+        """Whether `wait` raises until `reset`."""
+        return self._round.broken
 
     def wait(self, timeout: float | None = None) -> int:
         """Block until all parties wait; a number from 0 to parties - 1, different for each.
 
-        BrokenBarrierError after `timeout` seconds, `abort`, or an action that raised.
+        BrokenBarrierError after `timeout` seconds, `abort`, `reset`, or an action that raised.
         """
         with self._condition:
-            if self.broken:
+            mine = self._round
+            if mine.broken:
                 raise real.BrokenBarrierError
-            mine, index = self._round, self._count
-            self._count += 1
-            if self._count == self.parties:
+            index = mine.waiting
+            mine.waiting += 1
+            if mine.waiting == self.parties:
                 try:
                     if self._action is not None:
                         self._action()
                 except BaseException:
                     self._break()
                     raise
-                self._next_round()
+                mine.passed = True
+                self._round = _Round()
+                self._condition.notify_all()
                 return index
             limit = self._timeout if timeout is None else timeout
-            if not self._condition.wait_for(lambda: self._round != mine or self.broken, limit):
+            if not self._condition.wait_for(lambda: mine.passed or mine.broken, limit):
                 self._break()
-            if self._round == mine and self.broken:
+            if mine.broken:
                 raise real.BrokenBarrierError
             return index
 
-    def _next_round(self) -> None:
-        self._round += 1
-        self._count = 0
-        self._condition.notify_all()
-
     def _break(self) -> None:
-        self.broken = True
+        self._round.broken = True
         self._condition.notify_all()
 
     def abort(self) -> None:
         """Break it for everybody."""
         with self._condition:
             self._break()
+
+    def reset(self) -> None:
+        """Break it for those who wait, and start anew."""
+        with self._condition:
+            self._break()
+            self._round = _Round()
 
 
 def current_thread() -> Thread:

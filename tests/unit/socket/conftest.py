@@ -53,6 +53,7 @@ def real_kernel():
     """The project's own TCP and IP below, over the loopback device."""
     scheduler = Scheduler()
     ip = IpLayer(scheduler, HostMemory(), seed=1)
+    ip.interfaces[0].dev.mtu = 1500  # as on Ethernet, so that transfers take many segments
     tcp = TcpLayer(scheduler, ip, secret=bytes(16))
     ip.register(IPPROTO_TCP, tcp.input)
     return Kernel(scheduler, tcp, ip, ip.local_addresses, HOSTS, seed=1)

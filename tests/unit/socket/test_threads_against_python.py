@@ -1,0 +1,10 @@
+"""The drop-in `threading` and `time`, and what stands on them, against the real ones."""
+
+import pytest
+import thread_scenarios
+
+
+@pytest.mark.parametrize("scenario", thread_scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_simulated_threads_do_what_real_threads_do(host, scenario):
+    expected = scenario()
+    assert host.run(scenario) == expected
