@@ -3,7 +3,8 @@
 Bit 0 is due after a used entry when the driver's event suppression, read after that entry, says ENABLE;
 bit 1 after a change of the link or when the device needs reset. When exactly, within `WINDOW`, a bit is
 set or an ACK takes effect is known to the NIC alone; an ACK and a cause that close together may meet
-in either order, and then nothing is claimed about that bit until it is certain again.
+in either order, unless the line was seen to fall between them, and then nothing is claimed about that bit
+until it is certain again.
 """
 
 from typing import Final
@@ -32,10 +33,13 @@ class _Bit:
         self.cleared = _NEVER
         """The last ACK."""
 
-    def set_by(self, time: int) -> None:
+    def set_by(self, time: int, fell_at: int) -> bool:
+        """A cause at `time`; the line last fell at `fell_at`. Is it sure that no ACK clears it?"""
         self.cause = time
-        if self.first is None and time > self.cleared + WINDOW:
+        sure = time > self.cleared + WINDOW or self.cleared <= fell_at <= time
+        if sure and self.first is None:
             self.first = time
+        return sure
 
     def clear(self, time: int) -> None:
         self.cleared = time
@@ -63,6 +67,7 @@ class InterruptChecker:
         self.due: list[int] = []
         """Causes for which the line must rise."""
         self._reset_at = _NEVER
+        self._fell_at = _NEVER
 
     def reset(self, time: int) -> None:
         """Device or hardware reset: InterruptStatus is 0, the line falls."""
@@ -84,8 +89,7 @@ class InterruptChecker:
         self._cause(1, time)
 
     def _cause(self, bit: int, time: int) -> None:
-        self._bits[bit].set_by(time)
-        if not self.line and time > self._bits[bit].cleared + WINDOW:
+        if self._bits[bit].set_by(time, self._fell_at) and not self.line:
             self.due.append(time)
 
     def acknowledge(self, time: int, value: int) -> None:
@@ -110,6 +114,8 @@ class InterruptChecker:
         self.advance(time)
         self._tally.counts["interrupts"] += 1
         self.line = level
+        if not level:
+            self._fell_at = time
         if time <= self._reset_at + WINDOW:
             return
         if level:
