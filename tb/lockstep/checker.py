@@ -445,12 +445,12 @@ class Checker:
     # ------------------------------------------------------------------ wire
 
     def _wire_out(self, event: ev.WireOut) -> None:
+        self._counter_check.about_to_count(event.time)
         life = self._lives[_TX]
         if life is not None and isinstance(life.side, TxSide):
             # A frame may end before its used entry is written: the chain is executed at the earlier one.
-            while not self._wire.required and life.side.execute():
-                self._counter_check.about_to_count(event.time)
-        self._counter_check.about_to_count(event.time)
+            while not self._wire.foresees(event.frame.data) and life.side.execute():
+                pass
         self._counters.sent(len(event.frame.data))
         self._wire.sent(event.time, event.frame)
 

@@ -43,6 +43,10 @@ class WireSide:
         self._due.clear()
         self.required = 0
 
+    def foresees(self, data: bytes) -> bool:
+        """Is a frame due that must come next, or is `data` one that may?"""
+        return self.required > 0 or any(due.data == data for due in self._due)
+
     def sent(self, time: int, frame: Frame) -> None:
         """The NIC has sent `frame`: every byte must be as predicted."""
         counts = self._tally.counts
