@@ -40,7 +40,7 @@ def check_machine() -> None:
 
     Uses the standard library only: it is the first thing that runs, before anything is installed.
     """
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - runs before pip has had a look
         found = ".".join(map(str, sys.version_info[:2]))
         raise ToolMissing(
             f"Python {found} is too old: install Python 3.11 or later (make PYTHON=python3.11 …)"

@@ -29,9 +29,9 @@ class BuildFailed(Exception):
 class Spec:
     """One simulation executable: what goes in decides where it lives.
 
-    `sources`: Verilog, `.vlt` and C++ files; `includes`: directories; `waves`: trace support compiled in;
-    `args`: further Verilator arguments; `main`: the C++ file with main(), cocotb's own when None;
-    `make_args`: variables for the generated makefile.
+    `sources`: Verilog and `.vlt` files; `cpp`: C++ files beside them; `includes`: directories; `args`:
+    further Verilator arguments; `main`: the C++ file with main(), cocotb's own when None; `make_args`:
+    variables for the generated makefile; `cocotb`: False for a program without Python.
     """
 
     top: str
@@ -40,6 +40,7 @@ class Spec:
     parameters: Mapping[str, object] = field(default_factory=dict)
     args: tuple[str, ...] = ()
     make_args: tuple[str, ...] = ()
+    cpp: tuple[Path, ...] = ()
     main: Path | None = None
     cocotb: bool = True
 
@@ -55,7 +56,7 @@ class Spec:
             sys.version,
         )
         digest.update(repr(fixed).encode())
-        files = list(self.sources) + ([self.main] if self.main else [])
+        files = [*self.sources, *self.cpp] + ([self.main] if self.main else [])
         for directory in self.includes:
             files += sorted(p for p in directory.iterdir() if p.suffix in {".vh", ".svh", ".h"})
         for path in files:
@@ -123,7 +124,7 @@ def build(spec: Spec, *, where: Path) -> tuple[Verilator, Path]:
                     parameters=dict(spec.parameters),
                     hdl_toplevel=spec.top,
                     build_dir=directory,
-                    build_args=list(spec.args),
+                    build_args=[*spec.args, *map(str, spec.cpp)],
                     timescale=("1ns", "1ps"),
                     log_file=log,
                 )

@@ -42,7 +42,8 @@ def spec(
     make = (*_OPTIMISE, f"VM_TRACE={int(waves != 'off')}")
     return verilate.Spec(
         top="fdw_tb",
-        sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv", *(cpp / name for name in _CPP)),
+        sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv"),
+        cpp=tuple(cpp / name for name in _CPP),
         includes=(toolchain.RTL / "regs", cpp),
         parameters=parameters or {},
         args=(*_FAST, *trace, *libraries, "-LDFLAGS", "-rdynamic", "-CFLAGS", f"-I{cpp} -std=c++20"),

@@ -23,6 +23,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fdw_wire_send_raw": (None, [_PTR, _U64]),
     "fdw_wire_gap": (None, [_U32]),
     "fdw_link": (None, [_INT]),
+    "fdw_skip_idle": (None, [_INT]),
     "fdw_reset": (None, [_U32]),
     "fdw_figure": (_U64, [_U32]),
 }

@@ -27,6 +27,9 @@ class Loop:
         self._scheduler = scheduler
         self._nic = nic
         self._lib = load()
+        self._lib.fdw_skip_idle(True)  # nothing here waits for a clock edge
+        self.on_wake: Callable[[], None] | None = None
+        """Called each time Python runs, e.g. to show progress; must not touch the simulation."""
 
     async def run(self, done: Callable[[], bool], *, timeout: int = 10 * SEC, what: str = "the run") -> None:
         """Run until `done()`; raise SimulationTimeout after `timeout` ps, naming `what`."""
@@ -35,6 +38,8 @@ class Loop:
         while True:
             self._nic.drain()
             scheduler.run_until(lib.fdw_now())
+            if self.on_wake is not None:
+                self.on_wake()
             if done():
                 return
             if scheduler.now >= limit:

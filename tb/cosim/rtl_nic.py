@@ -16,18 +16,8 @@ from tb.cosim.library import load
 from tb.lockstep import events as ev
 
 _HEADER = Struct("<BBHIQQ")
-(
-    _MMIO_WRITE,
-    _MMIO_READ,
-    _DMA_READ,
-    _DMA_WRITE,
-    _WIRE_OUT,
-    _WIRE_IN,
-    _RX_DECISION,
-    _IRQ,
-    _RESET,
-    _REQUEST,
-) = range(1, 11)
+(_MMIO_WRITE, _MMIO_READ, _DMA_READ, _DMA_WRITE, _WIRE_OUT, _WIRE_IN) = range(1, 7)
+(_RX_DECISION, _IRQ, _RESET, _REQUEST, _LINK) = range(7, 12)
 
 RESET_CYCLES = 8
 
@@ -50,7 +40,6 @@ class RtlNic:
         self._interrupt: Callable[[bool], None] = lambda level: None
         self._frame: Callable[[Frame], None] = lambda frame: None
         self._observer: Observer | None = None
-        self._muted = False
 
     # ---- DevicePort ----
 
@@ -184,6 +173,8 @@ class RtlNic:
                     observer(ev.Reset(time))
                 elif kind == _REQUEST:
                     observer(ev.DmaRequest(time, c, bool(a), b))
+                elif kind == _LINK:
+                    observer(ev.Link(time, bool(a)))
 
 
 def _narrow(strobes: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 // Reads: in order within an id, each burst ready `read_latency` (plus jitter) cycles after its request,
 // so bursts of different ids may overtake. Writes take effect with their last beat; the response comes
 // `write_latency` cycles later. Outside the attached memory: DECERR, nothing stored. A burst that breaks
-// AXI4's rules (A3.4.1: INCR, full width, not across 4 KiB) is counted in `violations`.
+// AXI4's rules (A3.4.1: INCR, not across 4 KiB, several beats only at full width) is counted in `violations`.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -47,6 +47,7 @@ public:
 
     // Once a cycle, after the requests above; `r_taken`/`b_taken`: the beat shown was accepted.
     void clock(bool r_taken, bool b_taken);
+    bool busy() const { return !reads_.empty() || !writes_.empty() || !responses_.empty() || r_valid_ || b_valid_; }
     bool read_valid() const { return r_valid_; }
     bool read_is_new() const { return r_new_; }
     const ReadBeat& read_beat() const { return r_beat_; }

@@ -72,6 +72,7 @@ void fdw_w(const uint32_t* data, int strobes, int last) {
 }
 
 void fdw_tx_word(long long data, int control) {
+    cosim.tx_active = true;
     cosim.wake |= cosim.sent.word(static_cast<uint64_t>(data), static_cast<uint8_t>(control));
 }
 
@@ -120,6 +121,9 @@ int fdw_clock(int in_flags, int rdata) {
         cosim.alarm = UINT64_MAX;
         wake = true;
     }
+    const bool active = wake || cosim.tx_active || cosim.registers.busy() || cosim.memory.busy() || cosim.received.busy();
+    cosim.quiet = active ? 0 : cosim.quiet + 1;
+    cosim.tx_active = false;
     uint32_t out = 0;
     if (cosim.link_up) out |= kLinkUp;
     if (cosim.registers.ar()) out |= kAr;
@@ -165,7 +169,12 @@ void fdw_wire_send(const uint8_t* frame, uint64_t length, uint64_t start, int er
 }
 void fdw_wire_send_raw(const uint64_t* words, uint64_t count) { cosim.received.queue_raw(words, count); }
 void fdw_wire_gap(uint32_t bytes) { cosim.received.minimum_gap = bytes; }
-void fdw_link(int up) { cosim.link_up = up != 0; }
+void fdw_link(int up) {
+    cosim.link_up = up != 0;
+    cosim.quiet = 0;
+    cosim.log.add(Event::kLink, cosim.link_up, 0, 0, 0);
+}
+void fdw_skip_idle(int on) { cosim.skip_idle = on != 0; }
 
 // Hold the reset pin; what was queued towards the NIC is forgotten.
 void fdw_reset(uint32_t held) {

@@ -17,10 +17,17 @@ struct Cosim {
     uint64_t alarm = UINT64_MAX;  // ps; Python is woken at the first edge at or after it
     uint32_t reset_cycles = 8;    // left to hold the reset pin
     bool link_up = true;
+    uint32_t quiet = 0;      // cycles in a row in which nothing moved at any port
+    bool skip_idle = false;  // let the main loop jump over quiet stretches
+    bool tx_active = false;
     bool wake = false;  // something that Python waits for has happened
     bool irq = false;
 };
 
 extern Cosim cosim;
+
+// After so many quiet cycles nothing in the NIC can still be moving of itself: it has no timers, its
+// longest internal pipeline is a frame of 9 KiB. A clock edge then changes no register.
+constexpr uint32_t kQuietCycles = 4096;
 
 }  // namespace fdw

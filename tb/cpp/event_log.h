@@ -22,6 +22,7 @@ enum class Event : uint8_t {
     kIrq = 8,         // a = level
     kReset = 9,       // the reset pin was pulsed
     kRequest = 10,    // a = 0 read 1 write, b = AXI id, c = address, length 0: the request was accepted
+    kLink = 11,       // a = the PHY's link signal
 };
 
 class EventLog {

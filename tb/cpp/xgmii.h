@@ -38,7 +38,7 @@ public:
     void queue_raw(const uint64_t* words, size_t count);
     // The word of this cycle; false when it is idle.
     bool word(uint64_t& data, uint8_t& control);
-    bool busy() const { return !frames_.empty() || at_ < columns_.size() || !raw_.empty(); }
+    bool busy() const { return !frames_.empty() || playing_ || !raw_.empty(); }
     void reset();
 
     uint32_t minimum_gap = 12;  // bytes, kept on average by the deficit idle count

@@ -1,0 +1,147 @@
+"""The composition root: one simulated host, and a world of two hosts on a wire. Knows everybody."""
+
+import hashlib
+import random
+import struct
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from pymodel.driver.virtio_net import VirtioNetDevice
+from pymodel.ip.layer import IpLayer
+from pymodel.link import Impairments, Link
+from pymodel.ports import DevicePort, WirePort
+from pymodel.scheduler import Scheduler
+from pymodel.simtime import SEC, US
+from pymodel.socket.process import Process
+from pymodel.socket.programs import Program, spawn
+from pymodel.socket.syscalls import Kernel
+from pymodel.task import Blocking, Task
+from pymodel.tcp.layer import TcpLayer
+from pymodel.tcp.profile import LINUX, Profile
+from pymodel.wire import ipv4
+
+T = TypeVar("T")
+
+
+class Nic(DevicePort, WirePort, Protocol):
+    """A NIC with both of its seams: `pymodel.golden.nic.GoldenNic`, or `tb.cosim.rtl_nic.RtlNic`."""
+
+
+class Host:
+    """A host over one NIC: driver, IP, TCP, and a kernel that runs programs.
+
+    `address`: as in `ip addr add`, e.g. ``10.0.0.1/24``. `names`: the hosts table of the simulated
+    network. `seed` decides everything that a real host draws at random (ISN key, ports, IP ids).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scheduler: Scheduler,
+        port: DevicePort,
+        *,
+        address: str,
+        names: dict[str, bytes] | None = None,
+        seed: int = 0,
+        profile: Profile = LINUX,
+        queue_size: int = 256,
+    ) -> None:
+        self.name = name
+        self.scheduler = scheduler
+        self.port = port
+        self.address = address
+        self.memory = port.memory
+        self.device = VirtioNetDevice(port, scheduler, queue_size=queue_size)
+        rng = random.Random(f"{seed}/{name}")
+        self.ip = IpLayer(scheduler, self.memory, seed=rng.randrange(1 << 32))
+        self.tcp = TcpLayer(scheduler, self.ip, profile=profile, secret=_secret(seed, name))
+        self.ip.register(ipv4.PROTO_TCP, self.tcp.input)
+        self.ip.icmp.on_error[ipv4.PROTO_TCP] = self._tcp_error
+        self.kernel = Kernel(
+            scheduler,
+            self.tcp,
+            self.ip,
+            self.ip.local_addresses,
+            names if names is not None else {},
+            rng.randrange(1 << 32),
+        )
+
+    def bring_up(self) -> Blocking[None]:
+        """Probe the NIC, then configure the address: `ip link set up`, `ip addr add`.
+
+        Raises `pymodel.driver.errors.ProbeError` when the device is not one the driver can use.
+        """
+        yield from self.device.probe()
+        self.ip.add_interface(self.device, self.address)
+
+    def spawn(self, program: Callable[..., T] | Coroutine[Any, Any, T], *args: object, name: str = "") -> Program[T]:
+        """Run a program in a process of its own: a coroutine, or a plain blocking function (in a thread)."""
+        return spawn(self.kernel, program, *args, name=name)
+
+    def _tcp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
+        sport, dport, sequence = struct.unpack_from("!HHI", header)
+        self.tcp.unreachable(error, src, dst, sport, dport, sequence)
+
+    def power_off(self) -> None:
+        """End every program of this host; no thread is left behind."""
+        self.kernel.power_off()
+
+
+def _secret(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+
+
+class World:
+    """Two hosts, A (10.0.0.1) and B (10.0.0.2), joined by a link; names ``a`` and ``b`` resolve.
+
+    Either NIC may be golden or RTL. `impairments` and `delay` (ps) are those of the link.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        nic_a: Nic,
+        nic_b: Nic,
+        *,
+        seed: int = 0,
+        delay: int = 1 * US,
+        impairments: Impairments | None = None,
+        profile: Profile = LINUX,
+    ) -> None:
+        self.scheduler = scheduler
+        names = {"a": bytes((10, 0, 0, 1)), "b": bytes((10, 0, 0, 2))}
+        self.link = Link(scheduler, nic_a, nic_b, delay=delay, impairments=impairments, seed=seed)
+        self.a = Host("a", scheduler, nic_a, address="10.0.0.1/24", names=names, seed=seed, profile=profile)
+        self.b = Host("b", scheduler, nic_b, address="10.0.0.2/24", names=names, seed=seed, profile=profile)
+
+    def bring_up(self) -> Task[None]:
+        """Start both hosts; a task that is done when both interfaces have their addresses."""
+
+        def both() -> Blocking[None]:
+            first = Task(self.scheduler, self.a.bring_up(), "bring up a")
+            second = Task(self.scheduler, self.b.bring_up(), "bring up b")
+            yield from first.join()
+            yield from second.join()
+
+        return Task(self.scheduler, both(), "bring up")
+
+    def run(self, done: Callable[[], bool], *, timeout: int = 1000 * SEC) -> None:
+        """Run without a simulator (golden NICs) until `done()`.
+
+        Raises TimeoutError after `timeout` ps, or when nothing is left that could happen.
+        """
+        scheduler = self.scheduler
+        limit = scheduler.now + timeout
+        while not done():
+            deadline = scheduler.next_deadline()
+            if deadline is None or deadline > limit:
+                raise TimeoutError(f"not done at {scheduler.now / SEC:.9f} s of simulated time")
+            scheduler.step()
+
+    def power_off(self) -> None:
+        """End every program on both hosts."""
+        self.a.power_off()
+        self.b.power_off()
+
+
+__all__ = ["Host", "Nic", "Process", "World"]

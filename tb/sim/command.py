@@ -1,0 +1,80 @@
+"""`fdwire sim`: build, run the main job in the simulator, show what came out."""
+
+import json
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from tb import toolchain
+from tb.cosim.build import run_cocotb, waves_format
+from tb.sim import gtkw, table
+from tb.sim.options import ENVIRONMENT, Options
+from tb.sim.progress import Receiver
+
+PS_PER_US = 1_000_000
+
+
+def run(options: Options, *, waves: str, console: Console) -> int:
+    """Run the job; 0 when every file arrived and RTL and golden model agreed.
+
+    `waves`: "off", "all", or the number of microseconds from the start.
+    """
+    out = options.directory
+    out.mkdir(parents=True, exist_ok=True)
+    for stale in ("summary.json", "wire.pcapng", "waves.fst", "waves.vcd", "waves.gtkw"):
+        (out / stale).unlink(missing_ok=True)
+    kind = "off" if waves == "off" else waves_format()
+    if kind == "vcd":
+        console.print("waves are VCD: for the smaller FST install liblz4-dev and zlib1g-dev", highlight=False)
+    until = None if waves in ("off", "all") else round(float(waves) * PS_PER_US)
+    wave_file = None if kind == "off" else out / f"waves.{kind}"
+    pipe = out / "progress"
+    job = Options(**{**vars(options), "progress": str(pipe), "waves": wave_file.name if wave_file else ""})
+    with Receiver(pipe, console):
+        results = run_cocotb(
+            "tb.sim.job",
+            where=out,
+            waves=kind,
+            wave_file=wave_file,
+            wave_until=until,
+            environment={ENVIRONMENT: job.to_json()},
+            seed=options.seed,
+        )
+    summary_file = out / "summary.json"
+    if not summary_file.is_file():
+        console.print(f"the run failed; the end of {_short(out / 'simulation.log')}:", highlight=False)
+        tail = (out / "simulation.log").read_text(errors="replace").splitlines()[-25:]
+        console.print("\n".join(tail), highlight=False, markup=False)
+        return 1
+    summary = json.loads(summary_file.read_text())
+    table.show(summary, console)
+    if wave_file is not None:
+        gtkw.write(wave_file, out / "waves.gtkw")
+    names = ["summary.json", "wire.pcapng"] + ([wave_file.name, "waves.gtkw"] if wave_file else [])
+    console.print(f"written to {_short(out)}/: {', '.join(names)}", highlight=False)
+    results.unlink(missing_ok=True)
+    return 0 if summary["ok"] else 1
+
+
+def open_waves(out: Path, console: Console) -> int:
+    """Open the waves of the last run in GTKWave, or say how."""
+    saved = out / "waves.gtkw"
+    if not saved.is_file():
+        console.print("there are no waves yet: run `make sim` (or `make waves` for all of them)")
+        return 1
+    viewer = shutil.which("gtkwave")
+    if viewer is None:
+        console.print(f"GTKWave is not installed (apt install gtkwave); open {_short(saved)} with it")
+        return 0
+    import os
+    import subprocess
+
+    if not os.environ.get("DISPLAY"):
+        console.print(f"no display here: open {_short(saved)} with gtkwave")
+        return 0
+    return subprocess.run([viewer, str(saved)], check=False).returncode
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(toolchain.ROOT) if path.is_relative_to(toolchain.ROOT) else path

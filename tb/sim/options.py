@@ -1,0 +1,39 @@
+"""What the main job is asked to do, handed from the command to the simulator as JSON."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ENVIRONMENT = "FDWIRE_JOB"
+
+
+@dataclass(frozen=True)
+class Options:
+    """One run. Probabilities are per frame; `out` is an absolute directory; `blob`: random file's bytes."""
+
+    out: str
+    seed: int = 1
+    blob: int = 1 << 20
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    lockstep: bool = True
+    waves: str = ""
+    """File name of the waves in `out`, empty for none."""
+    progress: str = ""
+    """A pipe to write progress to, empty for none."""
+
+    def to_json(self) -> str:
+        """For the environment of the simulator."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Options":
+        """The inverse of `to_json`."""
+        return cls(**json.loads(text))
+
+    @property
+    def directory(self) -> Path:
+        """`out` as a path."""
+        return Path(self.out)
