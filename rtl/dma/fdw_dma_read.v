@@ -229,7 +229,7 @@ module fdw_dma_read #(
     ) raw_fifo (
         .clk(clk),
         .rst(rst || flush),
-        .s_valid(m_axi_rvalid && !flush),
+        .s_valid(m_axi_rvalid),
         .s_ready(unused_raw_space),
         .s_data(m_axi_rdata),
         .m_valid(raw_valid),

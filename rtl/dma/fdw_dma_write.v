@@ -167,7 +167,7 @@ module fdw_dma_write #(
             if (next_ready) begin
                 active <= next_valid;
                 addr <= next_addr[ADDR_WIDTH-1:4];
-                offset <= next_drop ? 4'd0 : next_addr[3:0];
+                offset <= next_addr[3:0];
                 left <= next_len;
                 drop <= next_drop;
                 last <= next_last;

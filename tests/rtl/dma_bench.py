@@ -96,18 +96,22 @@ def check_burst(address: int, length: int, size: int, burst: int, limit: int) ->
 
 
 class ReadWatch(Watch):
-    """AR rules; `bursts` holds (cycle, address, beats) of each accepted AR, `pending` those unanswered."""
+    """AR rules; `bursts` holds (cycle, address, beats) of each accepted AR, `pending` those unanswered,
+    `offers` the number of ARs offered so far."""
 
     def __init__(self, dut: Any) -> None:
         self.limit = int(dut.MAX_BURST.value)
+        self.most_allowed = int(dut.OUTSTANDING.value)
         self.bursts: list[tuple[int, int, int]] = []
         self.pending = 0
         self.most_pending = 0
         self.offers = 0
+        self._new_offer = True
         super().__init__(dut)
 
     def in_reset(self) -> None:
         self.pending = 0
+        self._new_offer = True
 
     def step(self) -> None:
         offered, accepted = self.sample(
@@ -115,6 +119,9 @@ class ReadWatch(Watch):
             "m_axi_arready",
             ("m_axi_araddr", "m_axi_arlen", "m_axi_arsize", "m_axi_arburst", "m_axi_arid"),
         )
+        if offered is not None:
+            self.offers += self._new_offer
+            self._new_offer = accepted
         if offered is not None and accepted:
             address, length, size, burst, _ = offered
             check_burst(address, length, size, burst, self.limit)
@@ -122,13 +129,14 @@ class ReadWatch(Watch):
             self.bursts.append((self.cycle, address, length + 1))
             self.pending += 1
             self.most_pending = max(self.most_pending, self.pending)
+            assert self.pending <= self.most_allowed, "more bursts in flight than OUTSTANDING"
         assert self.dut.m_axi_rready.value == 1, "R was blocked"
         if self.dut.m_axi_rvalid.value == 1 and self.dut.m_axi_rlast.value == 1:
             self.pending -= 1
 
 
 class WriteWatch(Watch):
-    """AW, W rules; `bursts` of (address, beats), `strobes` of each burst, `beats` in all.
+    """AW, W rules; `bursts` of (address, beats), `strobes` of each burst, `offers` of AW so far.
 
     A burst whose AW is offered must have its data ready: W pauses of the design are at most two cycles.
     """
@@ -139,6 +147,7 @@ class WriteWatch(Watch):
         self.strobes: list[list[int]] = []
         self.cycles_of_w: list[int] = []
         self.responses = 0
+        self.offers = 0
         self.in_reset()
         super().__init__(dut)
 
@@ -162,6 +171,7 @@ class WriteWatch(Watch):
         if offered is not None:
             address, length, size, burst, _ = offered
             if self._new_offer:
+                self.offers += 1
                 check_burst(address, length, size, burst, self.limit)
                 assert address >> 32 == BASE >> 32, f"{address:#x}"
                 self._offered.append(length + 1)

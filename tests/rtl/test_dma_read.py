@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import cocotb
 import pytest
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from dma_bench import BASE, LATENCY_1US, SIZE, ReadMemory, ReadWatch, pauses, rng, start
 
 from tb.block import run_block
@@ -105,13 +105,14 @@ class Bench:
                 await edge
         dut.req_valid.value = 0
 
-    async def packets(self, count: int, limit: int = 20_000) -> None:
-        """Wait for `count` packets in all."""
-        for _ in range(limit):
-            if len(self.output.packets) >= count:
-                return
+    async def packets(self, count: int) -> None:
+        """Wait for `count` packets in all; no beat for 2000 cycles is a hang."""
+        beats, since = self.output.beats, self.watch.cycle
+        while len(self.output.packets) < count:
             await RisingEdge(self.dut.clk)
-        raise AssertionError(f"{len(self.output.packets)} of {count} packets after {limit} cycles")
+            if self.output.beats != beats:
+                beats, since = self.output.beats, self.watch.cycle
+            assert self.watch.cycle - since < 2000, f"hangs at packet {len(self.output.packets)} of {count}"
 
     async def idle(self, limit: int = 2000) -> None:
         for _ in range(limit):
@@ -196,10 +197,11 @@ async def longest_request_at_an_odd_address_gives_all_its_bytes(dut: Any) -> Non
 async def packet_of_nothing_but_skipped_bytes_gives_one_empty_last_beat(dut: Any) -> None:
     bench = Bench(dut)
     await bench.start()
+    await bench.request(Request(0x0, 0))  # no bytes asked for, and nothing comes after it
+    await bench.packets(1)
     requests = [
         Request(0x10, 12, 12),  # exactly all skipped
         Request(0x20, 5, 15),  # fewer bytes than to be skipped
-        Request(0x0, 0),  # no bytes asked for
         Request(0x100, 32, 0, last=False),  # whole beats out, then an end that adds nothing
         Request(0x203, 7, 7),
         Request(0x300, 20),  # and what follows is whole
@@ -268,23 +270,25 @@ async def output_never_taken_stops_the_asking_when_the_buffer_is_spoken_for(dut:
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def bus_error_gives_one_pulse_per_burst_and_the_stream_goes_on(dut: Any) -> None:
     bench = Bench(dut)
-    bench.memory.faults = range(0x2000, 0x2200)
+    bench.memory.faults = range(0x2000, 0x2210)
     await bench.start()
     requests = [
         Request(0x1F00, 256),  # good: ends where the fault begins
         Request(0x1F80, 256),  # two bursts, the second one bad
         Request(0x2000, 512),  # two bursts, both bad in all beats
-        Request(0x21F0, 32),  # two bursts, the first one bad
-        Request(0x2200, 100),  # good
+        Request(0x21F0, 32),  # two bursts, both bad
+        Request(0x2200, 100),  # one burst, bad in its first beat only
+        Request(0x2210, 100),  # good
     ]
     await bench.request(*requests)
-    await bench.packets(5)
+    await bench.packets(6)
     await bench.idle()
     good = bench.expected(requests)
-    assert [len(p) for p in bench.output.packets] == [256, 256, 512, 32, 100]
-    assert bench.output.packets[0] == good[0] and bench.output.packets[4] == good[4]
+    assert [len(p) for p in bench.output.packets] == [256, 256, 512, 32, 100, 100]
+    assert bench.output.packets[0] == good[0] and bench.output.packets[5] == good[5]
     assert bench.output.packets[1][:128] == good[1][:128]
-    assert bench.output.errors == 4
+    assert bench.output.packets[4][16:] == good[4][16:]
+    assert bench.output.errors == 6
     assert bench.output.errors_at_packet[1] >= 1, "the packet's end came before its error"
     assert bench.output.errors_at_packet[2] >= 3, "the packet's end came before its error"
 
@@ -294,7 +298,7 @@ async def bus_error_gives_one_pulse_per_burst_and_the_stream_goes_on(dut: Any) -
 async def abort_at_any_moment_drops_everything_and_the_next_request_is_whole(dut: Any, level: bool) -> None:
     generator = rng()
     bench = Bench(dut, latency=40)
-    bench.memory.faults = range(0x3000, 0x3400)
+    bench.memory.faults = range(0x3000, SIZE)
     bench.memory.ar_channel.set_pause_generator(pauses(generator, 0.3))
     bench.output.pause = pauses(generator, 0.3)
     await bench.start()
@@ -305,11 +309,12 @@ async def abort_at_any_moment_drops_everything_and_the_next_request_is_whole(dut
         dut.req_valid.value = 0
         dut.abort.value = 1
         await RisingEdge(dut.clk)
+        await Timer(1, "ns")
+        offers = bench.watch.offers
         if not level:
             dut.abort.value = 0
-        await RisingEdge(dut.clk)
-        seen, errors, offered = len(bench.output.packets), bench.output.errors, len(bench.watch.bursts)
-        waiting = dut.m_axi_arvalid.value == 1
+        await ClockCycles(dut.clk, 2)
+        seen, errors = len(bench.output.packets), bench.output.errors
         for _ in range(400):
             assert dut.m_valid.value == 0, "output after abort"
             if dut.busy.value == 0:
@@ -318,11 +323,11 @@ async def abort_at_any_moment_drops_everything_and_the_next_request_is_whole(dut
             await RisingEdge(dut.clk)
         assert dut.busy.value == 0
         assert bench.watch.pending == 0, "busy fell with a read in flight"
-        assert len(bench.watch.bursts) <= offered + waiting, "an AR after abort"
+        assert bench.watch.offers == offers, "an AR after abort"
         dut.abort.value = 0
         await ClockCycles(dut.clk, generator.randint(1, 3))
         assert len(bench.output.packets) == seen
-        request = Request(generator.randrange(0x8000, 0x9000), generator.randint(1, 300))
+        request = Request(generator.randrange(0x2000), generator.randint(1, 300))
         await bench.request(request)
         await bench.packets(seen + 1)
         assert bench.output.packets[seen] == bench.expected([request])[0]
@@ -368,10 +373,7 @@ def test_dma_read(simulator: str) -> None:
 )
 def test_dma_read_with_other_parameters_in_icarus(parameters: dict[str, int]) -> None:
     tests = [
-        "random_requests_with_pauses_everywhere_give_the_bytes_of_memory/latency=0/pause=0.0",
         "random_requests_with_pauses_everywhere_give_the_bytes_of_memory/latency=0/pause=0.4",
-        "longest_request_at_an_odd_address_gives_all_its_bytes",
         "abort_at_any_moment_drops_everything_and_the_next_request_is_whole/level=False",
-        "abort_at_any_moment_drops_everything_and_the_next_request_is_whole/level=True",
     ]
     run_block("fdw_dma_read", SOURCES, __name__, parameters, "icarus", testcase=tests)

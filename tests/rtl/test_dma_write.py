@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import cocotb
 import pytest
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from dma_bench import BASE, LATENCY_1US, SIZE, WriteMemory, WriteWatch, pauses, rng, start
 
 from tb.block import run_block
@@ -115,14 +115,16 @@ class Bench:
             cocotb.start_soon(self.stream([p.data for p in packets], stream_pause)),
         ]
 
-    async def finish(self, done: int, limit: int = 20_000) -> None:
-        """Wait for `done` pulses in all, then compare the whole memory."""
-        for _ in range(limit):
-            if self.done >= done:
-                break
+    async def finish(self, done: int) -> None:
+        """Wait for `done` pulses in all, then compare the whole memory; 2000 idle cycles are a hang."""
+        moved, since = (self.done, self.watch.responses), self.watch.cycle
+        while self.done < done:
             await RisingEdge(self.dut.clk)
+            if (self.done, self.watch.responses) != moved:
+                moved, since = (self.done, self.watch.responses), self.watch.cycle
+            assert self.watch.cycle - since < 2000, f"hangs at packet {self.done} of {done}"
         await ClockCycles(self.dut.clk, 3)
-        assert self.done == done, f"{self.done} of {done} packets done after {limit} cycles"
+        assert self.done == done, f"{self.done} done for {done} packets"
         assert self.dut.busy.value == 0
         assert self.watch.pending == 0
         self.compare()
@@ -305,12 +307,12 @@ async def abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole(d
         dut.s_valid.value = 0
         dut.abort.value = 1
         await RisingEdge(dut.clk)
+        await Timer(1, "ns")
+        offers = bench.watch.offers
         if not level:
             dut.abort.value = 0
-        await RisingEdge(dut.clk)
-        await RisingEdge(dut.clk)
+        await ClockCycles(dut.clk, 2)
         done, errors = bench.done, bench.errors
-        offered = len(bench.watch.bursts) + (dut.m_axi_awvalid.value == 1)
         for _ in range(600):
             if dut.busy.value == 0:
                 break
@@ -319,7 +321,7 @@ async def abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole(d
         assert dut.busy.value == 0
         await RisingEdge(dut.clk)
         assert bench.watch.pending == 0, "busy fell with a write in flight"
-        assert len(bench.watch.bursts) <= offered, "an AW after abort"
+        assert bench.watch.offers == len(bench.watch.bursts) == offers, "an AW after abort"
         assert len(bench.watch.strobes) == len(bench.watch.bursts), "a burst without all its beats"
         assert bench.done == done and bench.errors == errors, "done or error of before the abort"
         cut_short += any(0 in burst for burst in bench.watch.strobes)
@@ -382,10 +384,7 @@ def test_dma_write(simulator: str) -> None:
 )
 def test_dma_write_with_other_parameters_in_icarus(parameters: dict[str, int]) -> None:
     tests = [
-        "random_requests_with_pauses_everywhere_write_exactly_their_bytes/latency=0/pause=0.0",
         "random_requests_with_pauses_everywhere_write_exactly_their_bytes/latency=0/pause=0.4",
-        "longest_request_at_an_odd_address_writes_all_its_bytes",
         "abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole/level=False",
-        "abort_at_any_moment_ends_bursts_legally_and_the_next_packet_is_whole/level=True",
     ]
     run_block("fdw_dma_write", SOURCES, __name__, parameters, "icarus", testcase=tests)
