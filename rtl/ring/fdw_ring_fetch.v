@@ -131,7 +131,8 @@ module fdw_ring_fetch #(
     wire [COUNT_WIDTH+1:0] claimed = {2'd0, beats} + {2'd0, stored} + BURST_BITS[COUNT_WIDTH+1:0];
     wire room = claimed <= DEPTH_BITS[COUNT_WIDTH+1:0];
     wire [31:0] bursts_now = {{32-COUNT_WIDTH{1'b0}}, bursts};
-    wire ask = enable && state == RUN && room && bursts_now < {{32-WINDOW_WIDTH{1'b0}}, window}
+    wire lap = {{17-COUNT_WIDTH{1'b0}}, beats} + {8'd0, ask_count} > {1'b0, ring_size}; // more than there can be
+    wire ask = enable && state == RUN && room && !lap && bursts_now < {{32-WINDOW_WIDTH{1'b0}}, window}
         && (!m_axi_arvalid || m_axi_arready);
 
     assign m_axi_arsize = 3'd4;

@@ -1,0 +1,415 @@
+"""fdw_ring_fetch against a driver written from the specification: order, wraps, late heads, kicks, errors."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cocotb
+import pytest
+from cocotb.triggers import ClockCycles, RisingEdge
+from ring_bench import (
+    BASE,
+    DISABLE,
+    ENABLE,
+    INDIRECT,
+    NEXT,
+    WRITE,
+    DriverRing,
+    HostBus,
+    HostRam,
+    now,
+    pauses,
+    rng,
+    start,
+)
+
+from tb.block import run_block
+
+SOURCES = [
+    "ring/fdw_ring_fetch.v", "ring/fdw_ring_used.v", "dma/fdw_axi_read_mux.v", "dma/fdw_axi_write_mux.v",
+    "lib/fdw_fifo.v", "lib/fdw_skid.v", "lib/fdw_arbiter.v",
+]  # fmt: skip
+
+
+class Taken(NamedTuple):
+    cycle: int
+    address: int
+    length: int
+    id: int
+    flags: int
+    first: bool
+    last: bool
+
+
+class Bench:
+    """The block, its memory, and someone who takes the descriptors (with pauses)."""
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+        self.random = rng()
+        self.ram = HostRam(1 << 18)
+        self.bus = HostBus(dut, self.ram)
+        self.taken: list[Taken] = []
+        self.errors = 0
+        self.pause = iter(lambda: False, True)
+
+    async def start(self) -> None:
+        idle = dict.fromkeys(
+            ("enable", "ring_addr", "ring_size", "device_event_addr", "driver_event_addr", "kick", "settled"),
+            0,
+        )
+        used = dict.fromkeys(
+            ("used_valid", "used_id", "used_len", "used_write", "used_count", "desc_ready"), 0
+        )
+        await start(self.dut, **idle, **used)
+        self.dut.settled.value = 1
+        cocotb.start_soon(self._take())
+
+    async def _take(self) -> None:
+        dut = self.dut
+        edge = RisingEdge(dut.clk)
+        ready = False
+        held = None
+        while True:
+            await edge
+            self.errors += int(dut.fetch_error.value)
+            if dut.desc_valid.value == 1:
+                # What Verilator and Icarus sample here is from before the edge.
+                fields = (
+                    dut.desc_addr,
+                    dut.desc_len,
+                    dut.desc_id,
+                    dut.desc_flags,
+                    dut.desc_first,
+                    dut.desc_last,
+                )
+                a, length, i, f, first, last = (int(x.value) for x in fields)
+                beat = (a, length, i, f, first, last)
+                assert held in (None, beat), "a descriptor changed while it was not taken"
+                held = None if ready else beat
+                if ready:
+                    self.taken.append(Taken(now(), a, length, i, f, bool(first), bool(last)))
+            else:
+                held = None
+            ready = not next(self.pause)
+            dut.desc_ready.value = ready
+
+    def enable(self, ring: DriverRing) -> None:
+        self.dut.ring_addr.value = ring.ring
+        self.dut.ring_size.value = ring.size
+        self.dut.device_event_addr.value = ring.device_area
+        self.dut.enable.value = 1
+
+    async def disable(self) -> None:
+        self.dut.enable.value = 0
+        await ClockCycles(self.dut.clk, 2)
+        await self.until(lambda: self.dut.fetch_busy.value == 0, "busy to fall")
+        self.taken.clear()
+
+    async def kick(self) -> None:
+        self.dut.kick.value = 1
+        await RisingEdge(self.dut.clk)
+        self.dut.kick.value = 0
+
+    async def has_taken(self, count: int, what: str, cycles: int = 5000) -> None:
+        await self.until(lambda: len(self.taken) >= count, what, cycles)
+        assert len(self.taken) == count
+
+    async def until(self, condition: Callable[[], bool], what: str, cycles: int = 5000) -> None:
+        for _ in range(cycles):
+            if condition():
+                return
+            await RisingEdge(self.dut.clk)
+        raise AssertionError(f"{what}: not within {cycles} cycles; {len(self.taken)} taken")
+
+    def chain(self, count: int) -> list[tuple[int, int, int]]:
+        r = self.random
+        return [(r.getrandbits(64), r.randrange(1, 1 << 32), 0) for _ in range(count)]
+
+
+async def asleep(bench: Bench, ring: DriverRing) -> None:
+    """The device asks for a kick and has not touched the bus for a while."""
+    quiet = -1
+    while quiet != len(bench.ram.log) or not ring.wants_kick:
+        quiet = len(bench.ram.log)
+        await ClockCycles(bench.dut.clk, 2 * bench.bus.latency + 60)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def empty_ring_is_looked_at_twice_and_then_left_until_a_kick(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    ring = DriverRing(bench.ram, 8)
+    bench.ram.poke(ring.device_area, bytes((0, 0, DISABLE, 0)))  # as an earlier life may have left it
+    bench.enable(ring)
+    await asleep(bench, ring)
+    reads = bench.ram.accesses(False, ring.ring, 16)
+    (event,) = bench.ram.accesses(True, ring.device_area, 4)
+    assert event.data == bytes((0, 0, ENABLE, 0))
+    assert len(reads) == 2 and reads[0].cycle < event.cycle < reads[1].cycle
+    quiet = len(bench.ram.log)
+    await ClockCycles(dut.clk, 500)
+    assert len(bench.ram.log) == quiet and not bench.taken
+    await bench.kick()
+    await asleep(bench, ring)
+    events = bench.ram.accesses(True, ring.device_area, 4)
+    assert [e.data[2] for e in events] == [ENABLE, DISABLE, ENABLE]
+    assert not bench.taken and not bench.errors
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def chains_on_rings_of_any_size_come_in_order_across_wraps(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for size in (1, 2, 3, 5, 7, 8, 9, 31, 64, 100, 257):
+        bench.bus.latency = bench.random.choice((0, 5, 156))
+        bench.bus.pause(bench.random, bench.random.choice((0.0, 0.3)))
+        bench.pause = pauses(bench.random, bench.random.choice((0.0, 0.5)))
+        ring = DriverRing(bench.ram, size, offset=16 * bench.random.randrange(256))
+        bench.enable(ring)
+        expected: list[tuple[int, int, bool, bool]] = []
+        ids: list[int] = []
+        out: list[int] = []
+        given_back = 0
+        for _ in range(3 * min(size, 100) + 6):
+            count = bench.random.randint(1, min(size, 6))
+            while ring.free < count:
+                # Chains are given back in order, when all their descriptors have been taken.
+                taken_chains = sum(t.last for t in bench.taken)
+                if given_back < taken_chains:
+                    ring.release(out.pop(0))
+                    given_back += 1
+                else:
+                    await ClockCycles(dut.clk, 4)
+            chain = bench.chain(count)
+            chain_id = ring.post(chain)
+            out.append(chain_id)
+            ids.append(chain_id)
+            expected += [(a, n, k == 0, k == count - 1) for k, (a, n, _) in enumerate(chain)]
+            if ring.wants_kick:
+                await bench.kick()
+            if bench.random.random() < 0.2:
+                await ClockCycles(dut.clk, bench.random.randrange(100))
+        await bench.has_taken(len(expected), f"descriptors of a ring of {size}")
+        assert [(t.address, t.length, t.first, t.last) for t in bench.taken] == expected
+        assert [t.id for t in bench.taken if t.last] == ids
+        touched = [a for a in bench.ram.log if not a.write]
+        assert all(ring.ring <= a.address < ring.slot(size) for a in touched), "a read beside the ring"
+        await bench.disable()
+        bench.ram.log.clear()
+    assert not bench.errors and not bench.ram.stray
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def chain_whose_head_is_not_published_is_not_used(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    ring = DriverRing(bench.ram, 8)
+    chain = bench.chain(4)
+    _, publish = ring.add(chain)
+    bench.enable(ring)
+    await bench.kick()
+    await asleep(bench, ring)
+    assert not bench.taken
+    publish()
+    await bench.kick()
+    await bench.has_taken(4, "the chain")
+    assert [t.address for t in bench.taken] == [a for a, _, _ in chain]
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def head_published_within_the_burst_that_missed_it_comes_once_and_fresh(dut: Any) -> None:
+    """The burst sees slots 1.. available and 0 not; what it saw of them must not be used."""
+    bench = Bench(dut)
+    await bench.start()
+    for latency in (0, 7, 156):
+        for slot in range(7):
+            bench.bus.latency = latency
+            ring = DriverRing(bench.ram, 8)
+            before = bench.chain(slot)
+            for buffer in before:
+                ring.post([buffer])
+            head = bench.chain(2)
+            stale = bench.ram.peek(ring.slot(slot), 16)
+            assert stale == bytes(16)
+            _, publish = ring.add(head)
+
+            def late(
+                ring: DriverRing = ring, slot: int = slot, publish: Callable[[], None] = publish
+            ) -> None:
+                # The second descriptor is rewritten before the head is published, as a driver may.
+                publish()
+                bench.ram.poke(ring.slot((slot + 1) % 8), (0xABCD).to_bytes(8, "little"))
+
+            bench.ram.hooks[ring.slot(slot)] = late
+            bench.enable(ring)
+            await asleep(bench, ring)
+            if len(bench.taken) < slot + 2:
+                await bench.kick()
+            await bench.has_taken(slot + 2, "both")
+            assert [t.address for t in bench.taken] == [a for a, _, _ in before] + [head[0][0], 0xABCD]
+            await asleep(bench, ring)
+            assert len(bench.taken) == slot + 2
+            await bench.disable()
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def driver_that_kicks_only_when_asked_never_waits_for_ever(dut: Any) -> None:
+    """Each descriptor is published at a random moment of the device's way to sleep."""
+    bench = Bench(dut)
+    await bench.start()
+    ring = DriverRing(bench.ram, 5)
+    bench.enable(ring)
+    for n in range(400):
+        bench.bus.latency = bench.random.choice((0, 3, 20))
+        chain_id = ring.post(bench.chain(1))
+        if ring.wants_kick:
+            # The notification takes its time on the way (posted write).
+            await ClockCycles(dut.clk, bench.random.randrange(4))
+            await bench.kick()
+        await bench.has_taken(n + 1, "a descriptor", cycles=1000)
+        ring.release(chain_id)
+        await ClockCycles(dut.clk, bench.random.randrange(90))
+    events = [e.data[2] for e in bench.ram.accesses(True, ring.device_area, 4)]
+    assert all(a != b for a, b in itertools.pairwise(events)), "the same event flags written twice"
+    assert events.count(DISABLE) > 20, "the way to sleep was hardly ever taken"
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def kick_at_every_cycle_of_the_way_to_sleep_wakes(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for delay in range(90):
+        bench.bus.latency = 8
+        ring = DriverRing(bench.ram, 4)
+        bench.ram._top -= 4096  # the same place every time
+        bench.enable(ring)
+        await ClockCycles(dut.clk, delay)
+        ring.post(bench.chain(1))
+        await bench.kick()
+        await bench.has_taken(1, f"the descriptor kicked after {delay} cycles", cycles=300)
+        await bench.disable()
+
+
+FAULTS = {
+    "length 0": [(BASE, 0, 0)],
+    "INDIRECT": [(BASE, 16, INDIRECT)],
+    "device-writable": [(BASE, 16, WRITE)],
+    "second device-writable": [(BASE, 16, 0), (BASE, 16, WRITE)],
+}
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def bad_descriptor_is_reported_once_settled_and_ends_the_stream(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for name, chain in FAULTS.items():
+        ring = DriverRing(bench.ram, 8)
+        good = bench.chain(2)
+        ring.post(good)
+        ring.post(chain)
+        ring.post(bench.chain(1))
+        bench.errors = 0
+        dut.settled.value = 0
+        bench.enable(ring)
+        await ClockCycles(dut.clk, 200)
+        assert bench.errors == 0, f"{name}: reported before settled"
+        dut.settled.value = 1
+        await ClockCycles(dut.clk, 100)
+        await bench.kick()
+        await ClockCycles(dut.clk, 100)
+        assert bench.errors == 1, name
+        assert [t.address for t in bench.taken] == [a for a, _, _ in good] + [a for a, _, _ in chain[:-1]], (
+            name
+        )
+        quiet = len(bench.ram.log)
+        await ClockCycles(dut.clk, 100)
+        assert len(bench.ram.log) == quiet
+        await bench.disable()
+    # As many descriptors as the ring has, and one more announced.
+    for size in (1, 2, 5, 8):
+        ring = DriverRing(bench.ram, size)
+        _, publish = ring.add(bench.chain(size), extra=NEXT)
+        publish()
+        bench.errors = 0
+        bench.enable(ring)
+        await ClockCycles(dut.clk, 200)
+        assert bench.errors == 1 and len(bench.taken) == size - 1
+        await bench.disable()
+    ring = DriverRing(bench.ram, 8)
+    ring.post(bench.chain(8))
+    bench.enable(ring)
+    await bench.has_taken(8, "a chain as long as the ring, which is legal")
+    await ClockCycles(dut.clk, 100)
+    assert bench.errors == 1
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def bus_error_on_ring_or_event_area_is_reported_once(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for slot in (0, 3, None):
+        ring = DriverRing(bench.ram, 8)
+        bench.ram.forbidden = {ring.device_area & ~15 if slot is None else ring.slot(slot)}
+        for _ in range(4):
+            ring.post(bench.chain(1))
+        bench.errors = 0
+        bench.enable(ring)
+        await ClockCycles(dut.clk, 300)
+        assert bench.errors == 1
+        assert len(bench.taken) <= 4
+        bench.ram.forbidden.clear()
+        await bench.disable()
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def disabled_at_any_moment_it_falls_silent_and_begins_anew(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for _ in range(60):
+        bench.bus.latency = bench.random.choice((0, 10, 100))
+        ring = DriverRing(bench.ram, 33, offset=16 * bench.random.randrange(256))
+        bench.ram._top = 0
+        for _ in range(bench.random.randrange(33)):
+            ring.post(bench.chain(1))
+        bench.enable(ring)
+        await ClockCycles(dut.clk, bench.random.randrange(250))
+        dut.enable.value = 0
+        if bench.random.random() < 0.5:
+            await ClockCycles(dut.clk, 2)
+            await bench.until(lambda: dut.fetch_busy.value == 0, "busy to fall")
+            quiet = len(bench.ram.log)
+            await ClockCycles(dut.clk, 150)
+            assert len(bench.ram.log) == quiet, "an access after busy fell"
+        else:
+            # Enabled again while transfers of the first life are in flight: they must not be mistaken.
+            await ClockCycles(dut.clk, 2)
+        bench.taken.clear()
+        ring = DriverRing(bench.ram, 7, offset=2048)
+        chains = [bench.chain(1)[0] for _ in range(5)]
+        for buffer in chains:
+            ring.post([buffer])
+        bench.enable(ring)
+        await bench.has_taken(5, "the new ring's descriptors")
+        assert [t.address for t in bench.taken] == [a for a, _, _ in chains]
+        await bench.disable()
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def full_ring_at_1us_memory_latency_gives_a_pair_in_less_than_10_cycles(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    bench.bus.latency = 156
+    ring = DriverRing(bench.ram, 512)
+    for _ in range(512):
+        ring.post(bench.chain(1))
+    bench.enable(ring)
+    await bench.has_taken(512, "all")
+    cycles = (bench.taken[-1].cycle - bench.taken[256].cycle) / 255
+    dut._log.info(f"{cycles:.2f} cycles a descriptor")
+    assert 2 * cycles < 7
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_ring_fetch(simulator: str) -> None:
+    run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])

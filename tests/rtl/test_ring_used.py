@@ -1,0 +1,223 @@
+"""fdw_ring_used: what it writes, when it reads event suppression, when it asks for an interrupt."""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import cocotb
+import pytest
+from cocotb.triggers import ClockCycles, RisingEdge
+from ring_bench import AVAIL, DISABLE, ENABLE, USED, WRITE, DriverRing, HostBus, HostRam, now, rng, start
+from test_ring_fetch import SOURCES
+
+from tb.block import run_block
+
+
+class Bench:
+    """The block, its memory, and a count of its pulses."""
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+        self.random = rng()
+        self.ram = HostRam(1 << 18)
+        self.bus = HostBus(dut, self.ram)
+        self.interrupts: list[int] = []
+        self.errors = 0
+
+    async def start(self) -> None:
+        names = (
+            "enable",
+            "ring_addr",
+            "ring_size",
+            "device_event_addr",
+            "driver_event_addr",
+            "kick",
+            "settled",
+        )
+        used = ("used_valid", "used_id", "used_len", "used_write", "used_count", "desc_ready")
+        await start(self.dut, **dict.fromkeys(names + used, 0))
+        cocotb.start_soon(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            await RisingEdge(self.dut.clk)
+            if self.dut.interrupt_pulse.value == 1:
+                self.interrupts.append(now())
+            self.errors += int(self.dut.used_error.value)
+
+    def enable(self, ring: DriverRing) -> None:
+        dut = self.dut
+        dut.ring_addr.value = ring.ring
+        dut.ring_size.value = ring.size
+        dut.driver_event_addr.value = ring.driver_area
+        dut.device_event_addr.value = ring.device_area
+        dut.enable.value = 1
+
+    async def disable(self) -> None:
+        self.dut.enable.value = 0
+        await ClockCycles(self.dut.clk, 2)
+        await self.until(
+            lambda: self.dut.used_busy.value == 0 and self.dut.fetch_busy.value == 0, "busy to fall"
+        )
+
+    async def until(self, condition: Callable[[], bool], what: str, cycles: int = 3000) -> None:
+        for _ in range(cycles):
+            if condition():
+                return
+            await RisingEdge(self.dut.clk)
+        raise AssertionError(f"{what}: not within {cycles} cycles")
+
+    async def use(self, ident: int, length: int, write: bool, count: int) -> None:
+        """Hand over one chain; returns when it has been taken."""
+        dut = self.dut
+        dut.used_id.value = ident
+        dut.used_len.value = length
+        dut.used_write.value = write
+        dut.used_count.value = count
+        dut.used_valid.value = 1
+        await RisingEdge(dut.clk)
+        await self.until(lambda: dut.used_ready.value == 1, "used_ready")
+        dut.used_valid.value = 0
+        # ready was seen before the edge that takes the request
+        await RisingEdge(dut.clk)
+
+    async def idle(self) -> None:
+        await ClockCycles(self.dut.clk, 2)
+        await self.until(lambda: self.dut.used_busy.value == 0, "busy to fall")
+        await RisingEdge(self.dut.clk)
+
+
+def entry(ident: int, length: int, write: bool, wrap: bool) -> bytes:
+    """§2.8.8, §2.8.13: what the driver must find."""
+    flags = (WRITE if write else 0) | (AVAIL | USED if wrap else 0)
+    return struct.pack("<QIHH", 0, length, ident, flags)
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def entries_go_to_the_next_free_slot_and_flip_flags_at_each_wrap(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for size in (1, 2, 3, 7, 64, 255, 32768):
+        ram = bench.ram
+        ram._top = 0
+        ring = DriverRing(ram, min(size, 1024), offset=16 * bench.random.randrange(256))
+        ring.size = size
+        bench.bus.latency = bench.random.choice((0, 20))
+        bench.enable(ring)
+        slot, wrap = 0, True
+        expected = []
+        ram.log.clear()
+        for _ in range(60):
+            # In a ring of 32768 only the first 1024 slots have memory: small steps there.
+            count = bench.random.randint(1, min(size, 17) if size < 32768 else 10)
+            ident, length = bench.random.getrandbits(16), bench.random.getrandbits(32)
+            write = bench.random.random() < 0.5
+            await bench.use(ident, length, write, count)
+            expected.append((ring.slot(slot), entry(ident, length, write, wrap)))
+            slot += count
+            if slot >= size:
+                slot -= size
+                wrap = not wrap
+        await bench.idle()
+        written = [(a.address, a.data) for a in ram.log if a.write and a.address >= ring.ring]
+        written = [w for w in written if w[0] < ring.ring + 16 * 1024 and len(w[1]) == 16]
+        assert written == expected, f"ring of {size}"
+        await bench.disable()
+    assert not bench.errors and not bench.ram.stray
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def interrupt_follows_the_flags_the_driver_has_when_the_entry_is_visible(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    # The structure in each of the four words of a 16-byte beat.
+    for place in range(4):
+        ring = DriverRing(bench.ram, 8)
+        ring.driver_area = bench.ram.alloc(4, 16, 4 * place)
+        bench.ram.poke(ring.driver_area & ~15, b"\xff" * 16)
+        bench.enable(ring)
+        for flags, due in ((ENABLE, 1), (DISABLE, 0), (2, 1), (3, 1), (DISABLE | 0xFFFC, 0), (0xFFFC, 1)):
+            ring.suppress(flags, off_wrap=0x5555)
+            bench.interrupts.clear()
+            await bench.use(1, 0, False, 1)
+            await bench.idle()
+            assert len(bench.interrupts) == due, f"flags {flags:#x} in word {place}"
+        await bench.disable()
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def event_suppression_is_read_after_the_response_and_fast_entries_share_a_read(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    bench.bus.latency = 50
+    ring = DriverRing(bench.ram, 64)
+    bench.enable(ring)
+    # Seen by the device only if it looks after the response, which comes 50 cycles after the write.
+    ring.suppress(DISABLE)
+    await bench.use(1, 0, False, 1)
+    await bench.until(lambda: bool(bench.ram.accesses(True, ring.ring, 16)), "the entry")
+    await ClockCycles(dut.clk, 40)
+    ring.suppress(ENABLE)
+    await bench.idle()
+    assert len(bench.interrupts) == 1
+    bench.ram.log.clear()
+    bench.interrupts.clear()
+    for n in range(24):
+        await bench.use(n, 0, False, 1)
+    await bench.idle()
+    entries = bench.ram.accesses(True, ring.ring, 16 * 64)
+    reads = bench.ram.accesses(False, ring.driver_area, 4)
+    assert len(entries) == 24
+    assert 1 <= len(reads) <= 4 and len(bench.interrupts) == len(reads)
+    assert reads[-1].cycle >= entries[-1].cycle + 50, "the last entry was not followed by a look"
+    assert bench.interrupts[-1] > reads[-1].cycle
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def disabled_at_any_moment_it_forgets_and_begins_at_slot_0(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for _ in range(40):
+        bench.bus.latency = bench.random.choice((0, 10, 60))
+        bench.ram._top = 0
+        ring = DriverRing(bench.ram, 5)
+        bench.enable(ring)
+        for n in range(bench.random.randint(1, 12)):
+            await bench.use(n, 0, True, 1)
+        await ClockCycles(dut.clk, bench.random.randrange(40))
+        dut.enable.value = 0
+        await ClockCycles(dut.clk, bench.random.choice((2, 100)))
+        bench.interrupts.clear()
+        other = DriverRing(bench.ram, 5)
+        bench.enable(other)
+        await ClockCycles(dut.clk, 2)
+        await bench.use(77, 5, True, 2)
+        await bench.idle()
+        written = [a.data for a in bench.ram.accesses(True, other.ring, 16)]
+        assert written[-1:] == [entry(77, 5, True, True)]
+        assert len(bench.interrupts) == 1, "an interrupt of the former life"
+        await bench.disable()
+        bench.ram.log.clear()
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def bus_error_on_entry_or_event_area_gives_an_error_and_no_interrupt(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for pick in range(2):
+        ring = DriverRing(bench.ram, 8)
+        bench.enable(ring)
+        await ClockCycles(dut.clk, 200)  # fetch has found the ring empty
+        bench.ram.forbidden = {ring.slot(0) if pick == 0 else ring.driver_area & ~15}
+        bench.errors = 0
+        bench.interrupts.clear()
+        await bench.use(1, 0, False, 1)
+        await bench.idle()
+        assert bench.errors == 1 and not bench.interrupts
+        bench.ram.forbidden.clear()
+        await bench.disable()
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_ring_used(simulator: str) -> None:
+    run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])
