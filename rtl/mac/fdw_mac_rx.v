@@ -4,7 +4,7 @@
 // back pressure. With m_last comes m_status:
 //   0 bad preamble   no SFD in the eighth byte
 //   1 code error     a control character other than /T/, be it idle or a new /S/, inside the frame
-//   2 undersize      less than 64 bytes with FCS (§4.2.4.2.2)
+//   2 undersize      less than 64 bytes with FCS (minFrameSize, §4.4.2)
 //   3 oversize       more than MAX_FRAME bytes with FCS
 //   4 FCS error      (§3.2.9)
 //   7 good           at least 60 bytes have been given

@@ -2,7 +2,7 @@
 //
 // In: one frame from destination address to payload, s_tdata[7:0] first, s_tkeep contiguous from bit 0
 // and all ones but on the s_tlast beat. Adds preamble and SFD (§46.2.2), pads to 60 bytes with zeros
-// (§4.2.8), appends the FCS, and keeps a gap of 12 bytes on average and never under 9 by the deficit idle
+// (§3.2.8), appends the FCS, and keeps a gap of 12 bytes on average and never under 9 by the deficit idle
 // count (§46.3.1.4); /S/ goes to lane 0 or lane 4. Back-to-back frames go out at line rate: 64 bytes with
 // FCS every 10.5 cycles. The word with /S/ is at xgmii_txd one cycle after s_tvalid.
 //

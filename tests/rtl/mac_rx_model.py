@@ -11,7 +11,6 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
-
 from mac_bench import ERROR, IDLE, START, TERMINATE
 
 BAD_PREAMBLE, CODE_ERROR, UNDERSIZE, OVERSIZE, FCS_ERROR, DISABLED, OVERFLOW, STORED = range(8)

@@ -6,8 +6,8 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
-
 from mac_bench import SIMULATORS, assert_known, reset, rng, start
+
 from tb.block import run_block
 
 DEPTHS = (2, 5, 8)
