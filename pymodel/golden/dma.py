@@ -13,7 +13,7 @@ from pymodel.simtime import CYCLE
 
 
 class Dma:
-    """One DMA port. `observer` is told of each request and of each transfer that completes without error.
+    """One DMA port. `observer` is told of each request and of how it ended.
 
     `on_error()` is called for a transfer outside the memory, instead of its completion;
     `on_idle()` when the last transfer in flight has ended.
@@ -56,7 +56,7 @@ class Dma:
             try:
                 data = self._memory.read(address, length)
             except DmaFault:
-                self._on_error()
+                self._failed(address, length, write=False)
             else:
                 if self.observer is not None:
                     self.observer.dma_read(address, data)
@@ -77,7 +77,7 @@ class Dma:
             try:
                 self._memory.write(address, data)
             except DmaFault:
-                self._on_error()
+                self._failed(address, len(data), write=True)
             else:
                 if self.observer is not None:
                     self.observer.dma_write(address, data)
@@ -92,6 +92,11 @@ class Dma:
         self.inflight += 1
         if self.observer is not None:
             self.observer.dma_request(address, write)
+
+    def _failed(self, address: int, length: int, *, write: bool) -> None:
+        if self.observer is not None:
+            self.observer.dma_error(address, length, write)
+        self._on_error()
 
     def _ended(self) -> None:
         self.inflight -= 1

@@ -24,6 +24,9 @@ class Observer(Protocol):
     def dma_write(self, address: int, data: bytes) -> None:
         """A DMA write of `data` is visible in memory."""
 
+    def dma_error(self, address: int, length: int, write: bool) -> None:
+        """A DMA transfer was answered with an error."""
+
     def wire_out(self, frame: Frame) -> None:
         """A frame was sent whole."""
 

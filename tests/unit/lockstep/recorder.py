@@ -36,6 +36,10 @@ class Recorder:
     def dma_write(self, address: int, data: bytes) -> None:
         self.events.append(ev.DmaWrite(self._scheduler.now, address, data, 0, 0))
 
+    def dma_error(self, address: int, length: int, write: bool) -> None:
+        kind = ev.DmaWrite if write else ev.DmaRead
+        self.events.append(kind(self._scheduler.now, address, bytes(length), 0, 3))
+
     def wire_out(self, frame: Frame) -> None:
         self.events.append(ev.WireOut(self._scheduler.now, frame))
 
