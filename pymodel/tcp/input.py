@@ -97,7 +97,7 @@ def syn_sent(tcb: Tcb, header: TcpHeader, payload: memoryview | bytes, now: int)
     """§3.10.7.3. False: answer with a RST as for CLOSED (an ACK of something never sent)."""
     flags = header.flags
     if flags & ACK and (le(header.ack, tcb.iss) or gt(header.ack, tcb.snd_nxt)):
-        return bool(flags & RST)
+        return False  # (which never answers a RST)
     if flags & RST:
         if flags & ACK:
             lifecycle.reset_by_peer(tcb)

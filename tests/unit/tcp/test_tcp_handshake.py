@@ -338,7 +338,9 @@ def test_syn_ack_offers_only_what_the_syn_offered() -> None:
     assert [name for name, _ in bench.expect("SA").options] == ["MSS"]
     bench = listening()
     bench.peer("S", options=SYN_OPTIONS)
-    assert [n for n, _ in bench.expect("SA").options] == ["MSS", "SAckOK", "Timestamp", "NOP", "WScale"]
+    seg = bench.expect("SA")
+    assert [name for name, _ in seg.options] == ["MSS", "SAckOK", "Timestamp", "NOP", "WScale"]
+    assert seg.window == 64240  # not scaled
 
 
 def test_profile_without_options_offers_only_mss() -> None:

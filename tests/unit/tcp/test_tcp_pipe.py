@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from errno import ECONNRESET
 
 import pytest
 
@@ -164,7 +165,9 @@ def test_bytes_both_ways_arrive_over_a_bad_pipe_and_both_ends_close(
     assert world.transfer([(client, server, forth), (server, client, back)]) == [forth, back]
     assert client.eof and server.eof
     world.settle()
-    assert client.state is server.state is State.CLOSED and client.error == server.error == 0
+    assert client.state is server.state is State.CLOSED
+    # The last ACK may be lost for longer than TIME-WAIT lasts: then the repeated FIN is answered by RST.
+    assert {client.error, server.error} <= ({0, ECONNRESET} if loss >= 0.3 else {0})
     assert MEMORY.allocated == 0
 
 

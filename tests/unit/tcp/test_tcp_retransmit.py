@@ -141,6 +141,15 @@ def test_karn_no_sample_from_a_retransmitted_segment_and_the_back_off_stays() ->
     assert bench.conn.rtt.srtt > srtt and bench.conn.rtt.rto < 201 * MS
 
 
+def test_karn_no_sample_from_an_ack_that_covers_a_retransmitted_segment_too() -> None:
+    bench = flight(established(), 2)
+    srtt = bench.conn.rtt.srtt
+    bench.run(250 * MS)
+    assert sent(bench) == [0]
+    bench.peer("A", ack=seg(2))
+    assert bench.conn.rtt.srtt == srtt and bench.conn.rtt.backoff == 1
+
+
 def test_timestamps_give_a_sample_although_retransmitted() -> None:
     bench = established(options=TIMESTAMPS)
     bench.conn.send(b"abc")
@@ -236,6 +245,9 @@ def test_further_duplicates_in_recovery_release_new_data() -> None:
         released += sent(bench)
     # RFC 6582 §3.2: cwnd is inflated to 5 + 3, then by one each; beyond the 12 in flight it admits new data.
     assert released == [12, 13, 14, 15, 16]
+    # Partial ACK of 4: cwnd 17 - 4 + 1 = 14 over the 13 now in flight admits one besides the retransmission.
+    dup(bench, 4)
+    assert sent(bench) == [4, 17]
 
 
 def test_partial_ack_retransmits_the_next_hole_at_once() -> None:
@@ -246,6 +258,8 @@ def test_partial_ack_retransmits_the_next_hole_at_once() -> None:
     dup(bench, 4)
     assert sent(bench) == [4]
     assert bench.conn.recovery is Recovery.RECOVERY and bench.conn.cc.ssthresh == 5 * FULL
+    dup(bench, 9)
+    assert sent(bench) == [9] and bench.conn.cc.cwnd == 5 * FULL  # it does not grow in recovery
     dup(bench, 10)
     assert bench.conn.recovery is Recovery.OPEN
 
@@ -258,6 +272,19 @@ def test_duplicates_after_a_time_out_do_not_start_another_recovery() -> None:
         dup(bench, 0)
     bench.silent()
     assert bench.conn.cc.cwnd == FULL
+
+
+def test_duplicates_of_the_very_end_of_a_recovery_do_not_start_another() -> None:
+    bench = flight(established(), 10)
+    bench.run(250 * MS)
+    dup(bench, 10)
+    bench.out.clear()
+    bench.conn.cc.cwnd = 10 * FULL
+    bench.conn.send(bytes(5 * FULL))
+    bench.out.clear()
+    for _ in range(4):
+        dup(bench, 10)  # RFC 6582 §3.2 step 2: more than "recover" must be covered
+    assert bench.conn.recovery is Recovery.DISORDER and bench.conn.total_retrans == 1
 
 
 def test_ack_with_data_or_with_another_window_is_no_duplicate() -> None:
@@ -281,6 +308,15 @@ def test_sack_of_three_segments_above_retransmits_the_hole_only() -> None:
     assert sent(bench) == [0]
     dup(bench, 10)
     assert bench.conn.recovery is Recovery.OPEN and bench.conn.sacked_out == bench.conn.lost_out == 0
+
+
+def test_single_ack_that_sacks_three_segments_is_enough() -> None:
+    bench = flight(established(options=SACK), 10)
+    dup(bench, 0, (1, 3))
+    bench.silent()
+    bench = flight(established(options=SACK), 10)
+    dup(bench, 0, (1, 4))  # more than 2·SMSS above the hole (RFC 6675 §4), although one duplicate only
+    assert sent(bench) == [0]
 
 
 def test_sack_shows_several_holes_and_each_is_sent_once() -> None:

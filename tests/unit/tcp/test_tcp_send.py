@@ -80,6 +80,13 @@ def test_window_is_taken_from_the_newest_segment_only() -> None:
     assert bench.conn.snd_wnd == 4000
 
 
+def test_overtaken_segment_does_not_bring_back_its_old_window() -> None:
+    bench = established(window=5000)
+    bench.peer("PA", seq=6, payload=b"later", window=4000)
+    bench.peer("PA", seq=1, payload=b"first", window=9000)
+    assert bench.conn.readable == 10 and bench.conn.snd_wnd == 4000  # SND.WL1
+
+
 # --- Nagle ----------
 
 
@@ -174,6 +181,19 @@ def test_window_update_ends_probing() -> None:
     bench.peer("A")
     bench.run(600 * SEC)
     bench.silent()
+
+
+def test_probing_starts_anew_when_a_window_has_opened_in_between() -> None:
+    bench = established(window=0)
+    bench.conn.send(bytes(3000))
+    bench.run(10 * SEC)
+    assert bench.conn.persist_backoff > 3
+    bench.peer("A", window=2000)
+    bench.out.clear()
+    bench.peer("A", window=0)
+    start = bench.now
+    bench.run(201 * MS)
+    assert bench.expect("A", length=0).when - start == bench.conn.rtt.rto
 
 
 def test_closed_window_without_any_answer_times_out_after_15_probes() -> None:
