@@ -238,7 +238,6 @@ class Process:
                 self._coroutine.close()
         for thread in list(self.threads):
             thread.kill()
-        self.reap()
         for fd in self.files.open_fds():
             self.files.remove(fd).put()
         self._overlay = None

@@ -12,7 +12,7 @@ from pymodel.socket.dropin import clock, cselect, csocket, dates, locks, netdb, 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
 
-ABSENT = ("ssl", "_ssl", "_queue", "_asyncio", "_posixsubprocess")
+ABSENT = ("ssl", "_ssl", "_queue", "_asyncio")
 """Modules that programs do not find: TLS needs a real socket, the others would block for real.
 `queue` then falls back to its own Python source."""
 

@@ -444,6 +444,18 @@ def send_buffer_filled():
     return [*report, mask(client), received == total, client.send(b"x")]
 
 
+def sendall_with_a_time_limit():
+    import socket
+    import time
+
+    client, _server = pair()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+    client.settimeout(0.1)
+    started = time.monotonic()
+    report = [attempt(client.sendall, bytes(50_000_000)), 0.09 < time.monotonic() - started < 1]
+    return [*report, attempt(client.sendall, b""), attempt(client.sendall, "text")]
+
+
 def duplicate_shares_the_description():
     client, server = pair()
     copy = server.dup()
@@ -530,6 +542,7 @@ SCENARIOS = [
     receive_flags,
     waiting_with_time_limits,
     send_buffer_filled,
+    sendall_with_a_time_limit,
     duplicate_shares_the_description,
     local_port_in_time_wait,
     select_arguments,

@@ -1,6 +1,7 @@
 """Processes and their threads: the baton, the end of programs, and what programs see of the interpreter."""
 
 import contextlib
+import http.client  # noqa: F401 (so that there is a real one to hide from programs)
 import io
 import socket as real_socket
 import sys
@@ -138,7 +139,6 @@ def test_program_raising_leaves_the_interpreter_as_it_was(host):
     before = dict(sys.modules)
 
     def program():
-        import http.client  # noqa: F401
 
         raise ZeroDivisionError("on purpose")
 

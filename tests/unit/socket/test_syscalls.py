@@ -11,6 +11,7 @@ import socket
 import sys
 
 import pytest
+from fake_tcp import FakeConnection
 
 from pymodel.simtime import MS, SEC
 from pymodel.socket import AsyncSocket, Process, blocking
@@ -349,3 +350,24 @@ def test_connect_without_a_route_is_enetunreach_and_leaves_the_socket_usable(loo
         return number
 
     assert loopback.run(program) == errno.ENETUNREACH
+
+
+def test_writer_is_told_of_room_only_when_a_third_of_the_buffer_is_free(host, monkeypatch):
+    """sk_stream_is_writeable: fewer wake-ups, each worth more."""
+
+    async def program(kernel):
+        listener, s = AsyncSocket(), AsyncSocket()
+        listener.listen()
+        s.setsockopt(c.SOL_SOCKET, c.SO_SNDBUF, 30_000)
+        await s.connect(listener.getsockname())
+        seen = []
+        nonlocal room
+        for size in (0, 1, 9_999, 10_000, 30_000):
+            room = size
+            ready = await blocking(kernel.poll(s._process, [(s.fileno(), c.POLLOUT)], 0))
+            seen.append(bool(ready))
+        return seen
+
+    room = 0
+    monkeypatch.setattr(FakeConnection, "writable", property(lambda self: room))
+    assert host.run(program, host.kernel) == [False, False, False, True, True]
