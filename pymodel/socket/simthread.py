@@ -169,6 +169,13 @@ class SimThread:
 
         It may still make calls that do not block. RuntimeError if it catches `ProcessKilled` and goes on.
         """
+        if self._adrift:
+            if not self._back.acquire(timeout=10):
+                raise RuntimeError(f"{self.name} computes without end; it cannot be killed")
+            self._adrift = False
+            if self.done:
+                self._end()
+                return
         if self.done:
             return
         if self._thread is None:
@@ -178,9 +185,6 @@ class SimThread:
         if self._sleeper is not None:
             self._sleeper.cancel()
             self._sleeper = None
-        if self._adrift and not self._back.acquire(timeout=10):
-            raise RuntimeError(f"{self.name} computes without end; it cannot be killed")
-        self._adrift = False
         for _ in range(MAX_REFUSALS):
             if self._call is not None:
                 self._call.close()

@@ -3,6 +3,7 @@
 import contextlib
 import http.client  # noqa: F401 (so that there is a real one to hide from programs)
 import io
+import signal
 import socket as real_socket
 import sys
 import threading as real_threading
@@ -329,6 +330,38 @@ def test_program_that_swallows_its_end_is_reported(host):
         program_.kill()
     stubborn.append(True)
     program_.process.threads[0].kill()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer(2) to interrupt")
+@pytest.mark.parametrize("blocks_again", [True, False])
+def test_interrupt_while_a_program_computes_leaves_it_killable(host, blocks_again):
+    go_on = []
+    before = dict(sys.modules)
+
+    def program():
+        import time
+
+        while not go_on:
+            pass
+        if blocks_again:
+            time.sleep(1)
+            raise AssertionError("must have been killed")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    program_ = host.start(program)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            host.scheduler.step()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert dict(sys.modules) == before
+    go_on.append(True)
+    program_.kill()
+    assert program_.done and not program_.process.threads
 
 
 def test_coroutine_programs_have_a_process_and_sleep_in_simulated_time(host):
