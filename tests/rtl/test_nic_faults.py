@@ -1,5 +1,7 @@
 """The whole NIC when the driver or the memory misbehaves, and when it is reset in the middle of traffic."""
 
+import os
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +25,10 @@ from nic_bench import (
 )
 from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing, rng
 
+from tb import toolchain
 from tb.block import run_block
 
-RX_DISABLED = 0x1138
+RX_DISABLED, TX_FRAMES = 0x1138, 0x1180
 NOWHERE = 0x6_0000_0000
 """A bus address without memory: answered SLVERR."""
 
@@ -270,10 +273,75 @@ async def queue_not_ready_in_the_middle_of_traffic_stops_that_ring_only(dut: Any
     nic.finish()
 
 
+OUTPUTS = [
+    *(f"s_axil_{n}" for n in ("awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid")),
+    *(f"m_axi_aw{n}" for n in ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "valid")),
+    *(f"m_axi_ar{n}" for n in ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "valid")),
+    *(f"m_axi_{n}" for n in ("wdata", "wstrb", "wlast", "wvalid", "bready", "rready")),
+    *("xgmii_txd", "xgmii_txc", "irq", "tap_rx_valid", "tap_rx_status"),
+]
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def hardware_reset_in_the_middle_of_traffic_leaves_no_x_and_a_working_nic(dut: Any) -> None:
+    nic = Nic(dut, rng())
+    await nic.start()
+    for cycles in (0, 400, 1300):
+        if cycles:
+            await nic.init(16, 16)
+            await traffic(nic, cycles)
+        nic.source.clear()
+        dut.rst.value = 1
+        await ClockCycles(dut.clk, 3)
+        dut.rst.value = 0
+        for _ in range(100):
+            await ClockCycles(dut.clk, 1)
+            unknown = [name for name in OUTPUTS if not getattr(dut, name).value.is_resolvable]
+            assert not unknown, f"X on {unknown}"
+            assert dut.irq.value == 0 and dut.m_axi_awvalid.value == 0 and dut.m_axi_arvalid.value == 0
+        assert await nic.read(STATUS) == 0
+        assert await nic.statistic(RX_DISABLED) == 0 and await nic.statistic(TX_FRAMES) == 0
+        nic.sink.clear()
+    nic.rings.clear()
+    await nic.init(8, 8)
+    await echo_works(nic)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "rule"),
+    [
+        ("AXI_ID_WIDTH", 2, "AXI_ID_WIDTH_must_be_at_least_3"),
+        ("ADDR_WIDTH", 24, "ADDR_WIDTH_must_be_32_to_64"),
+        ("TX_FIFO_BYTES", 5000, "TX_FIFO_BYTES_must_be_a_power_of_two"),
+        ("RX_FIFO_BYTES", 2048, "RX_FIFO_BYTES_must_be_a_power_of_two_and_at_least_4096"),
+        ("MTU", 16384, "a_FIFO_must_hold_a_frame_of_MTU"),
+        ("QUEUE_NUM_MAX", 0, "QUEUE_NUM_MAX_must_be_1_to_32768"),
+    ],
+)
+def test_illegal_parameter_dies_at_elaboration_naming_the_rule(parameter: str, value: int, rule: str) -> None:
+    run = subprocess.run(
+        [
+            toolchain.verilator_root() / "bin" / "verilator_bin",
+            *("--lint-only", "-Wno-fatal", "--top-module", "fdw_nic"),
+            f"-G{parameter}={value}",
+            f"-I{toolchain.RTL / 'regs'}",
+            *(toolchain.RTL / source for source in SOURCES),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "VERILATOR_ROOT": str(toolchain.verilator_root())},
+    )
+    assert run.returncode != 0 and rule in run.stderr
+
+
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_nic_faults(simulator: str) -> None:
     # Icarus is slow and there to find X: without the long runs.
-    short = ["tx_chains_before_a_bad_one_are_sent_and_used_first"]
+    short = [
+        "tx_chains_before_a_bad_one_are_sent_and_used_first",
+        "hardware_reset_in_the_middle_of_traffic_leaves_no_x_and_a_working_nic",
+    ]
     run_block(
         "fdw_nic",
         SOURCES,
