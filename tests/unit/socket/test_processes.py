@@ -10,6 +10,7 @@ import threading as real_threading
 import time as real_time
 
 import pytest
+from sim_hosts import Host, fake_kernel
 
 from pymodel.simtime import MS, SEC
 from pymodel.socket import AsyncSocket, ProcessKilled, current_process, sleep, spawn
@@ -408,8 +409,6 @@ def test_program_joined_by_another_hands_over_its_result(host):
 
 
 def test_randomness_of_programs_follows_from_the_seed():
-    from conftest import Host, fake_kernel
-
     def program():
         import os
         import random
