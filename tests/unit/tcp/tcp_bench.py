@@ -284,3 +284,20 @@ BUILDERS = {
 """One builder for each state from SYN-RECEIVED on."""
 
 in_every_state = pytest.mark.parametrize("state", list(BUILDERS), ids=lambda s: s.name)
+
+
+def check(conn: TcpConnection) -> None:
+    """What must hold of any connection at any time."""
+    assert 0 <= conn.flight < 1 << 31 and conn.pipe >= 0
+    assert min(conn.lost_out, conn.sacked_out, conn.retrans_out) >= 0
+    assert conn.retrans_out <= conn.lost_out <= conn.flight
+    if conn.sack_on:
+        sizes = [(s, (s.end - s.seq) % 2**32) for s in conn.sent]
+        assert conn.sacked_out == sum(n for s, n in sizes if s.sacked)
+        assert conn.lost_out == sum(n for s, n in sizes if s.lost)
+        assert conn.retrans_out == sum(n for s, n in sizes if s.lost and s.retransmitted)
+    if conn.sent:
+        assert conn.sent[0].seq == conn.snd_una and conn.sent[-1].end == conn.snd_nxt
+        assert conn.rtx_timer.deadline is not None, "something is in flight and no timer runs"
+    assert len(conn.recv_queue) <= conn.rcvbuf + (1 << conn.rcv_wscale)
+    assert conn.cc.cwnd >= conn.snd_mss

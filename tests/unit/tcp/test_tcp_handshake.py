@@ -20,6 +20,7 @@ from tcp_bench import (
 )
 
 from pymodel.simtime import MS, SEC, US
+from pymodel.skbuff import SkBuff
 from pymodel.tcp import LINUX, State
 from pymodel.tcp.isn import IsnGenerator
 
@@ -425,3 +426,26 @@ def test_closing_in_syn_sent_forgets_the_connection() -> None:
     assert not bench.tcp.connections and bench.conn.state is State.CLOSED
     bench.peer("SA", seq=0, ack=1, options=MSS_ONLY)
     bench.expect("R", seq=1)
+
+
+def test_ipv6_connection_without_an_mss_option_sends_1220_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scapy.layers.inet import TCP
+    from scapy.layers.inet6 import IPv6
+
+    here, there = bytes.fromhex("fd" + "00" * 14 + "01"), bytes.fromhex("fd" + "00" * 14 + "02")
+    bench = Bench()
+    raw: list[bytes] = []
+
+    def send(skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
+        raw.append(skb.bytes())
+        skb.free()
+        return 0
+
+    monkeypatch.setattr(bench, "send", send)
+    conn = bench.tcp.connect((here, 1), (there, 2))
+    assert dict(TCP(raw.pop()).options)["MSS"] == 1440
+    answer = TCP(sport=2, dport=1, seq=7, ack=(conn.iss + 1) % 2**32, flags="SA")
+    bench.raw(bytes(IPv6(src="fd00::2", dst="fd00::1") / answer)[40:], there, here)
+    assert conn.state is State.ESTABLISHED
+    conn.send(bytes(3000))
+    assert [len(TCP(r).payload) for r in raw] == [0, 1220, 1220, 560]

@@ -12,6 +12,7 @@ from dataclasses import replace
 from errno import ECONNRESET
 
 import pytest
+from tcp_bench import check
 
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
@@ -124,6 +125,8 @@ class World:
                 if sink.readable and self.rng.random() < 0.7:
                     got[n] += sink.recv(self.rng.randrange(1, chunk))
                 assert source.error == sink.error == 0, (source.info(), sink.info())
+                check(source)
+                check(sink)
             busy = self.scheduler.step() or any(sink.readable for _, sink, _ in flows) or finished()
             assert busy, ("stuck", [(a.info(), b.info()) for a, b, _ in flows])
             assert self.scheduler.now < 3600 * SEC
