@@ -371,3 +371,18 @@ def test_writer_is_told_of_room_only_when_a_third_of_the_buffer_is_free(host, mo
     room = 0
     monkeypatch.setattr(FakeConnection, "writable", property(lambda self: room))
     assert host.run(program, host.kernel) == [False, False, False, True, True]
+
+
+def test_options_of_a_listener_take_effect_on_accepted_connections(loopback):
+    async def program():
+        listener, s = AsyncSocket(), AsyncSocket()
+        listener.setsockopt(c.IPPROTO_TCP, c.TCP_NODELAY, 1)
+        listener.setsockopt(c.SOL_SOCKET, c.SO_SNDBUF, 9000)
+        listener.listen()
+        await s.connect(listener.getsockname())
+        accepted, _ = await listener.accept()
+        accepted.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 7000)
+        connection = s._process.files.get(accepted.fileno()).connection
+        return connection.nodelay, connection.sndbuf, connection.rcvbuf
+
+    assert loopback.run(program) == (True, 9000, 7000)
