@@ -136,7 +136,7 @@ class NetDevice(abc.ABC):
             checksum_help(skb)
         qdisc = self._qdisc
         queue = qdisc.queue
-        if not queue and not qdisc.stopped and not qdisc.running:
+        if not qdisc.stopped and not qdisc.running:
             if self.start_xmit(skb):
                 return True
             qdisc.stopped = True

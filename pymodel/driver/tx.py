@@ -34,8 +34,6 @@ class TxQueue:
         # No offload is negotiated, so the header of each frame is zeros (§5.1.6.2.1) and one serves all.
         self._header = memory.alloc(HEADER_LEN)
         memory.write(self._header, bytes(HEADER_LEN))
-        if not interrupts:
-            self.ring.disable_interrupts()
 
     def add(self, skb: SkBuff) -> bool:
         """Put one frame on the ring. False: no room, nothing changed. Afterwards the ring owns the skb."""
@@ -95,8 +93,6 @@ class TxQueue:
         for skb in self.ring.reset():
             self._stats.tx_errors += 1
             skb.free()
-        if not self.interrupts:
-            self.ring.disable_interrupts()
 
     def release(self) -> None:
         """Give the memory back, after a device reset."""

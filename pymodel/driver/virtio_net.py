@@ -250,8 +250,7 @@ class VirtioNetDevice(NetDevice):
         tx = self._tx
         if self._state is not _State.RUNNING or tx is None:
             if self._state is _State.STARTING:
-                self.stop_queue()
-                return False
+                return False  # it waits in the qdisc
             self.stats.tx_dropped += 1
             skb.free()
             return True

@@ -7,6 +7,7 @@ import pytest
 from fake_virtio import FakeVirtio
 
 from pymodel.driver import VirtioNetDevice
+from pymodel.driver.packed_ring import PackedRing
 from pymodel.hostmem import HostMemory
 from pymodel.netdev import Features
 from pymodel.scheduler import Scheduler
@@ -111,6 +112,11 @@ def test_ring_of_one_descriptor_carries_header_and_frame_together() -> None:
     assert host.fake.sent == [bytes(12) + frame(n) for n in (1, 2, 3)]
     assert shared.bytes() == frame(1)
     assert (host.dev.stats.tx_packets, host.dev.stats.tx_bytes) == (3, 180)
+    cramped = alloc_skb(host.memory, 60)
+    cramped.put(60)[:] = frame(4)
+    host.dev.xmit(cramped)
+    host.run()
+    assert host.fake.sent[3] == bytes(12) + frame(4)
 
 
 def test_full_ring_stops_the_queue_and_used_chains_wake_it() -> None:
@@ -134,22 +140,63 @@ def test_full_ring_stops_the_queue_and_used_chains_wake_it() -> None:
     assert not host.dev.queue_stopped
 
 
-def test_used_chain_between_the_last_look_and_enabling_interrupts_wakes_the_queue() -> None:
-    """The device finishes everything while its interrupts are still off: no interrupt will come."""
-    host = Host(queue_size=2)
+def let_the_device_send_just_before_interrupts(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    """The device then still reads DISABLE, so no interrupt comes; only a last look at the ring finds it."""
+    enable = PackedRing.enable_interrupts
     host.fake.auto = False
-    real = host.fake.tx.wants_interrupt
 
-    host.send(frame(1))
-    chain = host.fake.tx.fetch()
-    assert chain is not None
-    assert real(), "a full ring wants an interrupt"
-    host.fake.tx.use(chain, 0)  # without an interrupt, as a device that read DISABLE before would
-    host.send(frame(2))
-    host.fake.set_interrupt(1)
+    def late(ring: PackedRing[SkBuff]) -> bool:
+        if ring.desc_address == host.fake.tx.desc:
+            while (chain := host.fake.tx.fetch()) is not None:
+                host.fake.sent.append(host.fake.tx.read(chain))
+                host.fake.tx.use(chain, 0)
+        return enable(ring)
+
+    monkeypatch.setattr(PackedRing, "enable_interrupts", late)
+
+
+def test_napi_tx_frees_an_skb_sent_just_before_interrupts_are_enabled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Host(queue_size=8, napi_tx=True)
+    let_the_device_send_just_before_interrupts(monkeypatch, host)
+    gone: list[SkBuff] = []
+    skb = host.skb(frame(1))
+    skb.destructor = gone.append
+    host.dev.xmit(skb)
+    host.fake.receive(frame(9))
     host.run()
-    host.fake.drain_tx()
-    assert [data[26:30] for data in host.fake.sent] == [(2).to_bytes(4, "big")]
+    assert gone == [skb]
+
+
+@pytest.mark.parametrize("napi_tx", [False, True])
+def test_chain_used_just_before_interrupts_are_enabled_wakes_the_queue(
+    monkeypatch: pytest.MonkeyPatch, napi_tx: bool
+) -> None:
+    host = Host(queue_size=2, napi_tx=napi_tx)
+    let_the_device_send_just_before_interrupts(monkeypatch, host)
+    for n in range(6):
+        host.send(frame(n))
+    host.run()
+    assert [data[12:] for data in host.fake.sent] == [frame(n) for n in range(6)]
+
+
+@pytest.mark.parametrize("napi_tx", [False, True])
+def test_chain_used_while_a_receive_interrupt_is_served_wakes_the_queue(napi_tx: bool) -> None:
+    for delay in range(0, 300_000, 5_000):
+        host = Host(queue_size=2, napi_tx=napi_tx)
+        host.fake.auto = False
+        for n in (1, 2):
+            host.send(frame(n))
+        chain = host.fake.tx.fetch()
+        assert chain is not None
+        host.fake.receive(frame(9))
+        host.run(delay)
+        host.fake.use(host.fake.tx, chain, 0)
+        host.run()
+        chain = host.fake.tx.fetch()
+        assert chain is not None, f"used {delay} ps after the receive interrupt"
+        assert host.fake.tx.read(chain)[12:] == frame(2)
 
 
 def test_no_doorbell_while_the_device_says_disable() -> None:
@@ -208,6 +255,16 @@ def test_received_frame_reaches_the_handler_and_its_buffer_is_replaced_in_time()
         host.run(10 * US)
     assert host.got == [frame(n)[14:] for n in range(40)]
     assert host.dev.stats.rx_packets == 40
+
+
+def test_buffers_are_replaced_in_batches_of_half_a_ring() -> None:
+    host = Host(queue_size=8)
+    notified = []
+    for n in range(8):
+        host.fake.receive(frame(n))
+        host.run(10 * US)
+        notified.append(len(host.written(0x50)))
+    assert notified == [0, 0, 0, 1, 1, 1, 1, 2]
 
 
 def test_frames_of_one_poll_cost_one_interrupt() -> None:
@@ -371,6 +428,17 @@ def test_link_interrupt_changes_the_carrier_and_drops_what_waits() -> None:
     assert host.dev.carrier
 
 
+def test_link_that_changes_while_it_is_read_ends_in_its_last_state() -> None:
+    for delay in range(0, 2_500_000, 40_000):
+        host = Host()
+        for up in (0, 1, 0):
+            host.fake.config[6] = up
+            host.fake.set_interrupt(host.fake.interrupt_status | 2)
+            host.run(delay)
+        host.run()
+        assert not host.dev.carrier, f"changes {delay} ps apart"
+
+
 def test_link_change_before_driver_ok_is_seen_without_an_interrupt() -> None:
     scheduler = Scheduler()
     fake = FakeVirtio(scheduler)
@@ -395,6 +463,9 @@ def test_device_that_needs_reset_is_reset_and_frames_sent_meanwhile_follow() -> 
     assert host.dev.driver_stats.resets == 1
     host.send(frame(2))
     assert host.dev.queued == 1
+    direct = host.skb(frame(9))
+    assert not host.dev.start_xmit(direct), "the skb stays the caller's"
+    direct.free()
     host.run(SEC)
     assert [data[12:] for data in host.fake.sent] == [frame(2)]
     assert host.dev.stats.tx_errors == 1, "the frame that was out is lost and counted"

@@ -61,8 +61,11 @@ def test_busy_driver_that_did_not_stop_the_queue_loses_no_frame(memory: HostMemo
     device = FakeDriver(0)
     assert device.xmit(frame(memory, b"a"))
     assert device.queue_stopped
+    device.xmit(frame(memory, b"b"))
+    device.drain(0)
+    assert (device.queued, device.queue_stopped) == (2, True)
     device.drain(5)
-    assert payloads(device) == [b"a"]
+    assert payloads(device) == [b"a", b"b"]
 
 
 def test_full_queue_drops_the_new_frame_counts_it_and_frees_it(memory: HostMemory) -> None:
@@ -74,19 +77,24 @@ def test_full_queue_drops_the_new_frame_counts_it_and_frees_it(memory: HostMemor
     assert (device.stats.tx_dropped, device.queued, memory.allocated) == (1, 1000, held)
 
 
-def test_frame_sent_from_inside_a_wake_keeps_its_place_in_the_queue(memory: HostMemory) -> None:
+def test_frame_sent_from_inside_a_wake_waits_its_turn(memory: HostMemory) -> None:
     class Echo(FakeDriver):
+        depth = 0
+
         def start_xmit(self, skb: SkBuff) -> bool:
+            self.depth += 1
+            assert self.depth == 1, "the driver is not entered twice"
             taken = super().start_xmit(skb)
-            if taken and skb.bytes() == b"1":
-                self.xmit(frame(memory, b"late"))
+            if taken and len(skb) == 1:
+                self.xmit(frame(memory, b"echo" + skb.bytes()))
+            self.depth -= 1
             return taken
 
     device = Echo(0)
     for data in (b"1", b"2"):
         device.xmit(frame(memory, data))
     device.drain(9)
-    assert payloads(device) == [b"1", b"2", b"late"]
+    assert payloads(device) == [b"1", b"2", b"echo1", b"echo2"]
 
 
 def test_no_carrier_drops_new_frames_and_losing_it_drops_waiting_ones(memory: HostMemory) -> None:

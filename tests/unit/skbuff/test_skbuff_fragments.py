@@ -62,6 +62,24 @@ def test_linearize_keeps_the_bytes_and_frees_the_pages(memory: HostMemory) -> No
     assert memory.allocated == 0
 
 
+def test_linearize_of_a_clone_leaves_the_shared_tailroom_alone(memory: HostMemory) -> None:
+    skb = fragmented(memory)
+    clone = skb.clone()
+    clone.trim(4)
+    clone.linearize()
+    skb.pull(2)
+    skb.linearize()
+    page = Page(memory)
+    page.view(0, 2)[:] = b"ZZ"
+    third = alloc_skb(memory, 4)
+    third.add_frag(page, 0, 2)
+    fourth = third.clone()
+    fourth.linearize()
+    page.view(0, 2)[:] = b"YY"
+    third.linearize()
+    assert (skb.bytes(), clone.bytes(), third.bytes(), fourth.bytes()) == (b"cdefg", b"abcd", b"YY", b"ZZ")
+
+
 def test_clone_holds_the_pages_and_cow_leaves_them_shared(memory: HostMemory) -> None:
     skb = fragmented(memory)
     clone = skb.clone()
