@@ -337,15 +337,4 @@ def test_illegal_parameter_dies_at_elaboration_naming_the_rule(parameter: str, v
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_nic_faults(simulator: str) -> None:
-    # Icarus is slow and there to find X: without the long runs.
-    short = [
-        "tx_chains_before_a_bad_one_are_sent_and_used_first",
-        "hardware_reset_in_the_middle_of_traffic_leaves_no_x_and_a_working_nic",
-    ]
-    run_block(
-        "fdw_nic",
-        SOURCES,
-        __name__,
-        simulator=simulator,
-        testcase=None if simulator == "verilator" else short,
-    )
+    run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

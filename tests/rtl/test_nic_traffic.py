@@ -1,6 +1,5 @@
 """The whole NIC between independent models: frames of all lengths, chains, wraps, suppression, line rate."""
 
-import os
 from functools import partial
 from typing import Any
 
@@ -338,10 +337,4 @@ async def rx_64_byte_frames_at_line_rate_and_1us_memory_latency_lose_nothing(dut
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 def test_nic_traffic(simulator: str) -> None:
-    # Icarus is slow and there to find X: without the long runs.
-    short = [
-        "tx_header_split_at_every_byte_is_skipped_whole",
-        "rx_chain_too_small_is_filled_and_used_with_length_0",
-    ]
-    testcase = None if simulator == "verilator" or os.environ.get("FDWIRE_ALL") else short
-    run_block("fdw_nic", SOURCES, __name__, simulator=simulator, testcase=testcase)
+    run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

@@ -1,6 +1,7 @@
 """fdw_ring_fetch against a driver written from the specification: order, wraps, late heads, kicks, errors."""
 
 import itertools
+import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,11 +9,13 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from ring_bench import (
+    AVAIL,
     BASE,
     DISABLE,
     ENABLE,
     INDIRECT,
     NEXT,
+    USED,
     WRITE,
     DriverRing,
     HostBus,
@@ -198,6 +201,30 @@ async def chains_on_rings_of_any_size_come_in_order_across_wraps(dut: Any) -> No
         await bench.disable()
         bench.ram.log.clear()
     assert not bench.errors and not bench.ram.stray
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def only_avail_equal_to_the_wrap_counter_and_used_unlike_it_is_available(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for wrap in (1, 0):
+        ring = DriverRing(bench.ram, 2)
+        if not wrap:
+            ring.post(bench.chain(1))
+            ring.post(bench.chain(1))
+        bench.enable(ring)
+        await asleep(bench, ring)
+        before = len(bench.taken)
+        # Zeroed memory is the first; the other two are a lap old, or used in this one.
+        for flags in (0, AVAIL | USED, USED if wrap else AVAIL):
+            bench.ram.poke(ring.slot(0), struct.pack("<QIHH", BASE, 64, 0, flags))
+            await bench.kick()
+            await asleep(bench, ring)
+            assert len(bench.taken) == before and not bench.errors, f"flags {flags:#x} at wrap counter {wrap}"
+        bench.ram.poke(ring.slot(0), struct.pack("<QIHH", BASE, 64, 0, AVAIL if wrap else USED))
+        await bench.kick()
+        await bench.has_taken(before + 1, "the available one")
+        await bench.disable()
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
