@@ -22,7 +22,7 @@ from pymodel.regs import EVENT_BYTES, NET_HDR_BYTES, Interrupt, Queue, Reg, RxSt
 from pymodel.simtime import CYCLE, US
 from tb.lockstep import events as ev
 from tb.lockstep.counter_check import CounterChecker
-from tb.lockstep.interrupts import InterruptChecker
+from tb.lockstep.interrupts import REASON, InterruptChecker
 from tb.lockstep.ring_protocol import QueueProtocol
 from tb.lockstep.sides import RxSide, TxSide
 from tb.lockstep.tally import Mismatch, Tally
@@ -81,6 +81,8 @@ class Checker:
         self._lives: list[_Life | None] = [None] * QUEUES
         self._changed_at = [0] * QUEUES
         self._fault: str | None = None
+        self._needs_reset_at: int | None = None
+        """When DEVICE_NEEDS_RESET was read."""
         self._frames_in: deque[Frame] = deque()
         self._decisions: deque[tuple[int, int]] = deque()
         self._unseen = 0
@@ -117,8 +119,10 @@ class Checker:
         time = event.time
         if time > self.now:
             self.now = time
-        if self._interrupts.due:
+        if self._interrupts.due or self._interrupts.unexplained is not None:
             self._interrupts.advance(time)
+        if self._needs_reset_at is not None:
+            self._check_needs_reset()
         if self._counter_check.waiting:
             self._counter_check.advance(time)
         self._handlers[type(event)](event)
@@ -136,6 +140,7 @@ class Checker:
         self.now += HOLD
         end = self.now
         self._interrupts.finish(end)
+        self._check_needs_reset(force=True)
         self._counter_check.finish()
         missing = self.tally.mismatch
         if self._wire.required:
@@ -195,10 +200,20 @@ class Checker:
         if registers.resetting and value == 0:
             # When the last transfer has ended, the device alone knows.
             registers.finish_reset()
-        if value & _NEEDS_RESET and self._fault is not None:
-            # When it found out, too.
+        if value & ~registers.status & _NEEDS_RESET:
+            # When it found out, too. Of a failing burst the end is seen, so the reason may come later.
             registers.needs_reset()
+            self._needs_reset_at = time
         self._compare_register(time, Reg.STATUS, value, registers.status)
+
+    def _check_needs_reset(self, *, force: bool = False) -> None:
+        """The device asked for a reset: there must be a reason by now."""
+        asked = self._needs_reset_at
+        if asked is None or (self._fault is None and not force and asked + REASON >= self.now):
+            return
+        if self._fault is None:
+            self.tally.mismatch(asked, "device status", "DEVICE_NEEDS_RESET is set without a reason")
+        self._needs_reset_at = None
 
     def _compare_register(self, time: int, offset: int, value: int, expected: int) -> None:
         self.tally.counts["registers"] += 1
@@ -226,6 +241,7 @@ class Checker:
 
     def device_reset(self) -> None:
         """Status 0 was written."""
+        self._check_needs_reset(force=True)
         for queue in range(QUEUES):
             self._stop(queue)
         self._wire.release()
@@ -284,6 +300,10 @@ class Checker:
                 if life is not None:
                     life.protocol.faulty = True
 
+    def _may_fail(self) -> bool:
+        """Does an error found now concern the device? Not when it is stopped and did not complain."""
+        return self._registers.running or self._needs_reset_at is not None
+
     def _clear_fault(self) -> None:
         self._fault = None
         self._interrupts.config_allowed = False
@@ -327,7 +347,7 @@ class Checker:
         time, address, data, _, resp = event
         end = address + len(data)
         failed = bool(resp & _ERROR_RESPONSE)
-        if failed and self._registers.running:
+        if failed and self._may_fail():
             self._raise_fault(f"error response to a read at {address:#x}")
         for queue, life in enumerate(self._lives):
             if life is None:
@@ -339,7 +359,7 @@ class Checker:
                     return
                 protocol.ring_read(time, address, data)
                 life.side.ring_read(address, data)
-                if life.side.fault is not None:
+                if life.side.fault is not None and self._may_fail():
                     self._raise_fault(life.side.fault)
                 if queue == _RX and self._held:
                     self._release_held()
@@ -372,7 +392,7 @@ class Checker:
 
     def _dma_write(self, event: ev.DmaWrite) -> None:
         if event.resp & _ERROR_RESPONSE:
-            if self._registers.running:
+            if self._may_fail():
                 self._raise_fault(f"error response to a write at {event.address:#x}")
             for life in self._lives:
                 if life is not None and life.protocol.base <= event.address < life.protocol.end:
@@ -528,4 +548,5 @@ class Checker:
         self._frames_in.clear()
         self._decisions.clear()
         self._held.clear()
+        self._needs_reset_at = None
         self._clear_fault()

@@ -10,11 +10,14 @@ until it is certain again.
 from typing import Final
 
 from pymodel.regs import Interrupt
-from pymodel.simtime import CYCLE
+from pymodel.simtime import CYCLE, US
 from tb.lockstep.tally import Tally
 
 WINDOW: Final = 32 * CYCLE
 """How late a bit may be set after its cause, and how far an access may be from its effect (ps)."""
+
+REASON: Final = 4 * US
+"""How long after it asked for a reset the reason may be seen: a read burst is seen when it ends (ps)."""
 
 _NEVER: Final = -(1 << 62)
 _NAMES: Final = ("used buffer", "config change")
@@ -55,13 +58,16 @@ class _Bit:
 class InterruptChecker:
     """Told of causes, ACKs, reads and the line; reports `lost interrupt`, `spurious interrupt` and others.
 
-    `config_allowed` is set by the owner while the device has a reason to need a reset that it need not
-    show at once: a rise is then no surprise.
+    A rise without a cause is held for `REASON` before it is reported: the device may need a reset because
+    of something of which the end has not been seen.
     """
 
     def __init__(self, tally: Tally) -> None:
         self.line = False
         self.config_allowed = False
+        """The device has a reason to need a reset, which it need not show at once."""
+        self.unexplained: int | None = None
+        """When the line rose without a cause."""
         self._tally = tally
         self._bits = (_Bit(), _Bit())
         self.due: list[int] = []
@@ -73,6 +79,7 @@ class InterruptChecker:
         """Device or hardware reset: InterruptStatus is 0, the line falls."""
         self._bits = (_Bit(), _Bit())
         self.due.clear()
+        self.unexplained = None if self.config_allowed else self.unexplained
         self._reset_at = time
 
     def used(self, time: int) -> None:
@@ -108,6 +115,10 @@ class InterruptChecker:
             self._tally.mismatch(
                 due, "lost interrupt", "the line stayed low after a used entry with notifications enabled"
             )
+        if self.unexplained is not None and self.unexplained + REASON < time:
+            if not self.config_allowed:
+                self._tally.mismatch(self.unexplained, "spurious interrupt", "the line rose without a cause")
+            self.unexplained = None
 
     def changed(self, time: int, level: bool) -> None:
         """The line went to `level`."""
@@ -121,7 +132,7 @@ class InterruptChecker:
         if level:
             self.due.clear()
             if not self.config_allowed and all(bit.surely_clear(time) for bit in self._bits):
-                self._tally.mismatch(time, "spurious interrupt", "the line rose without a cause")
+                self.unexplained = time
         elif all(bit.cleared + WINDOW < time for bit in self._bits):
             self._tally.mismatch(time, "interrupt fell", "the line fell without an acknowledgement")
 
@@ -133,7 +144,7 @@ class InterruptChecker:
         for i, bit in enumerate(self._bits):
             got = value >> i & 1
             near = abs(time - bit.cause) <= WINDOW or abs(time - bit.cleared) <= WINDOW
-            if near or (i == 1 and self.config_allowed):
+            if near or (i == 1 and (self.config_allowed or self.unexplained is not None)):
                 continue
             if got and bit.surely_clear(time):
                 self._tally.mismatch(time, "InterruptStatus", f"bit {i} ({_NAMES[i]}) is set without a cause")

@@ -189,27 +189,25 @@ class QueueProtocol:
     # ------------------------------------------------------------------ payload
 
     def payload_read(self, address: int, end: int) -> None:
-        """The NIC has read address…end: these bytes count as read in the oldest chains they lie in."""
-        for chain in self._chains:
+        """The NIC has read address…end: these bytes count as read in the oldest chains they lie in.
+
+        It may begin with a chain whose last descriptors it has not read yet.
+        """
+        for chain in self._known():
             for buffer in chain.buffers:
                 if buffer.missing and buffer.start < end and address < buffer.end:
                     buffer.touch(address, end)
                     if buffer.end >= end:
                         return
 
-    def holds(self, address: int, end: int) -> bool:
-        """Do address…end lie in one buffer of a chain that the NIC has read and not used?"""
-        return self._find(address, end) is not None
+    def _known(self) -> list[_Chain]:
+        return self._chains if self._open is None else [*self._chains, self._open]
 
     def _find(self, address: int, end: int) -> tuple[_Chain, _Buffer] | None:
-        for chain in self._chains:
+        for chain in self._known():
             for buffer in chain.buffers:
                 if buffer.start <= address and end <= buffer.end:
                     return chain, buffer
-        if self._open is not None:
-            for buffer in self._open.buffers:
-                if buffer.start <= address and end <= buffer.end:
-                    return self._open, buffer
         return None
 
     def payload_write(self, time: int, address: int, end: int) -> bool:
