@@ -340,8 +340,13 @@ class Checker:
             if not write and address & ~_LINE == protocol.driver_event & ~_LINE:
                 life.events_asked.append(life.used)
                 protocol.area_request(time, "driver event suppression")
-            elif write and address & ~_LINE == protocol.device_event & ~_LINE:
+                return
+            if write and address & ~_LINE == protocol.device_event & ~_LINE:
                 protocol.area_request(time, "device event suppression")
+                return
+        payload = self._lives[_RX if write else _TX]
+        if payload is not None:
+            payload.protocol.area_request(time, "a buffer")
 
     def _dma_read(self, event: ev.DmaRead) -> None:
         time, address, data, _, resp = event

@@ -347,6 +347,17 @@ def test_access_to_a_stopped_ring_is_found(plant, what, how):
     assert kinds(found) == ["access to stopped ring"] and found[0].time == time + US
 
 
+@pytest.mark.parametrize("queue", [0, 1])
+def test_access_to_a_buffer_of_a_stopped_queue_is_found(plant, queue):
+    time = plant.events[-1].time + US
+    plant.events += [ev.MmioWrite(time, 0x30, queue, 4), ev.MmioWrite(time, 0x44, 0, 4)]
+    plant.events.append(ev.DmaRequest(time + 2 * CYCLE, plant.memory.base + 0x100000, queue == 0, 0))
+    assert plant.replay() == []
+    plant.events.append(ev.DmaRequest(time + US, plant.memory.base + 0x100000, queue == 0, 0))
+    found = plant.replay()
+    assert kinds(found) == ["access to stopped ring"] and "a buffer" in found[0].text
+
+
 def test_write_before_any_queue_runs_is_found(plant):
     plant.events.insert(0, ev.DmaWrite(0, plant.memory.base, b"x", 0, 0))
     found = plant.replay()
