@@ -233,7 +233,6 @@ class Checker:
         runs = self._registers.runs(queue)
         if runs == running:
             return
-        self._changed_at[queue] = self.now
         if runs:
             self._start(queue)
         else:
@@ -252,6 +251,7 @@ class Checker:
         """The line is compared by `InterruptChecker`, which knows about uncertain times."""
 
     def _start(self, queue: int) -> None:
+        self._changed_at[queue] = self.now
         if queue == _RX:
             self._release_held(force=True)
         registers = self._registers.queues[queue]
@@ -283,6 +283,7 @@ class Checker:
         life = self._lives[queue]
         if life is None or life.protocol.stopped_at is not None:
             return
+        self._changed_at[queue] = self.now
         life.protocol.stop(self.now)
         # Whether the chains and frames under way were already sent or counted, the device alone knows.
         if isinstance(life.side, TxSide):

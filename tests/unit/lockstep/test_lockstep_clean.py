@@ -74,6 +74,20 @@ def test_device_reset_in_the_middle_of_traffic_no_mismatch(make_run, seeded):
     assert_clean(run)
 
 
+@pytest.mark.parametrize("status", [5, 7])
+def test_regression_frame_decided_on_in_the_cycle_of_a_reset_no_mismatch(make_run, seeded, status):
+    """Stored or disabled: the NIC alone knows which came first."""
+    run = make_run(seeded)
+    run.drain()
+    run.bench.receive(bytes(100))
+    run.bench.run(US)
+    events = run.events
+    decision = next(i for i, e in enumerate(events) if isinstance(e, ev.RxDecision))
+    time = events[decision].time
+    events[decision:] = [ev.MmioWrite(time, 0x70, 0, 4), ev.RxDecision(time, status), ev.Irq(time, False)]
+    assert_clean(run)
+
+
 def test_hardware_reset_in_the_middle_of_traffic_no_mismatch(make_run, seeded):
     run = make_run(seeded, 16, 16)
     for _ in range(4):
