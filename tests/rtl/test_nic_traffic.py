@@ -221,6 +221,29 @@ async def both_ways_on_odd_ring_sizes_with_random_latency_and_backpressure(dut: 
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
+async def used_entries_wait_for_the_last_byte_read_and_for_the_last_response(dut: Any) -> None:
+    nic = await bring_up(dut)
+    nic.bus.latency = 100
+    for length in (60, 300, 1514):
+        nic.ram.log.clear()
+        data = nic.random.randbytes(12 + length)
+        chain = nic.chain(data, [12, 30, length - 30])
+        nic.tx_order.append(nic.rings[TX].post(chain))
+        buffer = nic.buffers[nic.receive([2048])][0][0]
+        await nic.kick(TX)
+        await nic.kick(RX)
+        nic.inject(data[12:])
+        await nic.until(lambda: bool(nic.received) and not nic.tx_order, "both used entries")
+        nic.received.clear()
+        (used,) = nic.ram.accesses(True, nic.rings[TX].ring, 16 * 16)
+        assert used.cycle > max(nic.ram.accesses(False, a, n)[-1].cycle for a, n, _ in chain)
+        (used,) = nic.ram.accesses(True, nic.rings[RX].ring, 16 * 16)
+        last = nic.ram.accesses(True, buffer, 2048)[-1]
+        assert used.cycle >= last.cycle + nic.bus.latency, "used before the response to its payload"
+    nic.finish()
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
 async def interrupt_comes_only_while_the_driver_enables_it(dut: Any) -> None:
     nic = await bring_up(dut)
     ring = nic.rings[TX]
