@@ -3,8 +3,8 @@
 import hashlib
 import random
 import struct
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from pymodel.driver.virtio_net import VirtioNetDevice
 from pymodel.ip.layer import IpLayer
@@ -12,16 +12,13 @@ from pymodel.link import Impairments, Link
 from pymodel.ports import DevicePort, WirePort
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC, US
-from pymodel.socket.process import Process
-from pymodel.socket.programs import Program, spawn
+from pymodel.socket.process import Program
+from pymodel.socket.programs import spawn
 from pymodel.socket.syscalls import Kernel
 from pymodel.task import Blocking, Task
 from pymodel.tcp.layer import TcpLayer
 from pymodel.tcp.profile import LINUX, Profile
 from pymodel.wire import ipv4
-
-T = TypeVar("T")
-
 
 class Nic(DevicePort, WirePort, Protocol):
     """A NIC with both of its seams: `pymodel.golden.nic.GoldenNic`, or `tb.cosim.rtl_nic.RtlNic`."""
@@ -74,8 +71,11 @@ class Host:
         yield from self.device.probe()
         self.ip.add_interface(self.device, self.address)
 
-    def spawn(self, program: Callable[..., T] | Coroutine[Any, Any, T], *args: object, name: str = "") -> Program[T]:
-        """Run a program in a process of its own: a coroutine, or a plain blocking function (in a thread)."""
+    def spawn(self, program: Callable[..., Any], *args: Any, name: str | None = None) -> Program[Any]:
+        """Run `program(*args)` in a process of its own: a coroutine function, or a plain blocking one.
+
+        A blocking function gets a thread, and finds this host's network behind `import socket`.
+        """
         return spawn(self.kernel, program, *args, name=name)
 
     def _tcp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
@@ -142,6 +142,3 @@ class World:
         """End every program on both hosts."""
         self.a.power_off()
         self.b.power_off()
-
-
-__all__ = ["Host", "Nic", "Process", "World"]

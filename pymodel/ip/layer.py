@@ -25,6 +25,9 @@ from pymodel.wire.errors import WireError
 HEADROOM = 128
 """Room in front of a payload: Ethernet (14), IPv4 (20), TCP with all options (60), and to spare."""
 
+MAX_PACKET = 0xFFFF
+"""What the total length field can say; the loopback's MTU is one more."""
+
 Handler = Callable[[SkBuff, bytes, bytes], None]
 """(skb, src, dst): data begins at the transport header; consumes the skb."""
 
@@ -122,7 +125,7 @@ class IpLayer:
     def mtu_for(self, dst: bytes) -> int:
         """Largest IP packet towards `dst`, in bytes (576 without a route: RFC 1122 §3.3.3)."""
         route = self.routes.lookup(dst)
-        return 576 if route is None else route.path_mtu()
+        return 576 if route is None else min(route.path_mtu(), MAX_PACKET)
 
     def send(
         self,
@@ -145,7 +148,7 @@ class IpLayer:
             skb.free()
             return errno.ENETUNREACH
         total_len = skb.len + ipv4.HEADER_LEN
-        if total_len > min(route.path_mtu(), 0xFFFF):
+        if total_len > min(route.path_mtu(), MAX_PACKET):
             self.stats["ip_too_big"] += 1
             skb.free()
             return errno.EMSGSIZE

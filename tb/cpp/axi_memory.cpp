@@ -24,6 +24,7 @@ void AxiMemory::configure(const MemoryConfig& config) {
 void AxiMemory::reset() {
     reads_.clear();
     writes_.clear();
+    beats_.clear();
     responses_.clear();
     r_valid_ = b_valid_ = r_new_ = false;
     ar_ready_ = aw_ready_ = w_ready_ = false;
@@ -80,22 +81,31 @@ void AxiMemory::write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t
     if (log_transfers_) log_.add(Event::kRequest, 1, id, b.address, 0);
     writes_.push_back(std::move(b));
     ++writes;
+    take_beats();
 }
 
 void AxiMemory::write_beat(const uint32_t* data, uint16_t strobes, bool last) {
     ++write_beats;
-    if (writes_.empty()) {  // data before its address is legal AXI, but this NIC promises not to
-        ++violations;
-        return;
-    }
-    Burst& b = writes_.front();
-    std::memcpy(b.data.data() + size_t{b.done} * kBeat, data, kBeat);
-    std::memcpy(b.strobes.data() + size_t{b.done} * 2, &strobes, 2);
-    ++b.done;
-    if (last != (b.done == b.beats)) ++violations;
-    if (b.done == b.beats) {
-        finish_write(b);
-        writes_.pop_front();
+    WriteBeat beat{{}, strobes, last};
+    std::memcpy(beat.data, data, kBeat);
+    beats_.push_back(beat);
+    take_beats();
+}
+
+// Data belong to the addresses in order; either may come first (AXI4 A3.3.1).
+void AxiMemory::take_beats() {
+    while (!beats_.empty() && !writes_.empty()) {
+        const WriteBeat& beat = beats_.front();
+        Burst& b = writes_.front();
+        std::memcpy(b.data.data() + size_t{b.done} * kBeat, beat.data, kBeat);
+        std::memcpy(b.strobes.data() + size_t{b.done} * 2, &beat.strobes, 2);
+        ++b.done;
+        if (beat.last != (b.done == b.beats)) ++violations;
+        beats_.pop_front();
+        if (b.done == b.beats) {
+            finish_write(b);
+            writes_.pop_front();
+        }
     }
 }
 
@@ -178,7 +188,7 @@ void AxiMemory::clock(bool r_taken, bool b_taken) {
     // A ready shown now is met by a request one cycle later: leave room for it.
     ar_ready_ = reads_.size() < kMaxBursts - 1 && !stalled();
     aw_ready_ = writes_.size() < kMaxBursts - 1 && !stalled();
-    w_ready_ = !stalled();
+    w_ready_ = beats_.size() < kMaxBursts - 1 && !stalled();
 }
 
 }  // namespace fdw

@@ -47,7 +47,7 @@ public:
 
     // Once a cycle, after the requests above; `r_taken`/`b_taken`: the beat shown was accepted.
     void clock(bool r_taken, bool b_taken);
-    bool busy() const { return !reads_.empty() || !writes_.empty() || !responses_.empty() || r_valid_ || b_valid_; }
+    bool busy() const { return !reads_.empty() || !writes_.empty() || !beats_.empty() || !responses_.empty() || r_valid_ || b_valid_; }
     bool read_valid() const { return r_valid_; }
     bool read_is_new() const { return r_new_; }
     const ReadBeat& read_beat() const { return r_beat_; }
@@ -69,12 +69,19 @@ private:
         std::vector<uint8_t> data, strobes;
     };
 
+    struct WriteBeat {
+        uint32_t data[4];
+        uint16_t strobes;
+        bool last;
+    };
+
     bool legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
     uint8_t* at(uint64_t address);
     uint8_t response_for(uint64_t address, uint32_t beats);
     bool stalled();
     uint32_t delay(uint32_t base);
     void next_read_beat();
+    void take_beats();
     void finish_write(Burst& burst);
 
     EventLog& log_;
@@ -83,6 +90,7 @@ private:
     uint8_t* bytes_ = nullptr;
     uint64_t base_ = 0, size_ = 0;
     std::deque<Burst> reads_, writes_, responses_;
+    std::deque<WriteBeat> beats_;  // data whose address has not come yet
     std::vector<uint64_t> fail_at_;
     ReadBeat r_beat_{};
     bool r_valid_ = false, r_new_ = false, b_valid_ = false;

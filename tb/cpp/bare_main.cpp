@@ -162,5 +162,8 @@ int main(int argc, char** argv) {
     std::printf("{\"frame_bytes\": %u, \"cycles\": %llu, \"frames_tx\": %llu, \"frames_rx\": %llu, \"seconds\": %.6f}\n", frame_bytes,
                 static_cast<unsigned long long>(fdw::cycles - cycles_before), static_cast<unsigned long long>(tx.done - tx_before),
                 static_cast<unsigned long long>(rx.done - rx_before), seconds);
+    // Before the library's own statics go: a model destroyed after them never returns.
+    top->final();
+    top.reset();
     return 0;
 }

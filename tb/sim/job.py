@@ -24,7 +24,7 @@ from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame, mmio_read
 from pymodel.regs import Stat
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import SEC
+from pymodel.simtime import SEC, US
 from pymodel.task import Task
 from tb import toolchain
 from tb.cosim.library import load
@@ -57,7 +57,7 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@cocotb.test()  # type: ignore[untyped-decorator]
+@cocotb.test()
 async def main_job(dut: Any) -> None:
     """Transfer the files, then leave summary.json and wire.pcapng in the output directory."""
     options = Options.from_json(os.environ[ENVIRONMENT])
@@ -118,7 +118,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         done = total
         finished = scheduler.now
         phase = "draining"
-        await loop.run_for(SEC // 1000)
+        await loop.run_for(50 * US)
     finally:
         world.power_off()
     wall = time.perf_counter() - began

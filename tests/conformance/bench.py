@@ -57,14 +57,23 @@ SETTLE = 20 * US
 """Long enough for anything that is going to happen to have happened."""
 
 
-async def until(bench: Bench, condition: Callable[[], bool], what: str, timeout: int = 2 * MS) -> None:
-    """Let time pass until `condition()`; AssertionError with `what` after `timeout` ps."""
+async def until(
+    bench: Bench,
+    condition: Callable[[], bool],
+    what: str,
+    timeout: int = 2 * MS,
+    longest_step: int = 2 * US,
+) -> None:
+    """Let time pass until `condition()`; AssertionError with `what` after `timeout` ps.
+
+    The condition is looked at every `longest_step` ps at least: shorter for what may be soon over.
+    """
     deadline = bench.scheduler.now + timeout
-    step = 100 * NS
+    step = min(100 * NS, longest_step)
     while not condition():
         assert bench.scheduler.now < deadline, f"not within {timeout // US} µs: {what}"
         await bench.run_for(step)
-        step = min(step * 2, 2 * US)
+        step = min(step * 2, longest_step)
 
 
 async def finish(bench: Bench, program: Generator[Any, Any, T], what: str, timeout: int = 5 * MS) -> T:

@@ -1,0 +1,1 @@
+"""Measurements: what the co-simulation costs beside the bare simulator."""
