@@ -1,16 +1,19 @@
 """`fdwire sim`: build, run the main job in the simulator, show what came out."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from rich.console import Console
 
 from tb import toolchain
-from tb.cosim.build import run_cocotb, waves_format
-from tb.sim import gtkw, table
+from tb.cosim.build import rtl_sources, run_cocotb, waves_format
+from tb.sim import table
 from tb.sim.options import ENVIRONMENT, Options
 from tb.sim.progress import Receiver
+from tb.waves import gtkw
 
 PS_PER_US = 1_000_000
 
@@ -48,9 +51,10 @@ def run(options: Options, *, waves: str, console: Console) -> int:
         console.print("\n".join(tail), highlight=False, markup=False)
         return 1
     summary = json.loads(summary_file.read_text())
-    table.show(summary, console)
+    console.print("\n".join(table.lines(summary)), highlight=False, markup=False)
     if wave_file is not None:
-        gtkw.write(wave_file, out / "waves.gtkw")
+        for missing in gtkw.write(wave_file, out / "waves.gtkw", rtl_sources()):
+            console.print(f"waves.gtkw leaves out what the design no longer has: {missing}", highlight=False)
     names = ["summary.json", "wire.pcapng"] + ([wave_file.name, "waves.gtkw"] if wave_file else [])
     console.print(f"written to {_short(out)}/: {', '.join(names)}", highlight=False)
     results.unlink(missing_ok=True)
@@ -67,10 +71,7 @@ def open_waves(out: Path, console: Console) -> int:
     if viewer is None:
         console.print(f"GTKWave is not installed (apt install gtkwave); open {_short(saved)} with it")
         return 0
-    import os
-    import subprocess
-
-    if not os.environ.get("DISPLAY"):
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         console.print(f"no display here: open {_short(saved)} with gtkwave")
         return 0
     return subprocess.run([viewer, str(saved)], check=False).returncode

@@ -1,7 +1,0 @@
-"""x"""
-
-from pathlib import Path
-
-
-def write(waves: Path, to: Path) -> None:
-    """x"""

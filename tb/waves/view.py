@@ -1,0 +1,325 @@
+"""What is shown of the NIC, as data: groups of the most telling signals, and the moments worth a marker.
+
+Paths are below the test bench `fdw_tb`. Every vector named here is declared ``[width-1:0]``.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+TOP = "fdw_tb"
+
+
+class Radix(IntEnum):
+    """How a value is shown: GTKWave's trace flags."""
+
+    HEX = 0x2
+    DEC = 0x4
+    BIN = 0x8
+
+
+class Colour(IntEnum):
+    """GTKWave's trace colours."""
+
+    NORMAL = 0
+    RED = 1
+    ORANGE = 2
+    YELLOW = 3
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One signal: its `path` below the test bench. `names`: which table of `names.tables` explains it."""
+
+    path: str
+    radix: Radix = Radix.BIN
+    names: str = ""
+    colour: Colour = Colour.NORMAL
+
+    @property
+    def label(self) -> str:
+        """What stands beside the wave: block and signal. Without a dot, at which GTKWave would cut it."""
+        return self.path.removeprefix("nic.").rsplit("].", 1)[-1].replace(".", " ")
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One lane of XGMII: eight bits of vector `data` and one of `control` above them."""
+
+    label: str
+    lane: int
+    data: str
+    control: str
+    names: str = "xgmii_lane"
+
+    @property
+    def bits(self) -> tuple[tuple[str, int], ...]:
+        """Its nine bits as (vector, bit number), most significant first."""
+        data = ((self.data, 8 * self.lane + bit) for bit in range(7, -1, -1))
+        return ((self.control, self.lane), *data)
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A line of text between the traces."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """A named group; `closed`: collapsed until it is clicked."""
+
+    name: str
+    items: tuple["Item", ...]
+    closed: bool = False
+
+
+Item = Trace | Lane | Comment | Group
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A marker: when signal `path` is first high."""
+
+    path: str
+    name: str
+
+
+def _signals(scope: str, names: str, radix: Radix = Radix.BIN) -> tuple[Trace, ...]:
+    """Several signals of one scope, separated by spaces."""
+    return tuple(Trace(f"{scope}.{name}", radix) for name in names.split())
+
+
+def _hex(scope: str, names: str) -> tuple[Trace, ...]:
+    return _signals(scope, names, Radix.HEX)
+
+
+def _dec(scope: str, names: str) -> tuple[Trace, ...]:
+    return _signals(scope, names, Radix.DEC)
+
+
+def _text(path: str, names: str, colour: Colour = Colour.NORMAL) -> Trace:
+    return Trace(path, Radix.HEX, names, colour)
+
+
+def _state(path: str, machine: str) -> Trace:
+    return _text(path, machine, Colour.ORANGE)
+
+
+def _error(path: str) -> Trace:
+    """High only when something is wrong."""
+    return Trace(path, colour=Colour.RED)
+
+
+def _event(path: str) -> Trace:
+    """A pulse to look for."""
+    return Trace(path, colour=Colour.YELLOW)
+
+
+_REGISTERS = Group(
+    "registers",
+    (
+        _event("nic.regs.write"),
+        _text("nic.regs.write_address", "register"),
+        *_hex("nic.regs", "write_value"),
+        _event("nic.regs.read"),
+        _text("nic.regs.read_address", "register"),
+        *_hex("nic", "s_axil_rdata"),
+        Group(
+            "AXI-Lite",
+            (
+                *_signals("nic", "s_axil_awvalid s_axil_awready"),
+                _text("nic.s_axil_awaddr", "register"),
+                *_signals("nic", "s_axil_wvalid s_axil_wready"),
+                *_hex("nic", "s_axil_wdata"),
+                *_signals("nic", "s_axil_wstrb s_axil_bvalid s_axil_bready"),
+                _text("nic.s_axil_bresp", "resp"),
+                *_signals("nic", "s_axil_arvalid s_axil_arready"),
+                _text("nic.s_axil_araddr", "register"),
+                *_signals("nic", "s_axil_rvalid s_axil_rready"),
+                _text("nic.s_axil_rresp", "resp"),
+            ),
+            closed=True,
+        ),
+        _text("nic.regs.status_value", "status", Colour.ORANGE),
+        *_signals("nic.regs", "resetting"),
+        _error("nic.regs.needs_reset"),
+        Comment("bit 1: TX, bit 0: RX"),
+        *_signals("nic.regs", "queue_ready queue_enable"),
+        _event("nic.regs.notify"),
+        *_signals("nic.regs", "kick used_interrupt"),
+        _text("nic.regs.interrupt_status", "interrupt"),
+    ),
+)
+
+
+def _ring(queue: int) -> tuple[Item, ...]:
+    """What both directions have: ring registers, descriptor prefetch, used entries."""
+    fetch, used = f"nic.ring[{queue}].fetch", f"nic.ring[{queue}].used"
+    return (
+        *_signals(fetch, "enable"),
+        *_hex(fetch, "ring_addr"),
+        *_dec(fetch, "ring_size"),
+        Comment("descriptors fetched"),
+        _event(f"{fetch}.kick"),
+        _state(f"{fetch}.state", "fdw_ring_fetch.state"),
+        *_dec(fetch, "ask_idx take_idx"),
+        *_signals(fetch, "take_wrap"),
+        *_dec(fetch, "chain_count bursts window stored"),
+        _text(f"{fetch}.ev_flags", "event"),
+        *_signals(fetch, "ev_waiting busy"),
+        _error(f"{fetch}.error"),
+        *_signals(fetch, "desc_valid desc_ready"),
+        *_hex(fetch, "desc_addr"),
+        *_dec(fetch, "desc_len desc_id"),
+        *_signals(fetch, "desc_first desc_last"),
+        Comment("chains used"),
+        *_signals(used, "used_valid used_ready"),
+        *_dec(used, "used_id used_len used_count idx"),
+        *_signals(used, "wrap"),
+        *_dec(used, "outstanding"),
+        *_signals(used, "look reading busy"),
+        _event(f"{used}.interrupt"),
+        _error(f"{used}.error"),
+    )
+
+
+_TX_RING = Group(
+    "TX ring",
+    (
+        *_ring(1),
+        Comment("chains under way"),
+        *_dec("nic.tx_engine", "total count done"),
+        *_signals("nic.tx_engine", "packet_done busy"),
+        _error("nic.tx_engine.refused"),
+    ),
+)
+
+_RX_RING = Group(
+    "RX ring",
+    (
+        *_ring(0),
+        Comment("frames under way"),
+        _state("nic.rx_engine.stream", "fdw_rx_engine.stream"),
+        _state("nic.rx_engine.chain", "fdw_rx_engine.chain"),
+        *_dec("nic.rx_engine", "whole left count acknowledged"),
+        _error("nic.rx_engine.truncated"),
+    ),
+)
+
+_DMA = Group(
+    "DMA",
+    (
+        Comment("AR, R"),
+        *_signals("nic", "m_axi_arvalid m_axi_arready"),
+        _text("nic.m_axi_arid", "axi_id"),
+        *_hex("nic", "m_axi_araddr"),
+        *_dec("nic", "m_axi_arlen"),
+        *_signals("nic", "m_axi_rvalid m_axi_rready"),
+        _text("nic.m_axi_rid", "axi_id"),
+        _text("nic.m_axi_rresp", "resp"),
+        *_signals("nic", "m_axi_rlast"),
+        *_hex("nic", "m_axi_rdata"),
+        Comment("AW, W, B"),
+        *_signals("nic", "m_axi_awvalid m_axi_awready"),
+        _text("nic.m_axi_awid", "axi_id"),
+        *_hex("nic", "m_axi_awaddr"),
+        *_dec("nic", "m_axi_awlen"),
+        *_signals("nic", "m_axi_wvalid m_axi_wready m_axi_wlast"),
+        *_hex("nic", "m_axi_wstrb m_axi_wdata"),
+        *_signals("nic", "m_axi_bvalid m_axi_bready"),
+        _text("nic.m_axi_bid", "axi_id"),
+        _text("nic.m_axi_bresp", "resp"),
+        Group(
+            "by master",
+            (
+                Comment("4, 3: used TX, RX"),
+                Comment("2, 1: fetch TX, RX"),
+                Comment("0: frames"),
+                *_signals("nic", "arvalid arready rvalid awvalid awready wvalid wready bvalid"),
+            ),
+            closed=True,
+        ),
+        Comment("read: TX frames"),
+        *_signals("nic.dma_read", "req_valid req_ready"),
+        *_hex("nic.dma_read", "req_addr"),
+        *_dec("nic.dma_read", "req_len req_skip"),
+        *_signals("nic.dma_read", "req_last"),
+        *_dec("nic.dma_read", "outstanding room"),
+        *_signals("nic.dma_read", "m_valid m_ready m_last"),
+        *_hex("nic.dma_read", "m_keep m_data"),
+        _error("nic.dma_read.error"),
+        Comment("write: RX frames"),
+        *_signals("nic.dma_write", "req_valid req_ready"),
+        *_hex("nic.dma_write", "req_addr"),
+        *_dec("nic.dma_write", "req_len"),
+        *_signals("nic.dma_write", "req_drop req_last"),
+        *_signals("nic.dma_write", "s_valid s_ready s_last"),
+        *_hex("nic.dma_write", "s_keep s_data"),
+        *_signals("nic.dma_write", "done"),
+        _error("nic.dma_write.error"),
+    ),
+)
+
+_MAC = Group(
+    "MAC",
+    (
+        Comment("transmit"),
+        *_signals("nic.tx_fifo", "s_valid s_ready s_last"),
+        *_dec("nic.tx_fifo", "len frames"),
+        *_signals("nic.mac_tx", "s_tvalid s_tready s_tlast"),
+        *_hex("nic.mac_tx", "s_tkeep s_tdata"),
+        _state("nic.mac_tx.state", "fdw_mac_tx.state"),
+        *_dec("nic.mac_tx", "words gap deficit"),
+        *_signals("nic.mac_tx", "lane4"),
+        _event("nic.mac_tx.stat_frame"),
+        *_dec("nic.mac_tx", "stat_bytes"),
+        _error("nic.mac_tx.underflow"),
+        _error("nic.tx_fifo.stat_oversize"),
+        Comment("receive"),
+        _state("nic.mac_rx.state", "fdw_mac_rx.state"),
+        *_signals("nic.mac_rx", "lane4 m_valid m_last"),
+        *_hex("nic.mac_rx", "m_keep m_data"),
+        _event("nic.rx_fifo.tap_valid"),
+        _text("nic.rx_fifo.tap_status", "rx_status"),
+        *_dec("nic.rx_fifo", "tap_bytes"),
+        _error("nic.rx_fifo.overflow"),
+        *_dec("nic.rx_fifo", "unused_frames"),
+        *_signals("nic.rx_fifo", "m_valid m_ready m_last"),
+        *_dec("nic.rx_fifo", "m_len"),
+        *_hex("nic.rx_fifo", "m_keep m_data"),
+    ),
+)
+
+
+def _xgmii(direction: str) -> tuple[Item, ...]:
+    """One direction of the wire: words, and each lane as its control bit and byte (IEEE 802.3 §46.3)."""
+    control, data = f"nic.xgmii_{direction}c", f"nic.xgmii_{direction}d"
+    lanes = tuple(Lane(f"{direction} lane {lane}", lane, data, control) for lane in range(8))
+    return (
+        _text(data, "xgmii_word"),
+        *_hex("nic", f"xgmii_{direction}c"),
+        Group(f"{direction} lanes", lanes, closed=True),
+    )
+
+
+_WIRE = Group("wire", (Comment("sent"), *_xgmii("tx"), Comment("received"), *_xgmii("rx")))
+
+ITEMS: tuple[Item, ...] = (
+    *_signals("nic", "clk rst link_up irq"),
+    _REGISTERS,
+    _TX_RING,
+    _RX_RING,
+    _DMA,
+    _MAC,
+    _WIRE,
+)
+"""Everything, from top to bottom."""
+
+MARKERS = (
+    Moment("nic.regs.notify", "first doorbell"),
+    Moment("nic.mac_tx.stat_frame", "first frame sent"),
+    Moment("nic.rx_fifo.tap_valid", "first frame received"),
+    Moment("nic.irq", "first interrupt"),
+)
+"""Named markers A, B, …; the first is where the view opens."""

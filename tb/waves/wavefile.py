@@ -1,0 +1,39 @@
+"""What a wave file holds, FST or VCD: names, widths, and when a signal first rose."""
+
+from pathlib import Path
+
+import pywellen
+
+
+class WaveFile:
+    """An open wave file. Signals are named by their path, as ``fdw_tb.nic.irq``.
+
+    Raises FileNotFoundError when there is none, and what pywellen raises for one that is not whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"no wave file {path}")
+        self._waves = pywellen.Waveform(str(path))
+        self.widths: dict[str, int] = {
+            variable.full_name: variable.bitwidth for variable in self._waves.all_vars()
+        }
+        """Bits of each signal; parameters are among them."""
+
+    def value(self, signal: str, time: int) -> int:
+        """The value of `signal` at `time`, in the file's time unit. Raises KeyError: no such signal."""
+        return int(self._waves[signal].signal.value_at(time))
+
+    def changes(self, signal: str) -> list[tuple[int, int]]:
+        """(time, new value) of `signal`, in order, its first value included. Raises KeyError."""
+        trace = self._waves[signal].signal
+        return [(int(time), int(value)) for time, value in (trace[i] for i in range(len(trace)))]
+
+    def first_high(self, signal: str) -> int | None:
+        """When `signal` first became other than 0, or None. Raises KeyError."""
+        trace = self._waves[signal].signal
+        for i in range(len(trace)):
+            time, value = trace[i]
+            if int(value):
+                return int(time)
+        return None
