@@ -8,7 +8,7 @@
 // (no NEXT) ends it. desc_valid may fall without desc_ready only when `enable` falls.
 //
 // A descriptor counts only when all before it were available, and when it is read after they were: a
-// burst may show entries 2..n of a chain whose head, published last (§2.8.6), it missed, or a stale later
+// burst may show entries 2..n of a chain whose head, published last (§2.8.21), it missed, or a stale later
 // one. So the first unavailable entry voids everything read or asked for behind it; that is read again.
 // With nothing available the block writes ENABLE to the device event suppression structure (§2.8.10), waits
 // for the response, looks at the ring once more, and sleeps until a kick; it then writes DISABLE.
@@ -18,8 +18,9 @@
 // `settled` is high, so that the top can let what was published before it finish. Never handed on.
 //
 // AXI4: INCR bursts of 16-byte beats that cross neither 4 KiB nor the ring's end, at most DEPTH descriptors
-// asked for or stored, so R is never blocked; the number of bursts in flight grows from two with
-// success, so that a lone packet costs little and a full ring is read at the memory's speed.
+// asked for or stored, so R is never blocked, and no more than the ring has; the number of bursts in flight
+// grows from two with success, so that a lone packet costs little and a full ring is read at the memory's
+// speed.
 `include "fdwire_regs.vh"
 module fdw_ring_fetch #(
     parameter ADDR_WIDTH = 64,

@@ -1,4 +1,4 @@
-// Writes the used entries of one packed virtqueue (virtio 1.2 §2.8.8) and decides on the interrupt.
+// Writes the used entries of one packed virtqueue (virtio 1.2 §2.8.2, §2.8.13) and decides on the interrupt.
 //
 // In: used_*, valid/ready, one per chain, in the order of the ring; whoever asks has waited for the
 // chain's payload. used_count (1..ring_size) is the number of its descriptors: the used index skips so

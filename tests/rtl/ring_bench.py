@@ -264,7 +264,7 @@ class DriverRing:
         return self.ring + 16 * index
 
     def add(self, chain: Sequence[tuple[int, int, int]], extra: int = 0) -> tuple[int, Callable[[], None]]:
-        """Write a chain of (address, length, flags) but its head's flags (§2.8.6): (id, publish).
+        """Write a chain of (address, length, flags) but its head's flags (§2.8.21): (id, publish).
 
         `publish()` makes it available. `extra` flags go into the last descriptor.
         """
@@ -309,7 +309,7 @@ class DriverRing:
         return count
 
     def poll(self) -> Iterable[Used]:
-        """Take the used entries that are there (§2.8.8); an id that is not out is an assertion."""
+        """Take the used entries that are there (§2.8.2); an id that is not out is an assertion."""
         while True:
             address, length, ident, flags = struct.unpack("<QIHH", self.ram.peek(self.slot(self._used), 16))
             avail, used = bool(flags & AVAIL), bool(flags & USED)

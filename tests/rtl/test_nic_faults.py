@@ -23,7 +23,7 @@ from nic_bench import (
     ethernet,
     padded,
 )
-from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing, rng
+from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing, now, rng
 
 from tb import toolchain
 from tb.block import run_block
@@ -224,6 +224,45 @@ async def reset_in_the_middle_of_traffic_ends_every_access_and_leaves_a_working_
     await nic.init(8, 8)
     await echo_works(nic)
     nic.finish()
+
+
+async def payload_written(nic: Nic) -> None:
+    """The first byte of the only receive buffer has been written."""
+    ((area, *_),) = nic.buffers.values()
+    await nic.until(lambda: bool(nic.ram.accesses(True, *area)), "payload")
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def status_reads_0_only_when_the_last_answer_has_come(dut: Any) -> None:
+    nic = Nic(dut, rng())
+    await nic.start()
+    late = 600
+    for what in ("TX descriptors", "RX descriptors", "TX frame", "RX frame"):
+        nic.bus.latency = 0
+        await nic.init(8, 8)
+        queue = TX if what.startswith("TX") else RX
+        await ClockCycles(dut.clk, 200)
+        if what.endswith("descriptors"):
+            nic.bus.latency = late
+            await nic.kick(queue)
+        elif queue == TX:
+            nic.transmit(ethernet(nic.random, 1000))
+            nic.ram.hooks[nic.rings[TX].slot(0)] = lambda: setattr(nic.bus, "latency", late)
+            await nic.kick(TX)
+        else:
+            nic.receive([2048])
+            await nic.kick(RX)
+            await ClockCycles(dut.clk, 200)
+            nic.bus.latency = late
+            nic.inject(ethernet(nic.random, 64))
+            await payload_written(nic)
+        await ClockCycles(dut.clk, 20)
+        asked = now()
+        await nic.reset()
+        assert now() >= asked + late - 100, f"{what}: the reset did not wait for an answer"
+        quiet = len(nic.ram.log)
+        await ClockCycles(dut.clk, 2 * late)
+        assert len(nic.ram.log) == quiet, f"{what}: an answer after Status read 0"
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")

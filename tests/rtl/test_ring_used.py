@@ -88,7 +88,7 @@ class Bench:
 
 
 def entry(ident: int, length: int, write: bool, wrap: bool) -> bytes:
-    """§2.8.8, §2.8.13: what the driver must find."""
+    """§2.8.2, §2.8.13: what the driver must find."""
     flags = (WRITE if write else 0) | (AVAIL | USED if wrap else 0)
     return struct.pack("<QIHH", 0, length, ident, flags)
 
