@@ -64,7 +64,6 @@ class DeviceQueue:
         self._on_fault = on_fault
         self._state = _Fetch.ASLEEP
         self._reading = False
-        self._kicked = False
         self._event_reading = False
         self._event_wanted = False
         self.stopped = False
@@ -77,8 +76,11 @@ class DeviceQueue:
     # ------------------------------------------------------------------ available buffers
 
     def kick(self) -> None:
-        """The driver notified this queue."""
-        self._kicked = True
+        """The driver notified this queue.
+
+        While it is awake nothing need be done: memory is read at the end of a read, so a descriptor that
+        was published before this notification is seen by the last look before sleep.
+        """
         if self._state is _Fetch.ASLEEP:
             self._begin()
 
@@ -101,7 +103,6 @@ class DeviceQueue:
         ring = self.ring
         count = min(PREFETCH_DESCRIPTORS, ring.size - ring.avail_index)
         self._reading = True
-        self._kicked = False
         self._dma.read(ring.slot_address(ring.avail_index), count * DESC_BYTES, self._fetched)
 
     def _fetched(self, raw: bytes) -> None:
@@ -128,7 +129,7 @@ class DeviceQueue:
 
     def _proceed(self, found: bool, exhausted: bool) -> None:
         if self._state is _Fetch.RECHECK:
-            if found or self._kicked:
+            if found:
                 self._begin()
             else:
                 self._state = _Fetch.ASLEEP
@@ -143,7 +144,6 @@ class DeviceQueue:
         if self.stopped:
             return
         self._reading = True
-        self._kicked = False
         self._dma.read(self.ring.slot_address(self.ring.avail_index), DESC_BYTES, self._fetched)
 
     # ------------------------------------------------------------------ used buffers

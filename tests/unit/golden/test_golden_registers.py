@@ -66,10 +66,33 @@ def test_driver_ok_without_features_ok_does_not_stick(bench):
 
 def test_running_device_features_written_are_ignored(bench):
     bench.driver.start()
-    bench.nic.write(0x24, 1)
+    bench.nic.write(0x24, 0)
     bench.nic.write(0x20, 0)
     bench.nic.write(STATUS, 15)
     assert bench.driver.read(STATUS) == 15
+    bench.nic.set_link(False)
+    assert bench.driver.read(ISR) == 2, "STATUS is still negotiated"
+
+
+def test_ready_queue_geometry_written_is_ignored(bench):
+    bench.driver.start()
+    write = bench.nic.write
+    for offset, value in (
+        (0x30, 1),
+        (0x38, 0),
+        (0x80, 8),
+        (0x84, 1),
+        (0x90, 1),
+        (0xA0, 1),
+        (READY, 0),
+        (READY, 1),
+    ):
+        write(offset, value)
+    assert bench.driver.read(READY) == 1
+    bench.driver.tx.restart()
+    bench.driver.send(bytes(60))
+    bench.run(10 * US)
+    assert len(bench.sent) == 1
 
 
 def test_absent_queue_selected_num_max_is_zero_and_ready_does_not_stick(bench):

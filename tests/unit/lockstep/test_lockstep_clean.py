@@ -186,7 +186,8 @@ def test_decision_before_its_frame_is_reported_no_mismatch(make_run, seeded):
     assert_clean(run)
 
 
-def test_write_seen_before_the_burst_that_explains_it_ends_no_mismatch():
+@pytest.mark.parametrize("after", ["first payload", "used entry"])
+def test_write_seen_before_the_burst_that_explains_it_ends_no_mismatch(after):
     """A NIC may act on the first descriptor of a burst, of which only the end is an event."""
     bench = make_bench()
     recorder = Recorder(bench.scheduler, bench.nic)
@@ -199,9 +200,44 @@ def test_write_seen_before_the_burst_that_explains_it_ends_no_mismatch():
     events = recorder.events
     ring = bench.driver.rx.ring
     read = next(i for i, e in enumerate(events) if isinstance(e, ev.DmaRead) and e.address == ring)
-    payload = [i for i, e in enumerate(events) if isinstance(e, ev.DmaWrite) and len(e.data) in (60, 52)]
-    assert len(payload) == 2 and read < payload[0]
-    events.insert(payload[1], events.pop(read)._replace(time=events[payload[1]].time))
+    lengths = (60, 52) if after == "first payload" else (60, 52, 16)
+    writes = [i for i, e in enumerate(events) if isinstance(e, ev.DmaWrite) and len(e.data) in lengths]
+    assert len(writes) == len(lengths) and read < writes[0]
+    last = writes[0] if after == "first payload" else writes[-1]
+    events.insert(last, events.pop(read)._replace(time=events[last].time))
+    assert isinstance(events[last - 1], ev.DmaWrite)
     checker = replay(events, bench.memory)
     assert [str(m) for m in checker.mismatches] == []
     assert checker.tally.counts["payload bytes"] == 112
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+def test_reset_after_an_oversize_chain_was_read_it_may_be_counted_or_not(make_run, seeded, counted):
+    run = make_run(seeded)
+    run.drain()
+    run.send(1519)
+    run.bench.run(10 * US)
+    events, ring = run.events, run.bench.driver.tx.ring
+    used = max(i for i, e in enumerate(events) if isinstance(e, ev.DmaWrite) and e.address == ring)
+    time = events[used].time
+    events[used:] = [
+        ev.MmioWrite(time, 0x70, 0, 4),
+        ev.MmioRead(time + 10 * US, 0x70, 0),
+        ev.MmioRead(time + 20 * US, 0x1190, counted),
+    ]
+    assert_clean(run)
+
+
+def test_queue_stopped_while_its_event_suppression_is_read_interrupt_may_come(make_run, seeded):
+    run = make_run(seeded)
+    run.drain()
+    run.send(60)
+    run.bench.run(10 * US)
+    events, driver = run.events, run.bench.driver
+    read = max(
+        i for i, e in enumerate(events) if isinstance(e, ev.DmaRead) and e.address == driver.tx.driver_event
+    )
+    time = events[read].time
+    stop = [ev.MmioWrite(time, 0x30, 1, 4), ev.MmioWrite(time, 0x44, 0, 4)]
+    events[read:] = [*stop, events[read], ev.Irq(time, True)]
+    assert_clean(run)
