@@ -6,6 +6,7 @@ module mac_rx_bench (
     input          accept,
     input  [63:0]  xgmii_rxd,
     input  [7:0]   xgmii_rxc,
+    output         mac_valid, // a beat between the two
     output         m_tvalid,
     input          m_tready,
     output [127:0] m_tdata,
@@ -16,19 +17,19 @@ module mac_rx_bench (
     output [3:0]   tap_status,
     output [15:0]  tap_bytes
 );
-    wire        valid, last;
+    wire        last;
     wire [63:0] data;
     wire [7:0]  keep;
     wire [3:0]  status;
 
     fdw_mac_rx mac (
         .clk(clk), .rst(rst), .xgmii_rxd(xgmii_rxd), .xgmii_rxc(xgmii_rxc),
-        .m_valid(valid), .m_data(data), .m_keep(keep), .m_last(last), .m_status(status)
+        .m_valid(mac_valid), .m_data(data), .m_keep(keep), .m_last(last), .m_status(status)
     );
 
     fdw_rx_fifo #(.BYTES(4096)) fifo (
         .clk(clk), .rst(rst), .flush(flush), .accept(accept),
-        .s_valid(valid), .s_data(data), .s_keep(keep), .s_last(last), .s_status(status),
+        .s_valid(mac_valid), .s_data(data), .s_keep(keep), .s_last(last), .s_status(status),
         .m_valid(m_tvalid), .m_ready(m_tready), .m_data(m_tdata), .m_keep(m_tkeep), .m_last(m_tlast),
         .m_len(m_tuser),
         .tap_valid(tap_valid), .tap_status(tap_status), .tap_bytes(tap_bytes)
