@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import cocotb
@@ -54,7 +54,7 @@ class Bench:
         self.bus = HostBus(dut, self.ram)
         self.taken: list[Taken] = []
         self.errors = 0
-        self.pause = iter(lambda: False, True)
+        self.pause: Iterator[bool] = itertools.repeat(False)
 
     async def start(self) -> None:
         idle = dict.fromkeys(
@@ -420,6 +420,25 @@ async def disabled_at_any_moment_it_falls_silent_and_begins_anew(dut: Any) -> No
         await bench.has_taken(5, "the new ring's descriptors")
         assert [t.address for t in bench.taken] == [a for a, _, _ in chains]
         await bench.disable()
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def stalled_consumer_bounds_what_is_read_and_loses_nothing(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    bench.bus.latency = 50
+    bench.pause = itertools.repeat(True)
+    ring = DriverRing(bench.ram, 256)
+    chains = [bench.chain(1)[0] for _ in range(256)]
+    for buffer in chains:
+        ring.post([buffer])
+    bench.enable(ring)
+    await ClockCycles(dut.clk, 1500)
+    assert not bench.taken
+    assert len(bench.ram.accesses(False, ring.ring, 16 * 256)) == 64, "DEPTH descriptors, not more, not fewer"
+    bench.pause = pauses(bench.random, 0.3)
+    await bench.has_taken(256, "all")
+    assert [t.address for t in bench.taken] == [a for a, _, _ in chains]
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")

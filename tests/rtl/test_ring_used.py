@@ -173,6 +173,25 @@ async def event_suppression_is_read_after_the_response_and_fast_entries_share_a_
     assert bench.interrupts[-1] > reads[-1].cycle
 
 
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def entry_that_becomes_visible_during_an_event_read_gets_one_of_its_own(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    bench.bus.latency = 50
+    ring = DriverRing(bench.ram, 8)
+    bench.enable(ring)
+    await ClockCycles(dut.clk, 300)
+    for distance in (10, 25, 40):
+        bench.ram.log.clear()
+        bench.interrupts.clear()
+        await bench.use(1, 0, False, 1)
+        await ClockCycles(dut.clk, distance)
+        await bench.use(2, 0, False, 1)
+        await bench.idle()
+        reads = bench.ram.accesses(False, ring.driver_area, 4)
+        assert len(reads) == len(bench.interrupts) == 2, f"{distance} cycles apart"
+
+
 @cocotb.test(timeout_time=4, timeout_unit="ms")
 async def disabled_at_any_moment_it_forgets_and_begins_at_slot_0(dut: Any) -> None:
     bench = Bench(dut)
