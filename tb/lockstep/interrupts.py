@@ -152,5 +152,5 @@ class InterruptChecker:
                 self._tally.mismatch(time, "InterruptStatus", f"bit {i} ({_NAMES[i]}) is not set, but is due")
 
     def finish(self, time: int) -> None:
-        """The run has ended at `time`, long after the last event: nothing may be due any more."""
-        self.advance(time)
+        """The run has ended at `time`: what is due and what has no cause is reported now."""
+        self.advance(time + WINDOW + REASON + 1)

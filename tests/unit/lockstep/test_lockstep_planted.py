@@ -133,6 +133,11 @@ def test_one_interrupt_too_many_is_found(plant):
     assert "spurious interrupt" in kinds(plant.replay())
 
 
+def test_interrupt_without_a_cause_at_the_very_end_is_found(plant):
+    plant.events.append(ev.Irq(plant.events[-1].time + US, True))
+    assert kinds(plant.replay()) == ["spurious interrupt"]
+
+
 def test_interrupt_falls_by_itself_is_found(plant):
     rise = plant.index(lambda e: isinstance(e, ev.Irq) and e.level, 1)
     # Far from any acknowledgement.
