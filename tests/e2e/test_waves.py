@@ -1,0 +1,212 @@
+"""The save file of a real run: does it fit the waves, and does GTKWave show what it promises?"""
+
+import re
+import shutil
+import subprocess
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tb import toolchain
+from tb.cosim import build
+from tb.sim import command
+from tb.sim.options import Options
+from tb.waves import fsm, names
+from tb.waves.wavefile import WaveFile
+
+QUEUE_NOTIFY = 0x050  # virtio 1.2 §4.2.2
+GROUPS = ["registers", "TX ring", "RX ring", "DMA", "MAC", "wire"]
+OTHER = "vcd" if build.waves_format() == "fst" else "fst"
+
+
+class Run:
+    """A short run's output directory, what it printed, and its waves."""
+
+    def __init__(self, out: Path, kind: str) -> None:
+        self.out = out
+        self.printed = StringIO()
+        options = Options(out=str(out), blob=2000)
+        status = command.run(options, waves="20", console=Console(file=self.printed, width=200))
+        assert status == 0, self.printed.getvalue()
+        self.waves = WaveFile(out / f"waves.{kind}")
+        self.lines = (out / "waves.gtkw").read_text().splitlines()
+
+    def signals(self) -> list[str]:
+        """Every signal named in the save file, bits of lanes included, as GTKWave has to find it."""
+        found = []
+        for line in self.lines:
+            if line.startswith("+{"):
+                found.append(line.split("} ", 1)[1])
+            elif line.startswith("#{"):
+                found += [re.sub(r"^\(\d+\)", "", bit) for bit in line.split("} ", 1)[1].split(" ")]
+        return found
+
+    def markers(self) -> dict[str, int]:
+        """Times of the primary marker and of the named ones that are set."""
+        (line,) = [line for line in self.lines if re.match(r"\*-\d", line)]
+        _, *times = line.split()
+        return {
+            name: int(time)
+            for name, time in zip(["primary", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"], times, strict=True)
+            if time != "-1"
+        }
+
+
+@pytest.fixture(
+    scope="module",
+    params=[build.waves_format(), pytest.param(OTHER, marks=pytest.mark.slow)],
+)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    kind: str = request.param
+    if kind == "fst" and not toolchain.has_fst():
+        pytest.skip("the headers of zlib and lz4 are not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "waves_format", lambda: kind)
+        return Run(tmp_path_factory.mktemp("waves"), kind)
+
+
+def test_unchanged_design_has_everything_that_the_view_wants(run: Run) -> None:
+    assert "leaves out" not in run.printed.getvalue()
+    assert len(run.signals()) > 150
+
+
+def test_every_signal_is_in_the_wave_file_with_that_range(run: Run) -> None:
+    for signal in run.signals():
+        match = re.fullmatch(r"(.+?)(?:\[(\d+):0\])?", signal)
+        assert match is not None
+        assert run.waves.widths[match[1]] == int(match[2] or 0) + 1, signal
+
+
+def test_groups_are_there_in_order_and_each_is_closed(run: Run) -> None:
+    open_groups: list[str] = []
+    outermost = []
+    for flags, name in zip(run.lines, run.lines[1:], strict=False):
+        if not re.fullmatch(r"@[0-9a-f]+", flags) or not name.startswith("-"):
+            continue
+        if int(flags[1:], 16) & 0x800000:
+            if not open_groups:
+                outermost.append(name[1:])
+            open_groups.append(name[1:])
+        elif int(flags[1:], 16) & 0x1000000:
+            assert open_groups.pop() == name[1:]
+    assert outermost == GROUPS
+    assert open_groups == []
+
+
+def test_marker_stands_where_the_bus_takes_the_first_write_to_queue_notify(run: Run) -> None:
+    edges = [time for time, clk in run.waves.changes("fdw_tb.nic.clk") if clk and time]
+    address: list[tuple[int, int]] = []
+    data: list[int] = []
+    for edge in edges:
+        # What the flip-flops see is what was there before the edge.
+        bus = {
+            name: run.waves.value(f"fdw_tb.nic.s_axil_{name}", edge - 1)
+            for name in ("awvalid", "awready", "awaddr", "wvalid", "wready")
+        }
+        if bus["awvalid"] and bus["awready"]:
+            address.append((bus["awaddr"], edge))
+        if bus["wvalid"] and bus["wready"]:
+            data.append(edge)
+        if address and address[-1][0] == QUEUE_NOTIFY and len(data) >= len(address):
+            break
+    else:
+        pytest.fail("no doorbell in the waves")
+    doorbell = max(address[-1][1], data[len(address) - 1])
+    markers = run.markers()
+    assert markers["primary"] == markers["A"] == doorbell
+    assert "[markername] Afirst doorbell" in run.lines
+    (start,) = [int(line.split()[1]) for line in run.lines if line.startswith("[timestart]")]
+    assert doorbell - 200_000 < start < doorbell
+
+
+def test_names_of_states_are_what_verilator_made_of_the_localparams(run: Run) -> None:
+    scopes = {
+        "fdw_ring_fetch": "ring[0].fetch", "fdw_rx_engine": "rx_engine",
+        "fdw_mac_rx": "mac_rx", "fdw_mac_tx": "mac_tx",
+    }  # fmt: skip
+    machines = fsm.read(list(build.rtl_sources())).values()
+    for machine in machines:
+        scope = f"fdw_tb.nic.{scopes[machine.module]}"
+        assert run.waves.widths[f"{scope}.{machine.signal}"] == machine.width
+        for value, name in machine.states.items():
+            assert run.waves.widths[f"{scope}.{name}"] == machine.width
+            assert run.waves.value(f"{scope}.{name}", 0) == value, f"{scope}.{name}"
+        seen = {value for _, value in run.waves.changes(f"{scope}.{machine.signal}")}
+        assert seen <= machine.states.keys(), scope
+
+
+def test_every_state_machine_of_the_design_is_shown_with_its_names(run: Run) -> None:
+    referred = {Path(line[3:]).stem for line in run.lines if line.startswith("^1 ")}
+    for machine in fsm.read(list(build.rtl_sources())).values():
+        assert f"{machine.module}.{machine.signal}" in referred
+
+
+def test_names_of_axi_ids_are_those_of_the_top(run: Run) -> None:
+    localparams = ("FRAMES", "FETCH", "USED", "RX", "TX")
+    constant = {name: run.waves.value(f"fdw_tb.nic.{name}", 0) for name in localparams}
+    assert names.tables([])["axi_id"].text == {
+        constant["FRAMES"]: "frames",
+        constant["FETCH"] + constant["RX"]: "fetch RX",
+        constant["FETCH"] + constant["TX"]: "fetch TX",
+        constant["USED"] + constant["RX"]: "used RX",
+        constant["USED"] + constant["TX"]: "used TX",
+    }
+
+
+def test_every_filter_file_that_is_referred_to_lies_beside_the_save_file(run: Run) -> None:
+    files = {Path(line[3:]) for line in run.lines if line.startswith("^1 ")}
+    assert files
+    for file in files:
+        assert file.parent == run.out / "gtkw"
+        for line in file.read_text().splitlines():
+            assert re.fullmatch(r"[0-9a-f]+ \S.*", line), file
+
+
+TCL = """
+set traces [gtkwave::getTotalNumTraces]
+for {set i 0} {$i < $traces} {incr i} {
+    puts "TRACE\t[gtkwave::getTraceNameFromIndex $i]\t[gtkwave::getTraceValueAtMarkerFromIndex $i]"
+}
+puts "MARKER\t[gtkwave::getMarker]\t[gtkwave::getNamedMarker A]"
+gtkwave::/File/Quit
+"""
+
+
+@pytest.mark.skipif(
+    not (shutil.which("gtkwave") and shutil.which("xvfb-run")), reason="needs gtkwave and xvfb-run"
+)
+def test_gtkwave_in_another_directory_shows_every_trace_and_the_states_as_text(
+    run: Run, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(run.out, moved)
+    script = tmp_path / "show.tcl"
+    script.write_text(TCL)
+    hidden = run.out.rename(run.out.with_name("elsewhere"))
+    try:
+        shown = subprocess.run(
+            ["xvfb-run", "-a", "gtkwave", "-S", str(script), str(moved / "waves.gtkw")],
+            cwd="/", capture_output=True, text=True, timeout=120, check=False,
+        ).stdout  # fmt: skip
+    finally:
+        hidden.rename(run.out)
+    rows = [line.split("\t") for line in shown.splitlines() if line.startswith("TRACE")]
+    wanted = [
+        match[1]
+        for line in run.lines
+        if (match := re.match(r"[+#]\{(.*?)\} ", line) or re.match(r"-(.+)", line))
+    ]
+    assert [row[1] for row in rows] == wanted, shown[-2000:]
+
+    marker = run.markers()["A"]
+    assert f"MARKER\t{marker}\t{marker}" in shown
+    values = {row[1]: row[2] for row in reversed(rows)}  # the first of a name counts: ring 1 of two
+    fetch = fsm.read(list(build.rtl_sources()))["fdw_ring_fetch", "state"]
+    assert values["fetch state"] == fetch.states[run.waves.value("fdw_tb.nic.ring[1].fetch.state", marker)]
+    assert values["regs write_address"] == "QUEUE_NOTIFY"
+    assert values["regs status_value"] == "ACKNOWLEDGE|DRIVER|DRIVER_OK|FEATURES_OK"
+    assert values["mac_tx state"] == "WAIT_FRAME"
+    assert values["xgmii_txd"] == "idle"
+    assert values["m_axi_rresp"] == "OKAY"
