@@ -20,6 +20,7 @@ from pymodel.tcp.layer import TcpLayer
 from pymodel.tcp.profile import LINUX, Profile
 from pymodel.wire import ipv4
 
+
 class Nic(DevicePort, WirePort, Protocol):
     """A NIC with both of its seams: `pymodel.golden.nic.GoldenNic`, or `tb.cosim.rtl_nic.RtlNic`."""
 

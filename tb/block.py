@@ -1,9 +1,12 @@
-"""Runs the cocotb tests of one RTL block from a pytest function, in Verilator or Icarus.
+"""Runs cocotb tests from a pytest function: of one RTL block (Verilator or Icarus), or of the whole NIC.
 
 The same file holds the `@cocotb.test()` coroutines and a pytest function:
 
     def test_my_block() -> None:
         run_block("my_block", ["lib/my_block.v"], __name__)
+
+    def test_through_the_nic() -> None:
+        run_nic(__name__)
 """
 
 import contextlib
@@ -18,6 +21,7 @@ import pytest
 from cocotb_tools.runner import Runner, get_runner
 
 from tb import toolchain, verilate
+from tb.cosim.build import run_cocotb
 
 
 def _icarus(
@@ -92,6 +96,19 @@ def run_block(
             log_file=log,
         )
     _judge(results, log)
+
+
+def run_nic(test_module: str, testcase: str | Sequence[str] | None = None) -> None:
+    """Run the cocotb tests of `test_module` on the whole NIC with its C++ attachment (`tb.testbench`).
+
+    Fails as `run_block` does. The seed is FDWIRE_SEED if set.
+    """
+    caller = Path(inspect.stack()[1].filename).resolve()
+    where = toolchain.BUILD / "tests" / test_module
+    results = run_cocotb(
+        test_module, where=where, environment={"PYTHONPATH": str(caller.parent)}, testcase=testcase
+    )
+    _judge(results, where / "simulation.log")
 
 
 def _judge(results: Path, log: Path) -> None:

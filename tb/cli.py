@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tb import toolchain
+from tb.cosim.rtl_nic import BUGS
 from tb.toolchain import ToolMissing
 from tb.verilate import BuildFailed
 
@@ -26,6 +27,14 @@ def _waves(text: str) -> str:
     return text
 
 
+def _size(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1 << 30:
+        raise ValueError
+    return value
+
+
+_size.__name__ = "number of bytes (0 to 1 GiB)"
 _waves.__name__ = "number of microseconds (or all, off)"
 _probability.__name__ = "probability (0 to 1)"
 
@@ -42,11 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     sim.add_argument(
         "--waves", type=_waves, default="200", metavar="µs|all|off", help="how much to record (default 200)"
     )
-    sim.add_argument("--bytes", type=int, default=1 << 20, help="size of the random file (default 1 MiB)")
+    sim.add_argument("--bytes", type=_size, default=1 << 20, help="size of the random file (default 1 MiB)")
     for name in ("loss", "duplicate", "reorder", "corrupt"):
         sim.add_argument(
             f"--{name}", type=_probability, default=0.0, metavar="P", help=f"{name} a frame with P"
         )
+    sim.add_argument("--plant", choices=BUGS, default="", help="plant a bug in the NIC, to see it caught")
     sim.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
     sim.add_argument(
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory for the results (build/sim)"
@@ -77,6 +87,7 @@ def main() -> int:
                 duplicate=arguments.duplicate,
                 reorder=arguments.reorder,
                 corrupt=arguments.corrupt,
+                plant=arguments.plant,
                 lockstep=not arguments.no_lockstep,
             )
             return command.run(job, waves=arguments.waves, console=console)

@@ -24,6 +24,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fdw_wire_gap": (None, [_U32]),
     "fdw_link": (None, [_INT]),
     "fdw_skip_idle": (None, [_INT]),
+    "fdw_plant": (None, [_U32]),
     "fdw_reset": (None, [_U32]),
     "fdw_figure": (_U64, [_U32]),
 }

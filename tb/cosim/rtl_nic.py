@@ -21,6 +21,9 @@ _HEADER = Struct("<BBHIQQ")
 
 RESET_CYCLES = 8
 
+BUGS = ("used length", "used twice", "swapped byte", "interrupt")
+"""What `RtlNic.plant` knows, in the order of fdw_plant (tb/cpp/cosim.cpp)."""
+
 Observer = Callable[[ev.Event], None]
 
 
@@ -98,6 +101,14 @@ class RtlNic:
     def fail_once(self, address: int) -> None:
         """The next DMA burst touching `address` is answered with SLVERR."""
         self._lib.fdw_memory_fail_once(address)
+
+    def plant(self, bug: str) -> None:
+        """Spoil what is seen of the NIC, once, to see whether a checker notices.
+
+        `bug`: "used length" (a flipped bit), "used twice", "swapped byte" (in a frame sent), or "interrupt"
+        (the line is stuck low from its next rise on). `reset` takes the bug out again.
+        """
+        self._lib.fdw_plant(BUGS.index(bug))
 
     def play_words(self, words: list[tuple[int, int]]) -> None:
         """Play raw XGMII words (data, control): what no well-formed frame can do."""

@@ -8,6 +8,7 @@ namespace {
 constexpr uint32_t kBeat = 16;
 constexpr uint8_t kOkay = 0, kSlvErr = 2, kDecErr = 3;
 constexpr size_t kMaxBursts = 64;
+constexpr uint8_t kUsedRx = 3, kUsedTx = 4;  // AXI ids of the used entries' writers (rtl/fdw_nic.v)
 }  // namespace
 
 void AxiMemory::attach(uint8_t* bytes, uint64_t base, uint64_t size) {
@@ -109,7 +110,7 @@ void AxiMemory::take_beats() {
     }
 }
 
-void AxiMemory::finish_write(Burst& b) {
+void AxiMemory::store(const Burst& b) {
     if (b.resp == kOkay) {
         for (uint32_t i = 0; i < b.beats; ++i) {
             uint8_t* to = at(b.address + uint64_t{i} * kBeat);
@@ -128,6 +129,19 @@ void AxiMemory::finish_write(Burst& b) {
         uint8_t* p = log_.add(Event::kDmaWrite, b.resp, b.id, b.address, b.data.size() + b.strobes.size());
         std::memcpy(p, b.data.data(), b.data.size());
         std::memcpy(p + b.data.size(), b.strobes.data(), b.strobes.size());
+    }
+}
+
+void AxiMemory::finish_write(Burst& b) {
+    const bool used_entry = b.id == kUsedRx || b.id == kUsedTx;
+    if (used_entry && plant_length_bit) {
+        b.data[8] ^= 1;
+        plant_length_bit = false;
+    }
+    store(b);
+    if (used_entry && plant_twice) {
+        store(b);
+        plant_twice = false;
     }
     b.ready = cycles + delay(config_.write_latency);
     responses_.push_back(std::move(b));

@@ -58,6 +58,9 @@ public:
     bool aw_ready() const { return aw_ready_; }
     bool w_ready() const { return w_ready_; }
 
+    // Planted bugs, for the tests of the checker: each spoils the next used entry and is then spent.
+    bool plant_length_bit = false, plant_twice = false;
+
     uint64_t reads = 0, writes = 0, read_beats = 0, write_beats = 0, violations = 0;
 
 private:
@@ -82,6 +85,7 @@ private:
     uint32_t delay(uint32_t base);
     void next_read_beat();
     void take_beats();
+    void store(const Burst& burst);
     void finish_write(Burst& burst);
 
     EventLog& log_;

@@ -111,7 +111,8 @@ int fdw_clock(int in_flags, int rdata) {
                                   static_cast<uint32_t>(rdata));
     cosim.memory.clock(in & kMemRTaken, in & kMemBTaken);
     if (in & kRxTap) cosim.log.add(Event::kRxDecision, static_cast<uint8_t>(in >> 9 & 15), 0, 0, 0);
-    const bool irq = in & kIrq;
+    bool irq = in & kIrq;
+    if (cosim.plant_no_irq && irq && !cosim.irq) irq = false;
     if (irq != cosim.irq) {
         cosim.irq = irq;
         cosim.log.add(Event::kIrq, irq, 0, 0, 0);
@@ -181,7 +182,18 @@ void fdw_reset(uint32_t held) {
     cosim.reset_cycles = held;
     cosim.registers.reset();
     cosim.received.reset();
+    cosim.memory.plant_length_bit = cosim.memory.plant_twice = false;
+    cosim.sent.plant_swap = cosim.plant_no_irq = false;
     cosim.log.add(Event::kReset, 0, 0, 0, 0);
+}
+
+// Plant a bug: 0 a flipped bit in a used length, 1 a used entry written twice, 2 two swapped bytes in a
+// frame sent, 3 the interrupt line stuck low from its next rise on.
+void fdw_plant(uint32_t which) {
+    if (which == 0) cosim.memory.plant_length_bit = true;
+    if (which == 1) cosim.memory.plant_twice = true;
+    if (which == 2) cosim.sent.plant_swap = true;
+    if (which == 3) cosim.plant_no_irq = true;
 }
 
 // Figures: 0 reads, 1 writes, 2 read beats, 3 write beats, 4 AXI violations, 5 wire frames out,

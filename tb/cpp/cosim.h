@@ -22,6 +22,7 @@ struct Cosim {
     bool tx_active = false;
     bool wake = false;  // something that Python waits for has happened
     bool irq = false;
+    bool plant_no_irq = false;  // planted bug: the interrupt line stays low from its next rise on
 };
 
 extern Cosim cosim;

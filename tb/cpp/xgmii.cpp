@@ -18,6 +18,12 @@ bool XgmiiMonitor::end(uint64_t time) {
     bool framed = bytes_.size() >= 8 && bytes_[7] == kSfd;
     for (size_t i = 1; framed && i < 7; ++i) framed = bytes_[i] == kPreamble;
     if (!framed) ++violations;
+    for (size_t i = 24; plant_swap && i + 1 < bytes_.size(); ++i) {
+        if (bytes_[i] != bytes_[i + 1]) {
+            std::swap(bytes_[i], bytes_[i + 1]);
+            plant_swap = false;
+        }
+    }
     const size_t skip = std::min<size_t>(bytes_.size(), 8);
     uint8_t* p = log_.add(Event::kWireOut, error_ || !framed, 0, start_, bytes_.size() - skip, time);
     std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(skip), bytes_.end(), p);

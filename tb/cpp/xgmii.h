@@ -16,6 +16,7 @@ public:
     bool word(uint64_t data, uint8_t control);
     void reset() { in_frame_ = false; }
 
+    bool plant_swap = false;  // planted bug: swap two bytes of the next frame
     uint64_t frames = 0, violations = 0;
     uint32_t shortest_gap = UINT32_MAX;  // bytes from /T/ up to the next start
 

@@ -19,6 +19,8 @@ class Options:
     reorder: float = 0.0
     corrupt: float = 0.0
     lockstep: bool = True
+    plant: str = ""
+    """A bug to plant once both hosts are up (`RtlNic.plant`), to see it caught; empty for none."""
     waves: str = ""
     """File name of the waves in `out`, empty for none."""
     progress: str = ""

@@ -20,6 +20,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
             ("  SHA-256 sent", file["sent"]),
             (f"  {same:>7} received", file["received"]),
         ]
-    return [f"{name:18} {value}" for name, value in rows] + [
-        f"mismatch: {report}" for report in summary["mismatch_reports"]
-    ]
+    said = [f"{name:18} {value}" for name, value in rows]
+    if summary["trouble"]:
+        said.append(f"trouble: {summary['trouble']}")
+    return said + [f"mismatch: {report}" for report in summary["mismatch_reports"]]
