@@ -1,8 +1,8 @@
 """GTKWave save files: `view` applied to a wave file, with the filter files that turn values into text.
 
-The format is GTKWave's own (its manual, appendix "Save file syntax", leaves flags out: they are the bits of
-`Radix` and below, as GTKWave 3.3 writes them). Paths in it are absolute; since the file also says where it
-was saved, GTKWave finds waves and filters again when the directory has been moved or copied.
+The format is GTKWave's own; flags and paths are as its version 3.3.118 takes them. Paths are absolute; since
+the file also says where it was saved, GTKWave finds waves and filters again when the directory has been
+moved or copied.
 """
 
 from collections.abc import Iterable, Iterator
