@@ -296,7 +296,7 @@ class Checker:
         """The device must ask for a reset; what else it still does, the device alone knows."""
         if self._fault is None:
             self._fault = reason
-            self._interrupts.config_allowed = True
+            self._interrupts.fault()
             for life in self._lives:
                 if life is not None:
                     life.protocol.faulty = True
@@ -383,7 +383,8 @@ class Checker:
     def _event_read(self, time: int, life: _Life, structure: bytes, failed: bool) -> None:
         """The driver's event suppression decides on the interrupt of the entries used before the request."""
         asked = life.events_asked.popleft() if life.events_asked else life.used
-        if failed or life.protocol.stopped_at is not None:
+        if failed or life.protocol.stopped_at is not None or self._fault is not None:
+            # Whether it was in time for the stop, or the error, the device alone knows.
             if asked and not failed:
                 self._interrupts.allow(time)
             return

@@ -87,6 +87,12 @@ class InterruptChecker:
         self._tally.counts["interrupts"] += 1
         self._cause(0, time)
 
+    def fault(self) -> None:
+        """The device has a reason to need a reset, and what was due for used buffers may never come."""
+        self.config_allowed = True
+        self.due.clear()
+        self._bits[0].first = None
+
     def allow(self, time: int) -> None:
         """Event suppression was read once more than needed, and wants an interrupt: one may come."""
         self._bits[0].cause = time

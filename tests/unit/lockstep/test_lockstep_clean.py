@@ -186,6 +186,30 @@ def test_decision_before_its_frame_is_reported_no_mismatch(make_run, seeded):
     assert_clean(run)
 
 
+@pytest.mark.parametrize("error_first", [True, False])
+def test_regression_error_while_event_suppression_is_read_used_interrupt_may_be_missing(
+    make_run, seeded, error_first
+):
+    run = make_run(seeded)
+    run.drain()
+    run.send(60)
+    run.bench.run(10 * US)
+    events, driver = run.events, run.bench.driver
+    read = max(
+        i for i, e in enumerate(events) if isinstance(e, ev.DmaRead) and e.address == driver.tx.driver_event
+    )
+    time = events[read].time
+    error = ev.DmaRead(time, 0x10, bytes(16), 0, 3)
+    pair = [error, events[read]] if error_first else [events[read], error]
+    events[read:] = [
+        *pair,
+        ev.Irq(time, True),
+        ev.MmioRead(time + US, 0x60, 2),
+        ev.MmioRead(time + US, 0x70, 79),
+    ]
+    assert_clean(run)
+
+
 @pytest.mark.parametrize("after", ["first payload", "used entry"])
 def test_write_seen_before_the_burst_that_explains_it_ends_no_mismatch(after):
     """A NIC may act on the first descriptor of a burst, of which only the end is an event."""
