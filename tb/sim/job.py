@@ -68,7 +68,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
     bench = Testbench(dut, seed=options.seed, impairments=impairments, lockstep=options.lockstep)
     traffic = _Traffic(capture)
     bench.link.on_frame = traffic.frame
-    page = (toolchain.ROOT / "README.md").read_bytes()
+    page = (toolchain.ROOT / "docs" / "architecture.md").read_bytes()
     blob = random.Random(options.seed).randbytes(options.blob)
     programs.write_files(served, page, blob)
     progress = Sender(options.progress)

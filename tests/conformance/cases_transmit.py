@@ -184,6 +184,7 @@ async def tx_frames_keep_the_minimum_gap_on_the_wire(bench: Bench) -> None:
 async def tx_device_event_area_says_disable_at_work_and_enable_at_rest(bench: Bench) -> None:
     raw = RawDriver(bench)
     await raw.start(tx_size=64)
+    await bench.run_for(SETTLE)  # a NIC may look at a new ring once before it rests
     rng = _rng(bench)
     for _ in range(60):
         raw.tx.interrupts(ENABLE)
