@@ -29,6 +29,7 @@ _RUN_MASK: Final = int(Status.DRIVER_OK | Status.DEVICE_NEEDS_RESET)
 _CONSTANTS: Final = {
     r.offset: r.reset for r in REGISTERS if r.readable and not r.writable and r.reset is not None
 }
+_ACTIONS: Final = frozenset({int(Reg.QUEUE_NOTIFY), int(Reg.QUEUE_READY), int(Reg.STATUS)})
 _RING_ALIGN: Final = 16
 _EVENT_ALIGN: Final = 4
 
@@ -91,7 +92,7 @@ class Registers:
         self.config_generation = 0
         self.status = 0
         self.resetting = False
-        self._latch = 0
+        self._latches: dict[str, int] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -150,7 +151,7 @@ class Registers:
         """As after power-on. `link_up` is an input and stays. The counters are the owner's to clear."""
         level = self.interrupt_status != 0
         self._clear()
-        self._latch = 0
+        self._latches.clear()
         self.config_generation = 0
         self.status = 0
         self.resetting = False
@@ -195,9 +196,9 @@ class Registers:
     def _counter_word(self, offset: int) -> int:
         name = COUNTER_AT.get(offset)
         if name is None:
-            return self._latch
+            return self._latches.get(COUNTER_AT[offset & ~4], 0)
         value: int = getattr(self.counters, name)
-        self._latch = value >> 32 & _WORD
+        self._latches[name] = value >> 32 & _WORD
         return value & _WORD
 
     def _config(self) -> bytes:
@@ -210,8 +211,15 @@ class Registers:
     # ------------------------------------------------------------------ writes
 
     def write(self, offset: int, value: int, size: int = 4) -> None:
-        """A register write. Only whole words write anything: every writable register is one (§4.2.2.2)."""
-        if size != 4:
+        """A register write of `size` bytes: the other bytes of the word keep their value.
+
+        A register whose write is an action acts if its first byte is written; the others count as 0 then.
+        """
+        shift = 8 * (offset & 3)
+        offset &= ~3
+        mask = (1 << 8 * size) - 1 << shift
+        value = value << shift & mask
+        if offset in _ACTIONS and not mask & 1:
             return
         match offset:
             case Reg.QUEUE_NOTIFY:
@@ -224,15 +232,15 @@ class Registers:
             case Reg.STATUS:
                 self._write_status(value)
             case Reg.DEVICE_FEATURES_SEL:
-                self._device_features_sel = value
+                self._device_features_sel = self._device_features_sel & ~mask | value
             case Reg.DRIVER_FEATURES_SEL:
-                self._driver_features_sel = value
+                self._driver_features_sel = self._driver_features_sel & ~mask | value
             case Reg.DRIVER_FEATURES:
-                self._accept(value)
+                self._accept(value, mask)
             case Reg.QUEUE_SEL:
-                self._queue_sel = value
+                self._queue_sel = self._queue_sel & ~mask | value
             case _:
-                self._write_queue(offset, value)
+                self._write_queue(offset, value, mask)
 
     def _notify(self, value: int) -> None:
         if value >= QUEUES or not self.runs(value):
@@ -243,14 +251,14 @@ class Registers:
             self.counters.tx_kicks += 1
         self.listener.kick(value)
 
-    def _accept(self, value: int) -> None:
+    def _accept(self, value: int, mask: int) -> None:
         if self.status & Status.FEATURES_OK:
             return
         if self._driver_features_sel >= 2:
             self._beyond = self._beyond or value != 0
             return
         shift = 32 * self._driver_features_sel
-        self.driver_features = self.driver_features & ~(_WORD << shift) | value << shift
+        self.driver_features = self.driver_features & ~(mask << shift) | value << shift
 
     def _features_legal(self) -> bool:
         accepted = self.driver_features
@@ -282,7 +290,7 @@ class Registers:
             for queue in range(QUEUES):
                 self.listener.queue_changed(queue)
 
-    def _write_queue(self, offset: int, value: int) -> None:
+    def _write_queue(self, offset: int, value: int, mask: int) -> None:
         queue = self._queue()
         if queue is None:
             return
@@ -296,16 +304,17 @@ class Registers:
             return
         match offset:
             case Reg.QUEUE_NUM:
-                queue.num = value if 1 <= value <= self.queue_num_max else 0
+                num = queue.num & ~mask | value
+                queue.num = num if num <= self.queue_num_max else 0
             case Reg.QUEUE_DESC_LOW:
-                queue.desc = queue.desc & ~_WORD | value
+                queue.desc = queue.desc & ~mask | value
             case Reg.QUEUE_DESC_HIGH:
-                queue.desc = queue.desc & _WORD | value << 32
+                queue.desc = queue.desc & ~(mask << 32) | value << 32
             case Reg.QUEUE_DRIVER_LOW:
-                queue.driver = queue.driver & ~_WORD | value
+                queue.driver = queue.driver & ~mask | value
             case Reg.QUEUE_DRIVER_HIGH:
-                queue.driver = queue.driver & _WORD | value << 32
+                queue.driver = queue.driver & ~(mask << 32) | value << 32
             case Reg.QUEUE_DEVICE_LOW:
-                queue.device = queue.device & ~_WORD | value
+                queue.device = queue.device & ~mask | value
             case Reg.QUEUE_DEVICE_HIGH:
-                queue.device = queue.device & _WORD | value << 32
+                queue.device = queue.device & ~(mask << 32) | value << 32

@@ -29,6 +29,7 @@ from rawdriver import (
     QUEUE_DESC,
     QUEUE_DEVICE,
     QUEUE_DRIVER,
+    QUEUE_NOTIFY,
     QUEUE_NUM,
     QUEUE_READY,
     QUEUE_SEL,
@@ -315,6 +316,50 @@ async def ring_registers_written_while_ready_change_nothing(bench: Bench) -> Non
         await raw.send(*chain)
 
 
+async def regression_narrow_writes_change_their_bytes_only(bench: Bench) -> None:
+    """QueueNum, an address and the status, written byte by byte; STATUS and QUEUE_READY act on byte 0."""
+    raw = RawDriver(bench)
+    port = raw.port
+    await raw.reset()
+    assert await raw.accept(RawDriver.ALL)
+    raw.tx = RawQueue(bench.memory, TX, 5)
+    raw.write(QUEUE_SEL, 0xFF01)
+    port.write(QUEUE_SEL + 1, 0, 1)
+    raw.give_queue(raw.tx, ready=False)
+    port.write(QUEUE_NUM, 0, 2)
+    port.write(QUEUE_NUM, 5, 1)
+    for register, address in ((QUEUE_DESC, raw.tx.desc), (QUEUE_DRIVER, raw.tx.driver)):
+        raw.write(register, 0)
+        raw.write(register + 4, 0)
+        for at in range(8):
+            port.write(register + at, address >> 8 * at & 0xFF, 1)
+    raw.write(QUEUE_DEVICE, 0)
+    for at in (2, 0):
+        port.write(QUEUE_DEVICE + at, raw.tx.device >> 8 * at & 0xFFFF, 2)
+    port.write(QUEUE_READY + 1, 1, 1)
+    assert await raw.read(QUEUE_READY) == 0
+    port.write(QUEUE_READY, 1, 1)
+    assert await raw.read(QUEUE_READY) == 1
+    port.write(STATUS, DRIVER_OK, 1)
+    for at, size in ((1, 1), (2, 2), (3, 1)):
+        port.write(STATUS + at, 0, size)
+        port.write(QUEUE_READY + at, 0, size)
+        port.write(QUEUE_NOTIFY + at, 0, size)
+    assert await raw.read(STATUS) == ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK
+    assert await raw.read(QUEUE_READY) == 1
+    assert await raw.read64(Stat.RX_KICKS) == await raw.read64(Stat.TX_KICKS) == 0
+    frame = random_frame(random.Random(bench.seed), 80)
+    assert await raw.send(*raw.pieces(bytes(12) + frame, [12])) == on_wire(frame)
+    await until(bench, lambda: raw.irq, "the interrupt")
+    port.write(INTERRUPT_ACK + 1, 0xFF, 1)
+    assert await raw.read(INTERRUPT_STATUS) == 1
+    port.write(INTERRUPT_ACK, 1, 1)
+    assert await raw.read(INTERRUPT_STATUS) == 0
+    port.write(STATUS, 0, 1)
+    await bench.run_for(SETTLE)
+    assert await raw.read(STATUS) == 0
+
+
 CASES = (
     identification_registers_read_as_specified,
     unknown_offsets_read_zero_and_ignore_writes,
@@ -335,4 +380,5 @@ CASES = (
     notify_before_driver_ok_starts_nothing,
     disabled_queue_makes_no_new_access_and_works_again_when_given_anew,
     ring_registers_written_while_ready_change_nothing,
+    regression_narrow_writes_change_their_bytes_only,
 )

@@ -183,6 +183,12 @@ def test_counter_grows_between_the_words_the_latched_high_word_is_read(bench):
     assert low | bench.driver.read(0x118C) << 32 == 0x1_FFFF_FFFF
 
 
+def test_regression_counters_read_interleaved_each_keeps_its_own_high_word(bench):
+    bench.nic.counters.tx_bytes = 0x1_0000_0002
+    bench.nic.counters.rx_bytes = 0x3_0000_0004
+    assert [bench.driver.read(o) for o in (0x1188, 0x1108, 0x118C, 0x110C)] == [2, 4, 1, 3]
+
+
 def test_absurd_notifies_are_ignored_and_good_ones_counted(bench):
     bench.nic.write(0x50, 0)
     bench.driver.start()
