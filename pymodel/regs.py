@@ -21,8 +21,9 @@ class Register:
 
 
 class Reg(IntEnum):
-    """Offsets. virtio-mmio registers: §4.2.2. 32-bit accesses. Write-only registers read 0. Unknown
-    offsets read 0 and ignore writes."""
+    """Offsets. virtio-mmio registers: §4.2.2. 32-bit accesses; a narrower write changes its bytes only,
+    and in QUEUE_NOTIFY, QUEUE_READY and STATUS acts if it holds byte 0 (the bytes not written count as 0).
+    Write-only registers read 0. Unknown offsets read 0 and ignore writes."""
 
     MAGIC_VALUE = 0x0000
     """The string "virt", little-endian."""
