@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,10 +99,13 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def build(spec: Spec, *, where: Path) -> tuple[Verilator, Path]:
+def build(
+    spec: Spec, *, where: Path, announce: Callable[[str], None] | None = None
+) -> tuple[Verilator, Path]:
     """The runner and directory of `spec`'s executable, built unless it is there already.
 
-    Raises ToolMissing or BuildFailed. Several processes may ask for the same build at once.
+    `announce` hears it when there is something to build. Raises ToolMissing or BuildFailed. Several
+    processes may ask for the same build at once.
     """
     toolchain.check_build_tools()
     directory = where / f"{spec.top}-{spec.key()}"
@@ -115,6 +118,8 @@ def build(spec: Spec, *, where: Path) -> tuple[Verilator, Path]:
             if directory.exists():
                 shutil.rmtree(directory)
             directory.mkdir(parents=True)
+            if announce is not None:
+                announce(f"building {spec.top} in Verilator (once for these sources)")
             log = directory / "build.log"
             path = os.environ["PATH"]
             try:

@@ -5,7 +5,7 @@ without Python that the benchmark compares with.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tb import toolchain, verilate
@@ -69,15 +69,15 @@ def run_cocotb(
     environment: Mapping[str, str] | None = None,
     testcase: str | Sequence[str] | None = None,
     seed: int | None = None,
-    log: Path | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Path:
     """Build if needed, run the cocotb tests of `module` in directory `where`; the results file (JUnit).
 
-    `wave_until`: ps up to which waves are recorded. Raises ToolMissing or BuildFailed; a failing test is
-    in the results, not an exception.
+    `wave_until`: ps up to which waves are recorded. `announce`: see `verilate.build`. Raises ToolMissing
+    or BuildFailed; a failing test is in the results, not an exception.
     """
     runner, directory = verilate.build(
-        spec(waves=waves, parameters=parameters), where=toolchain.BUILD / "nic"
+        spec(waves=waves, parameters=parameters), where=toolchain.BUILD / "nic", announce=announce
     )
     where.mkdir(parents=True, exist_ok=True)
     results = where / f"{module.rsplit('.', 1)[-1]}.xml"
@@ -99,7 +99,7 @@ def run_cocotb(
             test_args=arguments,
             extra_env=dict(environment or {}),
             timescale=("1ns", "1ps"),
-            log_file=log or where / "simulation.log",
+            log_file=where / "simulation.log",
         )
     except SystemExit:
         if not results.is_file():

@@ -34,7 +34,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     wave_file = None if kind == "off" else out / f"waves.{kind}"
     pipe = out / "progress"
     job = Options(**{**vars(options), "progress": str(pipe), "waves": wave_file.name if wave_file else ""})
-    with Receiver(pipe, console):
+    with Receiver(pipe, console) as progress:
         results = run_cocotb(
             "tb.sim.job",
             where=out,
@@ -43,6 +43,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
             wave_until=until,
             environment={ENVIRONMENT: job.to_json()},
             seed=options.seed,
+            announce=progress.say,
         )
     summary_file = out / "summary.json"
     if not summary_file.is_file():

@@ -59,6 +59,10 @@ class Receiver:
         os.close(self._fd)
         self._pipe.unlink(missing_ok=True)
 
+    def say(self, text: str) -> None:
+        """Something that the command itself is at, above the bar."""
+        self._console.print(f"{text} …", highlight=False)
+
     def _show(self) -> None:
         columns = (
             TextColumn("{task.description}"),
@@ -68,7 +72,9 @@ class Receiver:
         )
         with (
             open(os.dup(self._fd)) as lines,
-            Progress(*columns, console=self._console, transient=True) as bar,
+            Progress(
+                *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+            ) as bar,
         ):
             task = bar.add_task("starting the simulator", total=None, figures="")
             phase_shown = ""
