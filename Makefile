@@ -46,7 +46,7 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 	@$(BIN)/fdwire sim --waves all --seed $(SEED)
 	@$(BIN)/fdwire waves
 
-bench: $(VENV)/run ## Measure co-simulation speed against a bare Verilator loop
+bench: $(VENV)/run ## Measure the NIC's rate, and the co-simulation against a bare Verilator loop
 	@$(BIN)/fdwire bench
 
 regs: $(VENV)/dev ## Regenerate what comes from rtl/regs/fdwire.rdl

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory of the run (build/sim)"
     )
 
-    commands.add_parser("bench", help="measure co-simulation speed against a bare Verilator loop")
+    commands.add_parser("bench", help="measure the NIC's rate, and the co-simulation's speed")
     return parser
 
 

@@ -6,13 +6,13 @@ those of this machine at this moment; the ratios hold better. Runs alternate, an
 
 import json
 import statistics
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tb import toolchain, verilate
-from tb.cosim.build import run_cocotb, spec
+from tb import toolchain
+from tb.bench import bare
+from tb.cosim.build import run_cocotb
 from tb.sim.options import ENVIRONMENT, Options
 
 ROUNDS = 3
@@ -32,14 +32,6 @@ class Record:
     ratio: float
 
 
-def _bare(frame_bytes: int) -> dict[str, float]:
-    _, directory = verilate.build(spec(bare=True), where=toolchain.BUILD / "nic")
-    command = [str(directory / "fdw_tb"), str(frame_bytes), str(BARE_CYCLES)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    result: dict[str, float] = json.loads(output)
-    return result
-
-
 def _job(where: Path, *, lockstep: bool) -> dict[str, float]:
     options = Options(out=str(where), blob=2 << 20, lockstep=lockstep)
     run_cocotb("tb.sim.job", where=where, environment={ENVIRONMENT: options.to_json()}, seed=1)
@@ -53,8 +45,8 @@ def measure(say: Callable[[str], None]) -> list[Record]:
     where = toolchain.BUILD / "bench" / "job"
     where.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, Callable[[], dict[str, float]]] = {
-        f"bare loop, {LARGE} B": lambda: _bare(LARGE),
-        f"bare loop, {SMALL} B": lambda: _bare(SMALL),
+        f"bare loop, {LARGE} B": lambda: bare.run(LARGE, BARE_CYCLES),
+        f"bare loop, {SMALL} B": lambda: bare.run(SMALL, BARE_CYCLES),
         "full stack": lambda: _job(where, lockstep=False),
         "full stack, lockstep": lambda: _job(where, lockstep=True),
     }

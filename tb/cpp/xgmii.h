@@ -40,6 +40,7 @@ public:
     // The word of this cycle; false when it is idle.
     bool word(uint64_t& data, uint8_t& control);
     bool busy() const { return !frames_.empty() || playing_ || !raw_.empty(); }
+    size_t waiting() const { return frames_.size(); }
     void reset();
 
     uint32_t minimum_gap = 12;  // bytes, kept on average by the deficit idle count
