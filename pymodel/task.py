@@ -145,8 +145,7 @@ class Task(Generic[T]):
             self._end(None, error)
         else:
             if not isinstance(wait, Wait):
-                self._program.close()
-                self._end(None, TypeError(f"{self.name} awaited {wait!r}; only simulated waits can block it"))
+                self._close(TypeError(f"{self.name} awaited {wait!r}; only simulated waits can block it"))
                 return
             self._sleeper = Sleeper(self._scheduler, wait, self._step)
 
@@ -156,14 +155,23 @@ class Task(Generic[T]):
         self._error = error
         self.finished.wake()
 
+    def _close(self, error: BaseException) -> None:
+        try:
+            self._program.close()
+        except BaseException as raised:
+            error = raised
+        self._end(None, error)
+
     def cancel(self) -> None:
-        """End the program where it is blocked (its `finally` clauses run)."""
+        """End the program where it is blocked; `result` raises RuntimeError from then on.
+
+        Its `finally` clauses run, but cannot block; what they raise is the task's result instead.
+        """
         if self.done:
             return
         if self._sleeper is not None:
             self._sleeper.cancel()
-        self._program.close()
-        self._end(None, RuntimeError(f"{self.name} was cancelled"))
+        self._close(RuntimeError(f"{self.name} was cancelled"))
 
     def result(self) -> T:
         """What the program returned; raises what it raised, or RuntimeError while it still runs."""
