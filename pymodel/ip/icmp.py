@@ -105,7 +105,9 @@ class IcmpLayer:
     def _error_in(self, message: icmp.IcmpMessage) -> None:
         quoted = message.payload
         # The quoted packet is cut short, so its length and checksum cannot be checked as for a whole one.
-        if len(quoted) < ipv4.HEADER_LEN + 8 or quoted[0] >> 4 != 4:
+        # RFC 792: its header with all options, and eight bytes behind it.
+        header_len = (quoted[0] & 15) << 2 if quoted else 0
+        if header_len < ipv4.HEADER_LEN or len(quoted) < header_len + 8 or quoted[0] >> 4 != 4:
             self.stats["icmp_short_quote"] += 1
             return
         self.stats["icmp_errors_in"] += 1
@@ -119,7 +121,6 @@ class IcmpLayer:
             return
         handler = self.on_error.get(quoted[9])
         if handler is not None:
-            header_len = (quoted[0] & 15) << 2
             handler(error, quoted[12:16], quoted[16:20], quoted[header_len:])
 
     def _send(self, message: icmp.IcmpMessage, src: bytes, dst: bytes) -> int:
