@@ -82,6 +82,17 @@ def test_wait_on_two_queues_ends_with_either_and_leaves_both() -> None:
     assert resumed == [True]
 
 
+def test_sleeper_woken_twice_within_one_wake_resumes_once() -> None:
+    scheduler = Scheduler()
+    one, two = WaitQueue(), WaitQueue()
+    resumed: list[bool] = []
+    one.add(two.wake)
+    Sleeper(scheduler, Wait(one, two), resumed.append)
+    one.wake()
+    run(scheduler)
+    assert resumed == [True]
+
+
 def test_cancelled_sleeper_never_resumes() -> None:
     scheduler = Scheduler()
     queue = WaitQueue()
@@ -214,7 +225,9 @@ def test_task_woken_and_then_cancelled_before_it_ran_does_not_go_on() -> None:
     queue.wake()
     task.cancel()
     run(scheduler)
-    assert steps == [] and task.done
+    assert steps == []
+    with pytest.raises(RuntimeError, match="was cancelled"):
+        task.result()
 
 
 @pytest.mark.parametrize("end", ["raises", "blocks again"])
