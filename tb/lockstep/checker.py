@@ -87,6 +87,8 @@ class Checker:
         self._decisions: deque[tuple[int, int]] = deque()
         self._unseen = 0
         self._uncounted: Counter[str] = Counter()
+        self._kicks: deque[tuple[int, int]] = deque()
+        """(time, queue) of notifies that an error, of which the end is not seen yet, may have outrun."""
         self._held: deque[ev.DmaWrite | ev.DmaRequest] = deque()
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.MmioWrite: self._mmio_write,
@@ -225,6 +227,21 @@ class Checker:
         life = self._lives[queue]
         if life is not None:
             life.protocol.kicked(self.now)
+        kicks = self._kicks
+        while kicks and kicks[0][0] + HOLD < self.now:
+            kicks.popleft()
+        kicks.append((self.now, queue))
+        if self._fault is not None:
+            self._take_kicks_back()
+
+    def _take_kicks_back(self) -> None:
+        """Whether a notify came before the device stopped for its error, it alone knows."""
+        for time, queue in self._kicks:
+            if time + HOLD >= self.now:
+                name = "rx_kicks" if queue == _RX else "tx_kicks"
+                self._counter_check.take_back(name)
+                self._uncounted[name] += 1
+        self._kicks.clear()
 
     def queue_changed(self, queue: int) -> None:
         """A queue has started or stopped running."""
@@ -297,6 +314,7 @@ class Checker:
         if self._fault is None:
             self._fault = reason
             self._interrupts.fault()
+            self._take_kicks_back()
             for life in self._lives:
                 if life is not None:
                     life.protocol.faulty = True
@@ -548,6 +566,7 @@ class Checker:
             setattr(self._counters, name, 0)
         self._counter_check.reset()
         self._uncounted.clear()
+        self._kicks.clear()
         self._interrupts.reset(event.time)
         self._wire.clear()
         self._lives = [None] * QUEUES

@@ -5,6 +5,7 @@ between the golden values at t - `WINDOW` and t + `WINDOW`: exact when nothing h
 comparison waits until t + `WINDOW` has passed.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import fields
 from operator import attrgetter
@@ -25,10 +26,16 @@ _NEVER: Final = -(1 << 62)
 
 
 class _Read(NamedTuple):
+    """A word that was read; `least` is None for a high word, which the low word read before it decides."""
+
     deadline: int
     name: str
     value: int
-    least: int
+    least: int | None
+
+
+def _capped(snapshot: tuple[int, ...], at: int, most: int) -> tuple[int, ...]:
+    return (*snapshot[:at], min(snapshot[at], most), *snapshot[at + 1 :])
 
 
 class CounterChecker:
@@ -36,7 +43,7 @@ class CounterChecker:
     because they are counted before their effect is seen outside."""
 
     def __init__(self, tally: Tally, counters: Counters, slack: Callable[[str], int]) -> None:
-        self.waiting: list[_Read] = []
+        self.waiting: deque[_Read] = deque()
         self._tally = tally
         self._counters = counters
         self._slack = slack
@@ -61,6 +68,18 @@ class CounterChecker:
             self._newer = _SNAPSHOT(self._counters)
             self._newer_at = time
 
+    def take_back(self, name: str) -> None:
+        """The last count of `name`, not long ago, may not have happened; `slack` allows for it from now."""
+        value = getattr(self._counters, name) - 1
+        setattr(self._counters, name, value)
+        at = _INDEX[name]
+        self._older = _capped(self._older, at, value)
+        self._newer = _capped(self._newer, at, value)
+        self.waiting = deque(
+            read._replace(least=min(read.least, value)) if read.name == name and read.least else read
+            for read in self.waiting
+        )
+
     def _least(self, time: int, name: str) -> int:
         if self._changed_at + WINDOW <= time:
             value: int = getattr(self._counters, name)
@@ -75,30 +94,35 @@ class CounterChecker:
         if name is not None:
             self.waiting.append(_Read(time + WINDOW, name, value, self._least(time, name)))
             return
-        name = COUNTER_AT[offset - 4]
-        self.advance(_NEVER, all_of=name)
-        high = self._high.get(name, 0)
-        if high is not None and value != high:
-            self._tally.mismatch(time, "counter", f"{name}: high word {value:#x}, {high:#x} expected")
+        self.waiting.append(_Read(time + WINDOW, COUNTER_AT[offset - 4], value, None))
 
-    def advance(self, time: int, *, all_of: str = "") -> None:
-        """Time has come to `time`: compare what has waited long enough, and all reads of `all_of`."""
-        for read in list(self.waiting):
-            if read.deadline < time or read.name == all_of:
-                self.waiting.remove(read)
-                self._compare(read)
+    def advance(self, time: int) -> None:
+        """Time has come to `time`: compare what has waited long enough, in the order of the reads."""
+        waiting = self.waiting
+        while waiting and waiting[0].deadline < time:
+            read = waiting.popleft()
+            if read.least is None:
+                self._compare_high(read)
+            else:
+                self._compare(read, read.least)
 
-    def _compare(self, read: _Read) -> None:
+    def _compare_high(self, read: _Read) -> None:
+        high = self._high.get(read.name, 0)
+        if high is not None and read.value != high:
+            text = f"{read.name}: high word {read.value:#x}, {high:#x} expected"
+            self._tally.mismatch(read.deadline - WINDOW, "counter", text)
+
+    def _compare(self, read: _Read, least: int) -> None:
         most = getattr(self._counters, read.name) + self._slack(read.name)
-        ahead = (read.value - read.least) & _LOW
-        if ahead > most - read.least:
+        ahead = (read.value - least) & _LOW
+        if ahead > most - least:
             self._high[read.name] = None
-            expected = str(most) if most == read.least else f"{read.least}..{most}"
+            expected = str(most) if most == least else f"{least}..{most}"
             self._tally.mismatch(
                 read.deadline - WINDOW, "counter", f"{read.name}: low word {read.value}, {expected} expected"
             )
         else:
-            self._high[read.name] = (read.least + ahead) >> 32
+            self._high[read.name] = (least + ahead) >> 32
 
     def finish(self) -> None:
         """Compare what still waits."""
