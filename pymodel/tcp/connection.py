@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from pymodel.tcp import lifecycle, output, timers, transmit
-from pymodel.tcp.congestion import NewReno
+from pymodel.tcp import algorithms, keepalive, lifecycle, output, timers, transmit
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.state import SENDING, State
@@ -26,9 +25,10 @@ class TcpConnection(Tcb):
         profile = layer.profile
         self.advertised_mss = layer.ip.mtu_for(self.dst) - self.ip_overhead
         self.snd_mss = self.advertised_mss
-        self.cc = NewReno(self.snd_mss, profile.initial_cwnd, profile.slow_start_segments)
+        self.cc = algorithms.make(profile.congestion, self.snd_mss, profile)
         self.rtx_timer = LazyTimer(layer.scheduler, partial(timers.retransmission, self))
         self.delack_timer = LazyTimer(layer.scheduler, partial(timers.delayed_ack, self))
+        self.keepalive_timer = LazyTimer(layer.scheduler, partial(keepalive.expired, self))
         self.state_timer = LazyTimer(layer.scheduler, partial(timers.state, self))
 
     def __repr__(self) -> str:
@@ -38,6 +38,34 @@ class TcpConnection(Tcb):
         """The pending error, which is then cleared (SO_ERROR)."""
         error, self.error = self.error, 0
         return error
+
+    def set_congestion(self, name: str) -> None:
+        """Another congestion control ("cubic", "reno") from now on, with the windows reached so far.
+
+        ValueError for an unknown name.
+        """
+        new = algorithms.make(name, self.snd_mss, self.profile)
+        new.cwnd, new.ssthresh = self.cc.cwnd, self.cc.ssthresh
+        self.cc = new
+
+    def set_keepalive(self, on: bool) -> None:
+        """Probe the peer when it is silent for `keepalive_idle`, or stop doing so (SO_KEEPALIVE).
+
+        A peer that leaves `keepalive_count` probes, `keepalive_interval` ps apart, without an answer
+        ends the connection with ETIMEDOUT, or with the error that IP has reported meanwhile.
+        `keepalive_interval` and `keepalive_count` may be set at any time.
+        """
+        if on and not self.keepalive:
+            self.keepalive = True
+            keepalive.start(self, self.layer.scheduler.now)
+        elif not on:
+            self.keepalive = False
+            self.keepalive_timer.stop()
+
+    def set_keepalive_idle(self, idle: int) -> None:
+        """How long (ps) the peer may be silent before the first probe, counted from its last segment."""
+        self.keepalive_idle = idle
+        keepalive.restart(self, self.layer.scheduler.now)
 
     @property
     def readable(self) -> int:

@@ -5,8 +5,7 @@ LISTEN have no connection and live in `layer` and `listener`.
 """
 
 from pymodel.simtime import SEC
-from pymodel.tcp import lifecycle, output, recovery, transmit
-from pymodel.tcp.congestion import NewReno
+from pymodel.tcp import algorithms, keepalive, lifecycle, output, recovery, transmit
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.seq import HALF, MASK, diff, ge, gt, le, lt
 from pymodel.tcp.state import RECEIVING, State
@@ -42,7 +41,7 @@ def learn_syn(tcb: Tcb, header: TcpHeader, now: int) -> None:
     tcb.peer_mss = header.mss or default_mss
     set_mss(tcb)
     tcb.rcv_mss = min(tcb.snd_mss, default_mss)
-    tcb.cc = NewReno(tcb.snd_mss, profile.initial_cwnd, profile.slow_start_segments)
+    tcb.cc = algorithms.make(tcb.cc.name, tcb.snd_mss, profile)
 
 
 def set_mss(tcb: Tcb) -> None:
@@ -89,6 +88,7 @@ def _established(tcb: Tcb, now: int) -> None:
     tcb.soft_error = 0
     tcb.rtx_timer.stop()
     lifecycle.set_state(tcb, State.ESTABLISHED)
+    keepalive.start(tcb, now)
     if tcb.fin_queued:
         lifecycle.set_state(tcb, State.FIN_WAIT_1)
 
@@ -255,6 +255,7 @@ def _ack(tcb: Tcb, header: TcpHeader, length: int, now: int) -> bool:
         tcb.layer.stats["ack_of_unsent"] += 1
         _challenge(tcb, now)
         return False
+    tcb.soft_error = 0  # whatever it was has passed: the peer hears us
 
     old_window = tcb.snd_wnd
     if lt(tcb.snd_wl1, header.seq) or (tcb.snd_wl1 == header.seq and le(tcb.snd_wl2, ack)):
@@ -278,7 +279,6 @@ def _ack(tcb: Tcb, header: TcpHeader, length: int, now: int) -> bool:
 
     recovery.acknowledge(tcb, ack, now, header.ts_ecr)
     tcb.retries = 0
-    tcb.soft_error = 0
     if tcb.recovery is not Recovery.RECOVERY:
         tcb.cc.on_ack(acked, now, tcb.rtt.srtt, tcb.cwnd_limited)
     recovery.on_advance(tcb, acked, now)

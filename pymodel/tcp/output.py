@@ -79,8 +79,8 @@ def _send_new(tcb: Tcb, now: int) -> None:
     fin = tcb.fin_queued
     if not unsent and not fin:
         return
-    if not tcb.sent and now - tcb.last_sent > tcb.rtt.rto:
-        cc.on_idle(now - tcb.last_sent, tcb.rtt.rto)
+    if not tcb.sent:
+        cc.on_restart(now - tcb.last_sent, tcb.rtt.rto, now)
     window = ((tcb.snd_una + tcb.snd_wnd - seq + HALF) & MASK) - HALF
     pipe = tcb.pipe
     sent_any = False

@@ -24,6 +24,8 @@ class Profile:
     sndbuf: int = 262_144
     """Send buffer in payload bytes."""
 
+    congestion: str = "cubic"
+    """tcp_congestion_control: a name in `algorithms`."""
     initial_cwnd: int = 10
     """Segments (RFC 6928)."""
     dup_ack_threshold: int = 3  # tcp_reordering; DupThresh of RFC 6675
@@ -38,6 +40,11 @@ class Profile:
     rto_after_syn_loss: int = 3 * SEC  # RFC 6298 (5.7)
     syn_retries: int = 6  # tcp_syn_retries: gives up after 127 s
     synack_retries: int = 5  # tcp_synack_retries
+    keepalive_idle: int = 7200 * SEC
+    """tcp_keepalive_time: silence before the first probe (RFC 9293 §3.8.4: at least two hours)."""
+    keepalive_interval: int = 75 * SEC  # tcp_keepalive_intvl
+    keepalive_count: int = 9
+    """tcp_keepalive_probes: so many unanswered ones end the connection."""
     retries: int = 15
     """tcp_retries2: R2 of RFC 9293 §3.8.3, in retransmissions."""
     orphan_retries: int = 8

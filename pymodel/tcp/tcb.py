@@ -109,6 +109,10 @@ class Tcb:
         self.send_queue = SendBuffer((iss + 1) & MASK)
         self.sndbuf = profile.sndbuf
         self.nodelay = profile.nodelay
+        self.keepalive = False
+        self.keepalive_idle = profile.keepalive_idle
+        self.keepalive_interval = profile.keepalive_interval
+        self.keepalive_count = profile.keepalive_count
         self.cwnd_limited = False
         self.last_sent = 0
 
@@ -163,13 +167,14 @@ class Tcb:
         self.retries = 0
         """Expirations of the retransmission timer since something new was acknowledged."""
         self.probes = 0
-        """Window probes sent since the last ACK came."""
+        """Window or keepalive probes sent since the last ACK came."""
         self.persist_backoff = 0
         self.persisting = False
         """`rtx_timer` is the persist timer at present."""
         self.total_retrans = 0
         self.rtx_timer: LazyTimer
         self.delack_timer: LazyTimer
+        self.keepalive_timer: LazyTimer
         self.state_timer: LazyTimer
         """2 MSL in TIME-WAIT, and how long an orphan may stay in FIN-WAIT-2."""
 

@@ -140,7 +140,9 @@ class World:
 
 PROFILES = {
     "linux": LINUX,
-    "newreno": replace(LINUX, name="newreno", sack=False, timestamps=False, window_scaling=False),
+    "newreno": replace(
+        LINUX, name="newreno", congestion="reno", sack=False, timestamps=False, window_scaling=False
+    ),
     "timestamps": replace(LINUX, name="timestamps", sack=False),
 }
 

@@ -3,9 +3,11 @@
 import itertools
 from dataclasses import replace
 from errno import EHOSTUNREACH, EMSGSIZE, ETIMEDOUT
+from typing import Any
 
 import pytest
-from tcp_bench import HERE, LPORT, RPORT, THERE, TS, Bench, established, syn_sent
+import tcp_bench
+from tcp_bench import HERE, LPORT, RPORT, THERE, TS, Bench, syn_sent
 
 from pymodel.simtime import MS, SEC, US
 from pymodel.tcp import LINUX, State
@@ -15,6 +17,13 @@ from pymodel.tcp.tcb import Recovery
 FULL = 1460
 SACK = [("MSS", 1460), ("NOP", None), ("NOP", None), ("SAckOK", b"")]
 TIMESTAMPS = [("MSS", 1460), ("NOP", None), ("NOP", None), ("Timestamp", (TS, 0))]
+
+RENO = replace(LINUX, congestion="reno")
+
+
+def established(**kw: Any) -> Bench:
+    """As the bench's, with the congestion control whose figures are the plainest."""
+    return tcp_bench.established(profile=RENO, **kw)
 
 
 def seg(n: int) -> int:
