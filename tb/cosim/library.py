@@ -6,6 +6,9 @@ from typing import Any
 
 _U8, _U32, _U64, _INT, _PTR = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int, ctypes.c_void_p
 
+WAKE = ctypes.CFUNCTYPE(ctypes.c_int)
+"""What the simulator calls when Python has something to do; true: wake cocotb's coroutine, too."""
+
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fdw_now": (_U64, []),
     "fdw_cycles": (_U64, []),
@@ -23,7 +26,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fdw_wire_send_raw": (None, [_PTR, _U64]),
     "fdw_wire_gap": (None, [_U32]),
     "fdw_link": (None, [_INT]),
-    "fdw_skip_idle": (None, [_INT]),
+    "fdw_on_wake": (None, [WAKE]),
     "fdw_plant": (None, [_U32]),
     "fdw_reset": (None, [_U32]),
     "fdw_figure": (_U64, [_U32]),

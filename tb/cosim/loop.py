@@ -11,7 +11,7 @@ from cocotb.triggers import ValueChange
 
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
-from tb.cosim.library import load
+from tb.cosim.library import WAKE, load
 from tb.cosim.rtl_nic import RtlNic
 
 
@@ -27,26 +27,48 @@ class Loop:
         self._scheduler = scheduler
         self._nic = nic
         self._lib = load()
-        self._lib.fdw_skip_idle(True)  # nothing here waits for a clock edge
+        self._callback = WAKE(self._wake)
+        self._done: Callable[[], bool] = lambda: True
+        self._limit = 0
+        self._error: BaseException | None = None
         self.on_wake: Callable[[], None] | None = None
         """Called each time Python runs, e.g. to show progress; must not touch the simulation."""
 
     async def run(self, done: Callable[[], bool], *, timeout: int = 10 * SEC, what: str = "the run") -> None:
-        """Run until `done()`; raise SimulationTimeout after `timeout` ps, naming `what`."""
-        scheduler, lib = self._scheduler, self._lib
-        limit = scheduler.now + timeout
-        while True:
+        """Run until `done()`; raise SimulationTimeout after `timeout` ps, naming `what`.
+
+        What a callback of the scheduler raises is raised here.
+        """
+        self._done, self._error = done, None
+        self._limit = self._scheduler.now + timeout
+        self._lib.fdw_on_wake(self._callback)
+        try:
+            if not self._wake():
+                await ValueChange(self._evt)
+        finally:
+            self._lib.fdw_on_wake(WAKE())
+        if self._error is not None:
+            raise self._error
+        if not done():
+            raise SimulationTimeout(f"{what} did not finish within {timeout / SEC:g} s of simulated time")
+
+    def _wake(self) -> int:
+        """One round of Python, called by the simulator inside a clock edge; 1 when the run is over."""
+        scheduler = self._scheduler
+        try:
             self._nic.drain()
-            scheduler.run_until(lib.fdw_now())
+            scheduler.run_until(self._lib.fdw_now())
             if self.on_wake is not None:
                 self.on_wake()
-            if done():
-                return
-            if scheduler.now >= limit:
-                raise SimulationTimeout(f"{what} did not finish within {timeout / SEC:g} s of simulated time")
-            deadline = scheduler.next_deadline()
-            lib.fdw_set_alarm(limit if deadline is None else min(deadline, limit))
-            await ValueChange(self._evt)
+            if self._done() or scheduler.now >= self._limit:
+                return 1
+        except BaseException as error:
+            # ctypes would print and swallow it; cocotb's coroutine raises it instead.
+            self._error = error
+            return 1
+        deadline = scheduler.next_deadline()
+        self._lib.fdw_set_alarm(self._limit if deadline is None else min(deadline, self._limit))
+        return 0
 
     async def run_for(self, duration: int) -> None:
         """Let `duration` ps of simulated time pass."""

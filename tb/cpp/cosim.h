@@ -18,9 +18,9 @@ struct Cosim {
     uint32_t reset_cycles = 8;    // left to hold the reset pin
     bool link_up = true;
     uint32_t quiet = 0;      // cycles in a row in which nothing moved at any port
-    bool skip_idle = false;  // let the main loop jump over quiet stretches
     bool tx_active = false;
     bool wake = false;  // something that Python waits for has happened
+    int (*on_wake)() = nullptr;  // Python's event loop; true when cocotb itself is to be woken
     bool irq = false;
     bool plant_no_irq = false;  // planted bug: the interrupt line stays low from its next rise on
 };

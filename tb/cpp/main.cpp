@@ -3,8 +3,8 @@
 // cocotb's callbacks keep their order (value change, read-write, read-only, next time step), so ordinary
 // cocotb code works: RisingEdge(clk) is called before the registers change, as it samples then.
 // While no callback is due, the loop only toggles the clock and evaluates. While the NIC is quiet and
-// Python allows it (fdw_skip_idle), edges that would change nothing are left out: a retransmission timer of
-// seconds costs nothing.
+// nobody watches the clock, edges that would change nothing are left out: a retransmission timer of seconds
+// costs nothing.
 //
 // Arguments: --trace-file PATH, --trace-until PS.
 #include <algorithm>
@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
     uint64_t next_edge = fdw::kHalfPs;
     while (!Verilated::gotFinish()) {
         const uint64_t deadline = VerilatedVpi::cbNextDeadline();
-        if (fdw::cosim.skip_idle && fdw::cosim.quiet > fdw::kQuietCycles && !top->clk) {
+        if (fdw::cosim.quiet > fdw::kQuietCycles && !top->clk) {
             // Nothing moves until Python's alarm or cocotb's next timer: be just in time for it.
             const uint64_t until = std::min(fdw::cosim.alarm, deadline);
             if (until != UINT64_MAX && until > next_edge)
@@ -92,7 +92,10 @@ int main(int argc, char** argv) {
         if (edge) {
             top->clk = !top->clk;
             next_edge += fdw::kHalfPs;
-            called |= value_callbacks();
+            if (value_callbacks()) {  // somebody watches the clock: show every edge
+                called = true;
+                fdw::cosim.quiet = 0;
+            }
         }
         if (deadline <= fdw::now_ps) {
             VerilatedVpi::callTimedCbs();

@@ -134,7 +134,9 @@ def test_second_run_rebuilds_nothing(clean_run: tuple[Path, str, dict[str, objec
     assert before
     result, _ = sim(tmp_path)
     assert result.returncode == 0
-    assert builds() == before
+    assert "building" not in result.stdout
+    # Other tests may build other variants beside this one.
+    assert before.items() <= builds().items()
 
 
 @pytest.mark.parametrize(
