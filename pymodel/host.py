@@ -18,7 +18,8 @@ from pymodel.socket.syscalls import Kernel
 from pymodel.task import Blocking, Task
 from pymodel.tcp.layer import TcpLayer
 from pymodel.tcp.profile import LINUX, Profile
-from pymodel.wire import ipv4
+from pymodel.udp import UdpLayer
+from pymodel.wire import icmp, ipv4
 
 
 class Nic(DevicePort, WirePort, Protocol):
@@ -26,7 +27,7 @@ class Nic(DevicePort, WirePort, Protocol):
 
 
 class Host:
-    """A host over one NIC: driver, IP, TCP, and a kernel that runs programs.
+    """A host over one NIC: driver, IP, TCP, UDP, and a kernel that runs programs.
 
     `address`: as in `ip addr add`, e.g. ``10.0.0.1/24``. `names`: the hosts table of the simulated
     network. `seed` decides everything that a real host draws at random (ISN key, ports, IP ids).
@@ -55,6 +56,9 @@ class Host:
         self.tcp = TcpLayer(scheduler, self.ip, profile=profile, secret=_secret(seed, name))
         self.ip.register(ipv4.PROTO_TCP, self.tcp.input)
         self.ip.icmp.on_error[ipv4.PROTO_TCP] = self._tcp_error
+        self.udp = UdpLayer(self.ip, self._port_unreachable)
+        self.ip.register(ipv4.PROTO_UDP, self.udp.input)
+        self.ip.icmp.on_error[ipv4.PROTO_UDP] = self._udp_error
         self.kernel = Kernel(
             scheduler,
             self.tcp,
@@ -62,6 +66,7 @@ class Host:
             self.ip.local_addresses,
             names if names is not None else {},
             rng.randrange(1 << 32),
+            udp=self.udp,
         )
 
     def bring_up(self) -> Blocking[None]:
@@ -82,6 +87,13 @@ class Host:
     def _tcp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
         sport, dport, sequence = struct.unpack_from("!HHI", header)
         self.tcp.unreachable(error, src, dst, sport, dport, sequence)
+
+    def _udp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
+        sport, dport = struct.unpack_from("!HH", header)
+        self.udp.unreachable(error, src, dst, sport, dport)
+
+    def _port_unreachable(self, packet: bytes, src: bytes, dst: bytes) -> None:
+        self.ip.icmp.report(icmp.UNREACHABLE, icmp.PORT_UNREACHABLE, packet, src, dst)
 
     def power_off(self) -> None:
         """End every program of this host; no thread is left behind."""

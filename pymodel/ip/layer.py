@@ -81,8 +81,8 @@ class IpLayer:
         interface = Interface(dev, own, length, neighbours)
         self.interfaces.append(interface)
         self._local[own] = interface
+        self._broadcast.add(interface.broadcast)
         if dev is not self._lo:
-            self._broadcast.add(interface.broadcast)
             self.routes.add(Route(own, 32, self._lo, own))
         self.routes.add(Route(mask(own, length), length, dev, own))
         dev.rx_handler = lambda skb: self._receive(interface, skb)
@@ -106,6 +106,10 @@ class IpLayer:
     def is_local(self, address: bytes) -> bool:
         """True for an address of this host (all of 127.0.0.0/8 among them)."""
         return address in self._local or address[0] == 127
+
+    def is_broadcast(self, address: bytes) -> bool:
+        """True for the limited broadcast address and the directed ones of our subnets (RFC 1122 §3.2.1.3)."""
+        return address in self._broadcast
 
     def local_addresses(self) -> list[bytes]:
         """Every address that an interface has."""
@@ -174,6 +178,8 @@ class IpLayer:
             eth.emit_into(skb.push(eth.HEADER_LEN), bytes(6), bytes(6), eth.ETHERTYPE_IPV4)
             skb.dev = dev
             return 0 if dev.xmit(skb) else errno.ENOBUFS
+        if dst in self._broadcast:
+            return 0 if neighbours.broadcast(skb) else errno.ENOBUFS
         neighbours.output(skb, route.gateway or dst)
         return 0
 

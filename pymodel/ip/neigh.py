@@ -95,6 +95,10 @@ class NeighbourTable:
             self._enter(entry, NudState.INCOMPLETE, RETRANS_TIME)
             self._ask(entry, None)
 
+    def broadcast(self, skb: SkBuff) -> bool:
+        """Send an IP packet to everybody on the link (RFC 919 §7); False: the device's queue is full."""
+        return self._transmit(skb, eth.BROADCAST, eth.ETHERTYPE_IPV4)
+
     def input(self, skb: SkBuff) -> None:
         """An ARP packet from the device, Ethernet header pulled. Consumes it."""
         try:
@@ -204,8 +208,8 @@ class NeighbourTable:
         skb.put(arp.LENGTH)[:] = arp.emit(packet)
         self._transmit(skb, mac, eth.ETHERTYPE_ARP)
 
-    def _transmit(self, skb: SkBuff, mac: bytes, ethertype: int) -> None:
+    def _transmit(self, skb: SkBuff, mac: bytes, ethertype: int) -> bool:
         eth.emit_into(skb.push(eth.HEADER_LEN), mac, self._dev.mac, ethertype)
         skb.protocol = ethertype
         skb.dev = self._dev
-        self._dev.xmit(skb)
+        return self._dev.xmit(skb)

@@ -47,7 +47,7 @@ def _pack(address: Address) -> tuple[bytes, int]:
 
 
 class AsyncSocket:
-    """A TCP socket of the running coroutine's process. Errors are those of the system calls.
+    """A TCP or UDP socket of the running coroutine's process. Errors are those of the system calls.
 
     Addresses are (dotted address or name, port). `async with` closes it at the end.
     """
@@ -110,6 +110,15 @@ class AsyncSocket:
     async def recv(self, count: int, flags: int = 0) -> bytes:
         """recv(2): b"" after the peer's FIN."""
         return await self._call(self._kernel.recv(self._process, self._fd, count, flags))
+
+    async def sendto(self, data: bytes | bytearray | memoryview, address: Address, flags: int = 0) -> int:
+        """sendto(2)."""
+        return await self._call(self._kernel.sendto(self._process, self._fd, data, flags, _pack(address)))
+
+    async def recvfrom(self, count: int, flags: int = 0) -> tuple[bytes, Address | None]:
+        """recvfrom(2): the data, and who has sent the datagram."""
+        data, sender = await self._call(self._kernel.recvfrom(self._process, self._fd, count, flags))
+        return data, None if sender is None else (dotted(sender[0]), sender[1])
 
     async def recv_exactly(self, count: int) -> bytes:
         """`count` bytes; ECONNRESET if the stream ends before."""

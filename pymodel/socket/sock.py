@@ -7,6 +7,7 @@ operation. Addresses are (packed address, port).
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pymodel.scheduler import Scheduler
 from pymodel.socket import constants as c
@@ -16,6 +17,7 @@ from pymodel.socket.options import INT, Options, load, store
 from pymodel.socket.portalloc import ANY, PortTable
 from pymodel.socket.seam import SourceOf, Tcp
 from pymodel.task import Blocking
+from pymodel.udp import UdpLayer
 
 SockAddr = tuple[bytes, int]
 """`struct sockaddr_in`: packed address and port."""
@@ -23,9 +25,21 @@ SockAddr = tuple[bytes, int]
 LOOPBACK = b"\x7f\0\0\1"
 
 
+class Message(NamedTuple):
+    """What recvmsg(2) gives: `flags` are its msg_flags, `length` what the call returns.
+
+    `length` is that of the whole datagram, and so more than there is `data`, only for MSG_TRUNC.
+    """
+
+    data: bytes
+    sender: SockAddr | None
+    flags: int
+    length: int
+
+
 @dataclass(slots=True)
 class Network:
-    """What sockets need of the host they are on."""
+    """What sockets need of the host they are on. `udp` is None on a host without UDP."""
 
     scheduler: Scheduler
     tcp: Tcp
@@ -33,6 +47,8 @@ class Network:
     addresses: Callable[[], list[bytes]]
     """The host's own addresses, now."""
     tcp_ports: PortTable
+    udp: UdpLayer | None
+    udp_ports: PortTable
 
     def is_local(self, address: bytes) -> bool:
         """Whether a socket may be bound to `address`: all of 127/8 is local where loopback exists."""
@@ -81,6 +97,11 @@ class Socket(OpenFile):
     def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
         """recvfrom(2)."""
         raise error(errno.EOPNOTSUPP)
+
+    def receive_message(self, count: int, flags: int) -> Blocking[Message]:
+        """recvmsg(2)."""
+        data, sender = yield from self.receive(count, flags)
+        return Message(data, sender, 0, len(data))
 
     def shutdown(self, how: int) -> None:
         """shutdown(2)."""

@@ -19,12 +19,15 @@ from pymodel.socket.portalloc import PortTable
 from pymodel.socket.seam import SourceOf, Tcp
 from pymodel.socket.sock import Network, SockAddr, Socket
 from pymodel.socket.tcpsock import TcpSocket
+from pymodel.socket.udpsock import UdpSocket
 from pymodel.task import Blocking, Wait
+from pymodel.udp import UdpLayer
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
 
 FD_SETSIZE = 1024
+IOV_MAX = 1024
 
 POLL_ALWAYS = c.POLLERR | c.POLLHUP
 SELECT_READ = c.POLLRDNORM | c.POLLRDBAND | c.POLLIN | c.POLLHUP | c.POLLERR
@@ -40,6 +43,7 @@ class Kernel:
 
     `addresses()`: the host's own packed addresses, now. `hosts`: names known to its resolver, shared
     by the whole simulated network. `seed`: ephemeral ports and the programs' randomness follow from it.
+    Without `udp` there are no datagram sockets.
     """
 
     def __init__(
@@ -50,11 +54,14 @@ class Kernel:
         addresses: Callable[[], Iterable[bytes]],
         hosts: dict[str, bytes],
         seed: int,
+        udp: UdpLayer | None = None,
     ) -> None:
         self.scheduler = scheduler
         self.hosts = hosts
         self.seed = seed
-        self.network = Network(scheduler, tcp, ip, lambda: list(addresses()), PortTable(seed))
+        self.network = Network(
+            scheduler, tcp, ip, lambda: list(addresses()), PortTable(seed), udp, PortTable(seed + 1)
+        )
         self.processes: dict[int, Process] = {}
         self._pids = itertools.count(1)
 
@@ -101,12 +108,17 @@ class Kernel:
             raise error(errno.EAFNOSUPPORT)
         if not 0 <= protocol <= 255:  # IPPROTO_MAX of the legacy range
             raise error(errno.EINVAL)
-        if kind != c.SOCK_STREAM:
+        udp = self.network.udp
+        if kind != c.SOCK_STREAM and (kind != c.SOCK_DGRAM or udp is None):
             raise error(errno.ESOCKTNOSUPPORT)
-        if protocol not in (0, c.IPPROTO_TCP):
+        if protocol not in (0, c.IPPROTO_TCP if kind == c.SOCK_STREAM else c.IPPROTO_UDP):
             raise error(errno.EPROTONOSUPPORT)
         process.files.lowest_free()
-        sock = TcpSocket(self.network, process.uid)
+        sock: Socket
+        if kind == c.SOCK_DGRAM and udp is not None:
+            sock = UdpSocket(self.network, process.uid, udp)
+        else:
+            sock = TcpSocket(self.network, process.uid)
         sock.nonblock = bool(flags & c.SOCK_NONBLOCK)
         return process.files.install(sock, cloexec=bool(flags & c.SOCK_CLOEXEC))
 
@@ -194,6 +206,45 @@ class Kernel:
         """recv(2)."""
         data, _ = yield from self.recvfrom(process, fd, count, flags)
         return data
+
+    def sendmsg(
+        self,
+        process: "Process",
+        fd: int,
+        buffers: Sequence[memoryview],
+        control: Sequence[tuple[int, int, bytes]] = (),
+        flags: int = 0,
+        address: SockAddr | None = None,
+    ) -> Blocking[int]:
+        """sendmsg(2): `buffers` are gathered. EMSGSIZE beyond IOV_MAX of them.
+
+        `control` is (level, type, data) each. EINVAL for a level that is the socket's, as no type is known
+        here; what is for other levels is ignored (sock_cmsg_send, ip_cmsg_send).
+        """
+        with self._socket(process, fd) as sock:
+            if len(buffers) > IOV_MAX:
+                raise error(errno.EMSGSIZE)
+            if any(level in (c.SOL_SOCKET, c.IPPROTO_IP) for level, _, _ in control):
+                raise error(errno.EINVAL)
+            return (yield from sock.send(memoryview(b"".join(buffers)), flags, address))
+
+    def recvmsg(
+        self, process: "Process", fd: int, buffers: Sequence[memoryview], flags: int = 0
+    ) -> Blocking[tuple[int, int, SockAddr | None]]:
+        """recvmsg(2) into `buffers`, one after the other: (length, msg_flags, sender). EMSGSIZE.
+
+        There is no ancillary data.
+        """
+        with self._socket(process, fd) as sock:
+            if len(buffers) > IOV_MAX:
+                raise error(errno.EMSGSIZE)
+            message = yield from sock.receive_message(sum(map(len, buffers)), flags)
+            rest = memoryview(message.data)
+            for buffer in buffers:
+                part = rest[: len(buffer)]
+                buffer[: len(part)] = part
+                rest = rest[len(part) :]
+            return message.length, message.flags, message.sender
 
     def read(self, process: "Process", fd: int, count: int) -> Blocking[bytes]:
         """read(2)."""

@@ -5,7 +5,7 @@ time-out is a TimeoutError here and EAGAIN from SO_RCVTIMEO.
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from pymodel.simtime import SEC
@@ -20,6 +20,7 @@ from pymodel.task import Blocking
 T = TypeVar("T")
 
 Address = tuple[str, int]
+Ancillary = list[tuple[int, int, bytes]]
 
 
 def sockaddr(call: str, address: Any) -> SockAddr:
@@ -266,15 +267,15 @@ class socket:
         )
 
     def recv(self, count: int, flags: int = 0, /) -> bytes:
-        """recv(2); ValueError for a negative size."""
-        return self.recvfrom(count, flags)[0]
+        """recv(2); ValueError for a negative size. CPython does not ask the kernel for 0 bytes."""
+        if count < 0:
+            raise ValueError("negative buffersize in recv")
+        return self.recvfrom(count, flags)[0] if count else b""
 
     def recvfrom(self, count: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
         """recvfrom(2): a stream names no sender."""
         if count < 0:
             raise ValueError("negative buffersize in recvfrom")
-        if count == 0:
-            return b"", None  # CPython does not ask the kernel then
         data, sender = self._retry(
             c.POLLIN,
             lambda: self._kernel.recvfrom(self._process, self._fd, count, flags),
@@ -284,6 +285,8 @@ class socket:
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """recv(2) into `buffer`: at most `nbytes`, or as many as it holds."""
+        if not nbytes and not memoryview(buffer).nbytes:
+            return 0
         return self.recvfrom_into(buffer, nbytes, flags)[0]
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
@@ -294,8 +297,51 @@ class socket:
         if nbytes > len(view):
             raise ValueError("buffer too small for requested bytes")
         data, sender = self.recvfrom(nbytes or len(view), flags)
-        view[: len(data)] = data
+        stored = data[: nbytes or len(view)]  # MSG_TRUNC counts beyond
+        view[: len(stored)] = stored
         return len(data), sender
+
+    def sendmsg(
+        self,
+        buffers: Iterable[Any],
+        ancdata: Iterable[tuple[int, int, Any]] = (),
+        flags: int = 0,
+        address: Any = None,
+        /,
+    ) -> int:
+        """sendmsg(2): one message gathered from `buffers`."""
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        control = [(level, kind, bytes(memoryview(data))) for level, kind, data in ancdata]
+        target = None if address is None else sockaddr("sendmsg", address)
+        return self._retry(
+            c.POLLOUT,
+            lambda: self._kernel.sendmsg(self._process, self._fd, views, control, flags, target),
+            self._deadline(),
+        )
+
+    def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, Ancillary, int, Any]:
+        """recvmsg(2): data, ancillary data (never any), msg_flags, sender; ValueError for negative sizes."""
+        if bufsize < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        buffer = bytearray(bufsize)
+        length, *rest = self.recvmsg_into([buffer], ancbufsize, flags)
+        return bytes(buffer[:length]), *rest
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, Ancillary, int, Any]:
+        """As `recvmsg`, scattered over `buffers`; the number of bytes comes first."""
+        if ancbufsize < 0:
+            raise ValueError("invalid ancillary data buffer length")
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        length, answered, sender = self._retry(
+            c.POLLIN,
+            lambda: self._kernel.recvmsg(self._process, self._fd, views, flags),
+            self._deadline(),
+        )
+        return length, [], answered, None if sender is None else name(sender)
 
 
 def close(fd: int, /) -> None:

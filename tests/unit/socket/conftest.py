@@ -24,3 +24,9 @@ def loopback(request):
 def host():
     """A host that talks to itself over the stand-in."""
     yield from powered(fake_kernel())
+
+
+@pytest.fixture
+def stack():
+    """A host that talks to itself over the real protocols, with the loopback's own MTU."""
+    yield from powered(real_kernel(mtu=65536))

@@ -6,8 +6,9 @@ from pymodel.hostmem import HostMemory
 from pymodel.ip.layer import IpLayer
 from pymodel.scheduler import Scheduler
 from pymodel.socket import Kernel, spawn
-from pymodel.socket.constants import IPPROTO_TCP
+from pymodel.socket.constants import IPPROTO_TCP, IPPROTO_UDP
 from pymodel.tcp import TcpLayer
+from pymodel.udp import UdpLayer
 
 
 class Host:
@@ -38,11 +39,19 @@ def fake_kernel():
     return Kernel(scheduler, FakeTcp(scheduler), FakeIp(), lambda: [b"\x7f\0\0\1"], HOSTS, seed=1)
 
 
-def real_kernel():
-    """The project's own TCP and IP below, over the loopback device."""
+def real_kernel(mtu=1500):
+    """The project's own TCP, UDP and IP below, over the loopback device.
+
+    With the MTU of Ethernet transfers take many segments.
+    """
     scheduler = Scheduler()
     ip = IpLayer(scheduler, HostMemory(), seed=1)
-    ip.interfaces[0].dev.mtu = 1500  # as on Ethernet, so that transfers take many segments
+    ip.interfaces[0].dev.mtu = mtu
     tcp = TcpLayer(scheduler, ip, secret=bytes(16))
     ip.register(IPPROTO_TCP, tcp.input)
-    return Kernel(scheduler, tcp, ip, ip.local_addresses, HOSTS, seed=1)
+    udp = UdpLayer(ip, lambda packet, src, dst: ip.icmp.report(3, 3, packet, src, dst))
+    ip.register(IPPROTO_UDP, udp.input)
+    ip.icmp.on_error[IPPROTO_UDP] = lambda error, src, dst, header: udp.unreachable(
+        error, src, dst, int.from_bytes(header[:2], "big"), int.from_bytes(header[2:4], "big")
+    )
+    return Kernel(scheduler, tcp, ip, ip.local_addresses, HOSTS, seed=1, udp=udp)

@@ -1,0 +1,300 @@
+"""The UDP datagram socket: Linux's `inet_dgram_ops` and `udp_prot` over `pymodel.udp`.
+
+Which errno wins when several things are wrong follows net/ipv4/af_inet.c, udp.c, datagram.c and
+net/core/sock.c.
+"""
+
+import errno
+from typing import Final
+
+from pymodel.socket import constants as c
+from pymodel.socket.errors import error
+from pymodel.socket.options import INT
+from pymodel.socket.portalloc import ANY, Binding
+from pymodel.socket.sock import LOOPBACK, Message, Network, SockAddr, Socket
+from pymodel.task import Blocking, Wait, WaitQueue
+from pymodel.udp import Endpoint, UdpLayer
+from pymodel.udp.layer import MAX_DATAGRAM
+from pymodel.wire.ipv4 import is_multicast
+
+READABLE: Final = c.POLLIN | c.POLLRDNORM
+WRITABLE: Final = c.POLLOUT | c.POLLWRNORM | c.POLLWRBAND
+
+
+class UdpSocket(Socket):
+    """A SOCK_DGRAM socket of AF_INET.
+
+    Not there: corking (MSG_MORE is EOPNOTSUPP), multicast (ENETUNREACH), the options of ip(7) and udp(7).
+    """
+
+    type = c.SOCK_DGRAM
+    protocol = c.IPPROTO_UDP
+
+    def __init__(self, network: Network, uid: int, udp: UdpLayer) -> None:
+        super().__init__(network, uid)
+        self.udp = udp
+        self.endpoint = Endpoint()
+        self._binding: Binding | None = None
+        self._source = ANY
+        """The address that datagrams leave with (inet_saddr); ANY: the route's."""
+        self._address_locked = False
+        self._port_locked = False
+        """bind(2) asked for this very address or port: a disconnect leaves it (SOCK_BINDADDR_LOCK …)."""
+        self._receive_shut = False
+        self._send_shut = False
+
+    def wait_queues(self) -> tuple[WaitQueue, ...]:
+        """Our own queue (calls of other threads) and the one of UDP."""
+        return (self.queue, self.endpoint.queue)
+
+    def poll(self) -> int:
+        """datagram_poll of net/core/datagram.c."""
+        endpoint = self.endpoint
+        mask = c.POLLERR if endpoint.error else 0
+        if self._receive_shut:
+            mask |= c.POLLRDHUP | READABLE
+            if self._send_shut:
+                mask |= c.POLLHUP
+        if endpoint.pending:
+            mask |= READABLE
+        if endpoint.writable:
+            mask |= WRITABLE
+        return mask
+
+    # Names
+
+    def bind(self, address: SockAddr) -> None:
+        """bind(2): EADDRNOTAVAIL, EACCES, EINVAL if bound (by sending, too), EADDRINUSE.
+
+        A broadcast address is allowed: only what is sent to it is received then.
+        """
+        host, port = address
+        group = self.udp.ip.is_broadcast(host)
+        if not group and not self.network.is_local(host):
+            raise error(errno.EADDRNOTAVAIL)
+        if 0 < port < 1024 and self.uid != 0:
+            raise error(errno.EACCES)
+        if self.endpoint.remote is not None or self.endpoint.local[1]:
+            raise error(errno.EINVAL)
+        self._bind(host, port, errno.EADDRINUSE)
+        self._source = ANY if group else host
+        self._address_locked = host != ANY
+        self._port_locked = port != 0
+
+    def _bind(self, host: bytes, port: int, failure: int) -> None:
+        """Take `port`, or any if it is 0; OSError(`failure`) if that cannot be."""
+        options, ports = self.options, self.network.udp_ports
+        binding = Binding(
+            host, port, self.uid, bool(options.reuse_address), bool(options.reuse_port), True, lambda: True
+        )
+        if ports.conflict(binding) if port else not ports.choose_for_bind(binding):
+            raise error(failure)
+        ports.add(binding)
+        self._binding = binding
+        self.udp.bind(self.endpoint, (host, binding.port))
+
+    def _autobind(self) -> None:
+        """inet_autobind: whoever sends or connects needs a port; EAGAIN if none is left."""
+        if not self.endpoint.local[1]:
+            self._bind(self.endpoint.local[0], 0, errno.EAGAIN)
+
+    def _set_address(self, host: bytes) -> None:
+        self.udp.bind(self.endpoint, (host, self.endpoint.local[1]))
+        if self._binding is not None:
+            self._binding.address = host
+
+    def _unbind(self) -> None:
+        self.udp.unbind(self.endpoint)
+        if self._binding is not None:
+            self.network.udp_ports.remove(self._binding)
+            self._binding = None
+
+    def local_name(self) -> SockAddr:
+        """getsockname(2): (0.0.0.0, 0) before anything was bound or sent."""
+        return self.endpoint.local
+
+    def peer_name(self) -> SockAddr:
+        """getpeername(2): ENOTCONN."""
+        remote = self.endpoint.remote
+        if remote is None or not remote[1]:
+            raise error(errno.ENOTCONN)
+        return remote
+
+    # The association
+
+    def _route(self, address: bytes) -> tuple[bytes, bytes]:
+        """(source, destination) for datagrams to `address`.
+
+        ENETUNREACH, EACCES for a broadcast without SO_BROADCAST, EINVAL from 127/8 to another host.
+        """
+        if address == ANY:
+            address = LOOPBACK if self._source == ANY else self._source
+        route = None if is_multicast(address) else self.network.ip.source_for(address)
+        if route is None:
+            raise error(errno.ENETUNREACH)
+        source = route if self._source == ANY else self._source
+        ip = self.udp.ip
+        if source[0] == LOOPBACK[0] and not ip.is_local(address):
+            raise error(errno.EINVAL)
+        if ip.is_broadcast(address) and not self.options.broadcast:
+            raise error(errno.EACCES)
+        return source, address
+
+    def connect(self, address: SockAddr | None) -> Blocking[None]:
+        """connect(2): from whom to receive and whom to send to. Never blocks; may be called again.
+
+        EAGAIN (no port is left), and as `_route`.
+        """
+        yield from ()
+        if address is None:
+            self._disconnect()
+            return
+        self._autobind()
+        source, host = self._route(address[0])
+        if self._source == ANY:
+            self._source = source
+        if self.endpoint.local[0] == ANY:
+            self._set_address(source)
+        self.endpoint.remote = (host, address[1])
+
+    def _disconnect(self) -> None:
+        """__udp_disconnect: keeps what bind(2) was asked for, and what was received."""
+        self.endpoint.remote = None
+        if not self._address_locked:
+            self._source = ANY
+            self._set_address(ANY)
+        if not self._port_locked:
+            self._unbind()
+
+    # Data
+
+    def send(self, data: memoryview, flags: int, address: SockAddr | None = None) -> Blocking[int]:
+        """sendto(2): one datagram, whole or not at all.
+
+        EAGAIN, EMSGSIZE (here: beyond what fits into one packet of the path), EDESTADDRREQ, EINVAL for
+        port 0, EPIPE, a pending error of earlier datagrams (ECONNREFUSED), and as `_route`.
+        """
+        self._autobind()
+        if len(data) > 0xFFFF:
+            raise error(errno.EMSGSIZE)
+        if flags & (c.MSG_OOB | c.MSG_MORE):
+            raise error(errno.EOPNOTSUPP)
+        endpoint = self.endpoint
+        remote = address if address is not None else endpoint.remote
+        if remote is None:
+            raise error(errno.EDESTADDRREQ)
+        if address is not None and not address[1]:
+            raise error(errno.EINVAL)
+        source, host = self._route(remote[0])
+        if len(data) > MAX_DATAGRAM:
+            raise error(errno.EMSGSIZE)
+        deadline = self.deadline(self.options.send_timeout, flags)
+        while True:
+            self._raise_error()
+            if self._send_shut:
+                raise error(errno.EPIPE)
+            if endpoint.has_room:
+                break
+            if self._expired(deadline):
+                raise error(errno.EAGAIN)
+            yield Wait(*self.wait_queues(), deadline=deadline)
+        number = self.udp.send(endpoint, data, source, (host, remote[1]))
+        if number:
+            raise error(number)
+        return len(data)
+
+    def receive_message(self, count: int, flags: int) -> Blocking[Message]:
+        """recvmsg(2): one datagram, of which what is beyond `count` bytes is lost (MSG_TRUNC is set).
+
+        MSG_PEEK, MSG_TRUNC (its real length is returned), MSG_DONTWAIT. EAGAIN, or a pending error of
+        datagrams sent (ECONNREFUSED). After SHUT_RD a call that would block returns b"" and no sender.
+        """
+        if flags & c.MSG_ERRQUEUE:
+            raise error(errno.EAGAIN)  # nothing is ever put there without IP_RECVERR
+        deadline = self.deadline(self.options.receive_timeout, flags)
+        while True:
+            self._raise_error()
+            datagram = self.endpoint.receive(peek=bool(flags & c.MSG_PEEK))
+            if datagram is not None:
+                break
+            if self._expired(deadline):
+                raise error(errno.EAGAIN)
+            if self._receive_shut:
+                return Message(b"", None, 0, 0)
+            yield Wait(*self.wait_queues(), deadline=deadline)
+        data = datagram.data
+        kept = data[:count]
+        truncated = c.MSG_TRUNC if len(kept) < len(data) else 0
+        length = len(data) if flags & c.MSG_TRUNC else len(kept)
+        return Message(kept, datagram.sender, truncated, length)
+
+    def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
+        """recvfrom(2): as `receive_message`; what MSG_TRUNC counts beyond the buffer reads as zeros."""
+        message = yield from self.receive_message(count, flags)
+        return message.data.ljust(message.length, b"\0"), message.sender
+
+    def _raise_error(self) -> None:
+        number = self.endpoint.take_error()
+        if number:
+            raise error(number)
+
+    def _expired(self, deadline: int | None) -> bool:
+        return deadline is not None and deadline <= self.network.scheduler.now
+
+    def ioctl(self, request: int, argument: int) -> int:
+        """FIONREAD (udp(7)): the length of the next datagram."""
+        if request != c.FIONREAD:
+            return super().ioctl(request, argument)
+        return self.endpoint.next_length
+
+    # The end
+
+    def shutdown(self, how: int) -> None:
+        """shutdown(2): EINVAL; ENOTCONN if not connected, but even then it has its effect (inet_shutdown)."""
+        if how not in (c.SHUT_RD, c.SHUT_WR, c.SHUT_RDWR):
+            raise error(errno.EINVAL)
+        self._receive_shut |= how != c.SHUT_WR
+        self._send_shut |= how != c.SHUT_RD
+        self.queue.wake()
+        if self.endpoint.remote is None:
+            raise error(errno.ENOTCONN)
+
+    def release(self) -> None:
+        """The last descriptor is closed: the port is free at once, what was sent still goes out."""
+        self._unbind()
+        self.queue.wake()
+
+    # Options
+
+    def take_error(self) -> int:
+        """SO_ERROR."""
+        return self.endpoint.take_error()
+
+    def option_stored(self, attribute: str) -> None:
+        """Hand on what UDP or the bind table must know."""
+        options, endpoint = self.options, self.endpoint
+        if self._binding is not None:
+            self._binding.reuse_address = bool(options.reuse_address)
+            self._binding.reuse_port = bool(options.reuse_port)
+        endpoint.share = bool(options.reuse_port)
+        if attribute == "receive_buffer" and options.receive_buffer is not None:
+            endpoint.rcvbuf = options.receive_buffer
+        elif attribute == "send_buffer" and options.send_buffer is not None:
+            endpoint.sndbuf = options.send_buffer
+            self.queue.wake()
+
+    def set_option(self, level: int, name: int, value: bytes) -> None:
+        """setsockopt(2): ENOPROTOOPT beyond SOL_SOCKET."""
+        if level != c.SOL_SOCKET:
+            raise error(errno.ENOPROTOOPT)
+        super().set_option(level, name, value)
+
+    def get_option(self, level: int, name: int) -> bytes:
+        """getsockopt(2): EOPNOTSUPP beyond SOL_SOCKET (do_ip_getsockopt)."""
+        if level != c.SOL_SOCKET:
+            raise error(errno.EOPNOTSUPP)
+        if name == c.SO_SNDBUF:
+            return INT.pack(self.endpoint.sndbuf)
+        if name == c.SO_RCVBUF:
+            return INT.pack(self.endpoint.rcvbuf)
+        return super().get_option(level, name)

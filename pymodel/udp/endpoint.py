@@ -1,0 +1,124 @@
+"""One end of UDP: the association, the receive queue and its bound, the pending error.
+
+What a socket holds (`struct udp_sock`). Buffers are accounted in `truesize`, as Linux does: a queue of
+empty datagrams takes memory, too.
+"""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from pymodel.task import WaitQueue
+
+BUFFER_DEFAULT: Final = 212_992
+"""net.core.rmem_default and wmem_default, in bytes of truesize."""
+
+SKB_OVERHEAD: Final = 768
+"""What a packet costs beside its data: `struct sk_buff` (256) and `skb_shared_info` with headroom (512)."""
+
+
+def truesize(length: int) -> int:
+    """What a datagram of `length` bytes is charged to a buffer."""
+    return SKB_OVERHEAD + (length + 63 & ~63)
+
+
+class Datagram(NamedTuple):
+    """What was received: its data, and the sender's (address, port)."""
+
+    data: bytes
+    sender: tuple[bytes, int]
+
+
+class Endpoint:
+    """Bound to `local` if its port is not 0 (by `UdpLayer.bind`); connected if `remote` is not None.
+
+    `queue` is woken when a datagram or an error has come, or room to send. `rcvbuf` and `sndbuf` are
+    bytes of truesize. `share`: divide the senders with others of this kind at the same address and port
+    (SO_REUSEPORT). `arrivals` counts datagrams queued so far; `drops` those that found no room.
+    """
+
+    def __init__(self) -> None:
+        self.local: tuple[bytes, int] = (bytes(4), 0)
+        self.remote: tuple[bytes, int] | None = None
+        self.queue = WaitQueue()
+        self.rcvbuf = BUFFER_DEFAULT
+        self.sndbuf = BUFFER_DEFAULT
+        self.share = False
+        self.error = 0
+        self.arrivals = 0
+        self.drops = 0
+        self.sending = 0
+        """Truesize of what was sent and has not left the host's queues yet (sk_wmem_alloc)."""
+        self._received: deque[Datagram] = deque()
+        self._held = 0
+
+    @property
+    def pending(self) -> int:
+        """Datagrams that wait for `receive`."""
+        return len(self._received)
+
+    @property
+    def next_length(self) -> int:
+        """Bytes in the next datagram (FIONREAD, udp(7)); 0 if there is none."""
+        return len(self._received[0].data) if self._received else 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a sender may go on (sock_alloc_send_pskb)."""
+        return self.sending < self.sndbuf
+
+    @property
+    def writable(self) -> bool:
+        """Whether poll(2) calls it writable: half of the buffer is free (sock_writeable)."""
+        return self.sending < self.sndbuf // 2
+
+    def score(self, local: bytes, sender: tuple[bytes, int]) -> int:
+        """How well a datagram from `sender` to address `local` fits; -1: not at all (compute_score).
+
+        The port has been compared. A connected endpoint beats a bound one, that beats one bound to any.
+        """
+        score = 0
+        if any(self.local[0]):
+            if self.local[0] != local:
+                return -1
+            score += 1
+        if self.remote is not None:
+            if self.remote != sender:
+                return -1
+            score += 2
+        return score
+
+    def deliver(self, datagram: Datagram) -> bool:
+        """Queue `datagram`; False if the buffer is full. One that is not overfull takes one more."""
+        if self._held > self.rcvbuf:
+            self.drops += 1
+            return False
+        self._held += truesize(len(datagram.data))
+        self._received.append(datagram)
+        self.arrivals += 1
+        self.queue.wake()
+        return True
+
+    def receive(self, *, peek: bool = False) -> Datagram | None:
+        """The oldest datagram, left in the queue if `peek`; None if there is none."""
+        if not self._received:
+            return None
+        if peek:
+            return self._received[0]
+        datagram = self._received.popleft()
+        self._held -= truesize(len(datagram.data))
+        return datagram
+
+    def fail(self, error: int) -> None:
+        """Report `error` to the next call."""
+        self.error = error
+        self.queue.wake()
+
+    def take_error(self) -> int:
+        """The pending errno, cleared; 0: none."""
+        error, self.error = self.error, 0
+        return error
+
+    def sent(self, size: int) -> None:
+        """`size` bytes of truesize have left the host's queues."""
+        self.sending -= size
+        self.queue.wake()
