@@ -98,15 +98,20 @@ def run_block(
     _judge(results, log)
 
 
-def run_nic(test_module: str, testcase: str | Sequence[str] | None = None) -> None:
+def run_nic(test_module: str, testcase: str | Sequence[str] | None = None, *, signals: bool = False) -> None:
     """Run the cocotb tests of `test_module` on the whole NIC with its C++ attachment (`tb.testbench`).
 
-    Fails as `run_block` does. The seed is FDWIRE_SEED if set.
+    `signals`: a build in which `dut.nic` and everything below it can be read, at about a third of the speed;
+    otherwise `dut` has only `clk`, `rst` and `evt`. Fails as `run_block` does; the seed is its seed, too.
     """
     caller = Path(inspect.stack()[1].filename).resolve()
     where = toolchain.BUILD / "tests" / test_module
     results = run_cocotb(
-        test_module, where=where, environment={"PYTHONPATH": str(caller.parent)}, testcase=testcase
+        test_module,
+        where=where,
+        environment={"PYTHONPATH": str(caller.parent)},
+        testcase=testcase,
+        signals=signals,
     )
     _judge(results, where / "simulation.log")
 

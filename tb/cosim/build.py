@@ -1,7 +1,7 @@
 """Builds and runs the simulator of the whole NIC (`fdw_tb`) with its C++ attachment.
 
-Three builds, each only when asked for: without waves (fast), with waves (FST or VCD), and the bare loop
-without Python that the benchmark compares with.
+Several builds, each only when asked for: without waves (fast), with waves (FST or VCD), with every signal
+visible to Python, and the bare loop without Python that the benchmark compares with.
 """
 
 import os
@@ -12,9 +12,9 @@ from tb import toolchain, verilate
 
 _CPP = ("axi_memory.cpp", "xgmii.cpp", "cosim.cpp")
 
-# Everything public would cost 2.6 to 4 times the speed; tb/hdl/public.vlt names what Python may see.
+# Everything public costs 2.6 to 4 times the speed; without it tb/hdl/public.vlt names what Python may see.
+_PRIVATE = ("--no-public-flat-rw",)
 _FAST = (
-    "--no-public-flat-rw",
     "--x-assign",
     "fast",
     "--x-initial",
@@ -32,9 +32,17 @@ def rtl_sources() -> tuple[Path, ...]:
 
 
 def spec(
-    *, waves: str = "off", parameters: Mapping[str, object] | None = None, bare: bool = False
+    *,
+    waves: str = "off",
+    parameters: Mapping[str, object] | None = None,
+    bare: bool = False,
+    signals: bool = False,
 ) -> verilate.Spec:
-    """The build of `fdw_tb`: `waves` is off, fst or vcd; `bare` is the benchmark's loop without cocotb."""
+    """The build of `fdw_tb`.
+
+    `waves`: off, fst or vcd; `bare`: the benchmark's loop without cocotb; `signals`: Python sees every
+    signal of the design, not only those of tb/hdl/public.vlt.
+    """
     cpp = toolchain.ROOT / "tb" / "cpp"
     hdl = toolchain.ROOT / "tb" / "hdl"
     trace = {"off": (), "vcd": ("--trace",), "fst": ("--trace-fst",)}[waves]
@@ -46,7 +54,16 @@ def spec(
         cpp=tuple(cpp / name for name in _CPP),
         includes=(toolchain.RTL / "regs", cpp),
         parameters=parameters or {},
-        args=(*_FAST, *trace, *libraries, "-LDFLAGS", "-rdynamic", "-CFLAGS", f"-I{cpp} -std=c++20"),
+        args=(
+            *(() if signals else _PRIVATE),
+            *_FAST,
+            *trace,
+            *libraries,
+            "-LDFLAGS",
+            "-rdynamic",
+            "-CFLAGS",
+            f"-I{cpp} -std=c++20",
+        ),
         make_args=make,
         main=cpp / ("bare_main.cpp" if bare else "main.cpp"),
         cocotb=not bare,
@@ -69,15 +86,19 @@ def run_cocotb(
     environment: Mapping[str, str] | None = None,
     testcase: str | Sequence[str] | None = None,
     seed: int | None = None,
+    signals: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> Path:
     """Build if needed, run the cocotb tests of `module` in directory `where`; the results file (JUnit).
 
-    `wave_until`: ps up to which waves are recorded. `announce`: see `verilate.build`. Raises ToolMissing
+    `wave_until`: ps up to which waves are recorded. `signals`: see `spec`; `announce`: see
+    `verilate.build`. Raises ToolMissing
     or BuildFailed; a failing test is in the results, not an exception.
     """
     runner, directory = verilate.build(
-        spec(waves=waves, parameters=parameters), where=toolchain.BUILD / "nic", announce=announce
+        spec(waves=waves, parameters=parameters, signals=signals),
+        where=toolchain.BUILD / "nic",
+        announce=announce,
     )
     where.mkdir(parents=True, exist_ok=True)
     results = where / f"{module.rsplit('.', 1)[-1]}.xml"

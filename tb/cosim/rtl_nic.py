@@ -123,6 +123,10 @@ class RtlNic:
         )  # fmt: skip
         return {name: self._lib.fdw_figure(i) for i, name in enumerate(names)}
 
+    def cycles(self) -> int:
+        """Clock cycles simulated so far; quiet stretches that were left out do not count."""
+        return int(self._lib.fdw_cycles())
+
     def check_protocols(self) -> None:
         """Raise ProtocolViolation if AXI4 or XGMII rules were broken so far."""
         figures = self.figures()
