@@ -8,6 +8,7 @@ namespace {
 constexpr uint32_t kBeat = 16;
 constexpr uint8_t kOkay = 0, kSlvErr = 2, kDecErr = 3;
 constexpr size_t kMaxBursts = 64;
+constexpr uint8_t kFrames = 0;               // AXI id of the frames' data
 constexpr uint8_t kUsedRx = 3, kUsedTx = 4;  // AXI ids of the used entries' writers (rtl/fdw_nic.v)
 }  // namespace
 
@@ -66,7 +67,10 @@ void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t 
     const uint32_t beats = uint32_t{len} + 1;
     Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, id, response_for(address, beats), {}, {}};
     if (log_transfers_) {
-        log_.add(Event::kRequest, 0, id, b.address, 0);
+        // The NIC may act on each beat of descriptors before the burst's last one has come, so these are
+        // logged beat by beat; frames burst by burst.
+        const uint32_t records = id == kFrames ? 1 : beats;
+        for (uint32_t i = 0; i < records; ++i) log_.add(Event::kRequest, 0, id, b.address + uint64_t{i} * kBeat, 0);
         b.data.resize(beats * kBeat);
     }
     reads_.push_back(std::move(b));
@@ -182,8 +186,12 @@ void AxiMemory::clock(bool r_taken, bool b_taken) {
     if (r_taken) {
         r_valid_ = false;
         Burst& b = reads_[r_open_];
+        if (!b.data.empty() && b.id != kFrames) {
+            const size_t at = size_t{b.done - 1} * kBeat;
+            std::memcpy(log_.add(Event::kDmaRead, b.resp, b.id, b.address + at, kBeat), b.data.data() + at, kBeat);
+        }
         if (b.done == b.beats) {
-            if (!b.data.empty()) {
+            if (!b.data.empty() && b.id == kFrames) {
                 uint8_t* p = log_.add(Event::kDmaRead, b.resp, b.id, b.address, b.data.size());
                 std::memcpy(p, b.data.data(), b.data.size());
             }
