@@ -1,6 +1,7 @@
 """`fdwire`: the project's one command."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def _probability(text: str) -> float:
 def _waves(text: str) -> str:
     if text in ("off", "all"):
         return text
-    if float(text) <= 0:
+    if not 0 < float(text) < math.inf:
         raise ValueError
     return text
 

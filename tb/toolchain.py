@@ -68,7 +68,11 @@ def check_build_tools() -> None:
 
 @functools.cache
 def has_fst() -> bool:
-    """True when waves can be FST: zlib and lz4 headers and libraries are installed."""
+    """True when waves can be FST: zlib and lz4 headers and libraries are installed.
+
+    Raises ToolMissing when not even a compiler is.
+    """
+    check_machine()
     source = (
         "#include <zlib.h>\n#include <lz4.h>\nint main() { return !LZ4_versionNumber() || !zlibVersion(); }\n"
     )

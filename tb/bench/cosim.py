@@ -34,14 +34,21 @@ class Record:
 
 def _job(where: Path, *, lockstep: bool) -> dict[str, float]:
     options = Options(out=str(where), blob=2 << 20, lockstep=lockstep)
+    file = where / "summary.json"
+    file.unlink(missing_ok=True)
     run_cocotb("tb.sim.job", where=where, environment={ENVIRONMENT: options.to_json()}, seed=1)
-    summary = json.loads((where / "summary.json").read_text())
+    summary = json.loads(file.read_text()) if file.is_file() else {"ok": False}
+    if not summary["ok"]:
+        raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
     frames = summary["frames_a_to_b"] + summary["frames_b_to_a"]
     return {"cycles": summary["cycles"], "frames": frames, "seconds": summary["wall_seconds"]}
 
 
 def measure(say: Callable[[str], None]) -> list[Record]:
-    """Run everything; `say` hears what is under way. Raises ToolMissing or BuildFailed."""
+    """Run everything; `say` hears what is under way.
+
+    Raises ToolMissing or BuildFailed, and RuntimeError when the main job did not succeed.
+    """
     where = toolchain.BUILD / "bench" / "job"
     where.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, Callable[[], dict[str, float]]] = {

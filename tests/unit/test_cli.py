@@ -1,0 +1,111 @@
+"""`fdwire`: what its arguments become, and what a wrong one gets."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tb import cli, toolchain
+from tb.sim import command
+from tb.sim.options import Options
+from tb.verilate import BuildFailed
+
+
+def fdwire(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["fdwire", *arguments])
+    return cli.main()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Options, str]]:
+    """What `fdwire sim` would run."""
+    runs: list[tuple[Options, str]] = []
+
+    def run(options: Options, *, waves: str, console: Any) -> int:
+        runs.append((options, waves))
+        return 3
+
+    monkeypatch.setattr(command, "run", run)
+    return runs
+
+
+def test_sim_without_arguments_runs_the_documented_job(
+    asked: list[tuple[Options, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fdwire(monkeypatch, "sim") == 3  # the command's status is the program's
+    assert asked == [(Options(out=str(toolchain.BUILD / "sim")), "200")]
+
+
+def test_every_argument_of_sim_reaches_the_job_and_survives_the_way_to_the_simulator(
+    asked: list[tuple[Options, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = "--seed 7 --waves all --bytes 0 --loss .1 --duplicate .2 --reorder .3 --corrupt 1 --no-lockstep"
+    fdwire(monkeypatch, "sim", *line.split(), "--plant", "used twice", "--out", "here")
+    expected = Options(
+        str(tmp_path / "here"), 7, 0, loss=0.1, duplicate=0.2, reorder=0.3, corrupt=1.0,
+        lockstep=False, plant="used twice",
+    )  # fmt: skip
+    assert asked == [(expected, "all")]
+    assert Options.from_json(expected.to_json()) == expected and expected.directory == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--loss", "1.5"), "probability (0 to 1)"),
+        (("--corrupt", "-0.1"), "probability (0 to 1)"),
+        (("--reorder", "nan"), "probability (0 to 1)"),
+        (("--bytes", "-1"), "number of bytes"),
+        (("--bytes", str((1 << 30) + 1)), "number of bytes"),
+        (("--waves", "0"), "number of microseconds"),
+        (("--waves", "some"), "number of microseconds"),
+        (("--waves", "nan"), "number of microseconds"),
+        (("--waves", "inf"), "number of microseconds"),
+        (("--plant", "weeds"), "used length"),
+        (("--seed", "x"), "invalid int"),
+    ],
+)
+def test_senseless_argument_is_refused_by_name_before_anything_runs(
+    arguments: tuple[str, str],
+    complaint: str,
+    asked: list[tuple[Options, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        fdwire(monkeypatch, "sim", *arguments)
+    assert caught.value.code == 2 and asked == []
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert arguments[0] in last and complaint in last
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (BuildFailed("building fdw_tb failed"), 1, "fdwire: building fdw_tb failed\n"),
+        (toolchain.ToolMissing("perl is missing"), 1, "fdwire: perl is missing\n"),
+        (KeyboardInterrupt(), 130, "fdwire: interrupted\n"),
+    ],
+)
+def test_failure_of_the_machine_is_a_sentence_and_a_status_not_a_traceback(
+    error: BaseException,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*_: Any, **__: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(command, "run", run)
+    assert fdwire(monkeypatch, "sim") == status
+    assert capsys.readouterr().err == said
+
+
+def test_waves_before_the_first_run_say_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert fdwire(monkeypatch, "waves", "--out", str(tmp_path)) == 1
+    assert "make sim" in capsys.readouterr().out
