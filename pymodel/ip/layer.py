@@ -81,7 +81,8 @@ class IpLayer:
         interface = Interface(dev, own, length, neighbours)
         self.interfaces.append(interface)
         self._local[own] = interface
-        self._broadcast.add(interface.broadcast)
+        if length < 31:  # RFC 3021: smaller subnets have no broadcast address
+            self._broadcast.add(interface.broadcast)
         if dev is not self._lo:
             self.routes.add(Route(own, 32, self._lo, own))
         self.routes.add(Route(mask(own, length), length, dev, own))

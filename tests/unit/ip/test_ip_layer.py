@@ -199,3 +199,12 @@ def test_packet_to_ourselves_comes_back_through_loopback(dst: bytes) -> None:
     assert bench.ip.send(bench.payload(b"self"), PROTO, dst, dst) == 0
     bench.scheduler.run_until(0)
     assert got == [(b"self", dst, dst)] and bench.take() == []
+
+
+def test_regression_peer_on_a_31_bit_subnet_is_no_broadcast_address() -> None:
+    bench = Bench()
+    bench.ip.add_interface(type(bench.dev)(), "192.168.7.0/31")
+    got = deliveries(bench)
+    # RFC 3021: both addresses of the subnet are hosts; .1 may send to us.
+    bench.receive_ip(IP(src="192.168.7.1", dst=OWN, proto=PROTO) / b"x")
+    assert [data for data, _, _ in got] == [b"x"]
