@@ -30,6 +30,10 @@ from tb.lockstep.wire_side import WireSide
 
 START_WINDOW: Final = 256 * CYCLE
 """How long a queue may take to start or stop after the register write (ps)."""
+AFTERLIFE: Final = 16 * US
+"""How long after a queue was stopped its transfers in flight may last (ps)."""
+PIN_DELAY: Final = 2 * CYCLE
+"""How long after its event the reset pin is seen at a clock edge (ps)."""
 HOLD: Final = 4 * US
 """How long a write may wait for the read burst that explains it (ps)."""
 
@@ -37,6 +41,7 @@ _RX: Final = int(Queue.RX)
 _TX: Final = int(Queue.TX)
 _LINE: Final = 15
 _ERROR_RESPONSE: Final = 2
+_OUTPUTS: Final = (ev.DmaRequest, ev.DmaRead, ev.DmaWrite, ev.WireOut, ev.RxDecision)
 _NEEDS_RESET: Final = int(Status.DEVICE_NEEDS_RESET)
 _CONFIG: Final = int(Interrupt.CONFIG_CHANGE)
 
@@ -44,7 +49,7 @@ _CONFIG: Final = int(Interrupt.CONFIG_CHANGE)
 class _Life:
     """One queue from the moment it runs; kept when it is stopped, because transfers in flight end."""
 
-    __slots__ = ("events_asked", "protocol", "served", "side", "used")
+    __slots__ = ("events_asked", "over", "protocol", "served", "side", "used")
 
     def __init__(self, protocol: QueueProtocol, side: TxSide | RxSide) -> None:
         self.protocol = protocol
@@ -55,6 +60,8 @@ class _Life:
         """Used entries after which the driver's event suppression was read."""
         self.events_asked: deque[int] = deque()
         """For each read of that structure under way: `used` when it was asked for."""
+        self.over = False
+        """Its last transfer in flight has ended."""
 
 
 class Checker:
@@ -89,6 +96,8 @@ class Checker:
         self._uncounted: Counter[str] = Counter()
         self._kicks: deque[tuple[int, int]] = deque()
         """(time, queue) of notifies that an error, of which the end is not seen yet, may have outrun."""
+        self._deaf_until = 0
+        """What the NIC still shows before this comes from before the reset pin was seen."""
         self._held: deque[ev.DmaWrite | ev.DmaRequest] = deque()
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.MmioWrite: self._mmio_write,
@@ -127,7 +136,8 @@ class Checker:
             self._check_needs_reset()
         if self._counter_check.waiting:
             self._counter_check.advance(time)
-        self._handlers[type(event)](event)
+        if time >= self._deaf_until or not isinstance(event, _OUTPUTS):
+            self._handlers[type(event)](event)
 
     def expect_unseen(self, count: int) -> None:
         """The next `count` receive decisions are on raw words that no WireIn shows.
@@ -181,7 +191,7 @@ class Checker:
         elif offset == Reg.STATUS and event.value and registers.resetting:
             # When the reset ends, the device alone knows; a driver that did not wait for Status 0 is
             # taken to be late enough.
-            registers.finish_reset()
+            self._finish_reset()
         registers.write(offset, event.value, event.size)
 
     def _mmio_read(self, event: ev.MmioRead) -> None:
@@ -201,12 +211,18 @@ class Checker:
         registers = self._registers
         if registers.resetting and value == 0:
             # When the last transfer has ended, the device alone knows.
-            registers.finish_reset()
+            self._finish_reset()
         if value & ~registers.status & _NEEDS_RESET:
             # When it found out, too. Of a failing burst the end is seen, so the reason may come later.
             registers.needs_reset()
             self._needs_reset_at = time
         self._compare_register(time, Reg.STATUS, value, registers.status)
+
+    def _finish_reset(self) -> None:
+        self._registers.finish_reset()
+        for life in self._lives:
+            if life is not None:
+                life.over = True
 
     def _check_needs_reset(self, *, force: bool = False) -> None:
         """The device asked for a reset: there must be a reason by now."""
@@ -344,9 +360,22 @@ class Checker:
             return bytes(length)
         return bytes(self._shadow[at : at + length])
 
+    def _owners(self) -> list[_Life | None]:
+        """The lives to which an address may belong.
+
+        When nothing of a stopped one is in flight any more, its memory may be that of a running one.
+        """
+        running = any(life is not None and life.protocol.stopped_at is None for life in self._lives)
+        return [None if running and self._is_over(life) else life for life in self._lives]
+
+    def _is_over(self, life: _Life | None) -> bool:
+        if life is None or life.protocol.stopped_at is None:
+            return False
+        return life.over or life.protocol.stopped_at + AFTERLIFE < self.now
+
     def _dma_request(self, event: ev.DmaRequest) -> None:
         time, address, write, _ = event
-        for queue, life in enumerate(self._lives):
+        for queue, life in enumerate(self._owners()):
             if life is None:
                 continue
             protocol = life.protocol
@@ -373,7 +402,7 @@ class Checker:
         failed = bool(resp & _ERROR_RESPONSE)
         if failed and self._may_fail():
             self._raise_fault(f"error response to a read at {address:#x}")
-        for queue, life in enumerate(self._lives):
+        for queue, life in enumerate(self._owners()):
             if life is None:
                 continue
             protocol = life.protocol
@@ -419,12 +448,12 @@ class Checker:
         if event.resp & _ERROR_RESPONSE:
             if self._may_fail():
                 self._raise_fault(f"error response to a write at {event.address:#x}")
-            for life in self._lives:
+            for life in self._owners():
                 if life is not None and life.protocol.base <= event.address < life.protocol.end:
                     life.protocol.failed(write=True)
             return
         time, address, data, _, _ = event
-        tx_life, rx_life = self._lives[_TX], self._lives[_RX]
+        rx_life, tx_life = self._owners()
         if tx_life is not None and tx_life.protocol.base <= address < tx_life.protocol.end:
             self._used_write(tx_life, time, address, data)
             return
@@ -561,6 +590,7 @@ class Checker:
         self._registers.interrupt_status |= before
 
     def _reset(self, event: ev.Reset) -> None:
+        self._deaf_until = event.time + PIN_DELAY
         self._registers.hard_reset()
         for name in self._counters.__slots__:
             setattr(self._counters, name, 0)
