@@ -21,6 +21,9 @@ from cocotb_tools.runner import Verilator
 
 from tb import toolchain
 
+# cocotb's runner takes a variable of this name for a boolean; ours (make sim WAVES=all) is another.
+os.environ.pop("WAVES", None)
+
 
 class BuildFailed(Exception):
     """The compiler refused; the text holds the end of its log and where the rest is."""

@@ -30,6 +30,7 @@ class Loop:
         self._callback = WAKE(self._wake)
         self._done: Callable[[], bool] = lambda: True
         self._limit = 0
+        self._running = False
         self._error: BaseException | None = None
         self.on_wake: Callable[[], None] | None = None
         """Called each time Python runs, e.g. to show progress; must not touch the simulation."""
@@ -39,7 +40,10 @@ class Loop:
 
         What a callback of the scheduler raises is raised here.
         """
+        if self._running:
+            raise RuntimeError("the bench runs already: wait for several programs one after the other")
         self._done, self._error = done, None
+        self._running = True
         self._limit = self._scheduler.now + timeout
         self._lib.fdw_on_wake(self._callback)
         try:
@@ -47,6 +51,7 @@ class Loop:
                 await ValueChange(self._evt)
         finally:
             self._lib.fdw_on_wake(WAKE())
+            self._running = False
         if self._error is not None:
             raise self._error
         if not done():

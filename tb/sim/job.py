@@ -23,7 +23,6 @@ from pymodel.ports import Frame
 from pymodel.simtime import SEC
 from tb import toolchain
 from tb.cosim.library import load
-from tb.cosim.loop import SimulationTimeout
 from tb.sim import programs
 from tb.sim.options import ENVIRONMENT, Options
 from tb.sim.progress import Sender
@@ -103,8 +102,8 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         done = total
         finished = bench.scheduler.now
         phase = "draining"
-    except SimulationTimeout as error:
-        trouble = str(error)
+    except Exception as error:  # a program's or the bench's: the checker's verdict is wanted all the more
+        trouble = f"{phase}: {error}"
     finally:
         bench.world.power_off()
     with contextlib.suppress(Disagreement):  # told below, mismatch by mismatch

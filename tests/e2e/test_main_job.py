@@ -126,6 +126,20 @@ def test_planted_bug_fails_the_run_and_says_why(tmp_path: Path) -> None:
     assert "mismatch: " in result.stdout and "used entry" in result.stdout
 
 
+def test_regression_planted_lost_interrupt_is_reported_although_the_program_fails(tmp_path: Path) -> None:
+    result, summary = sim(tmp_path, "--plant", "interrupt")
+    assert result.returncode == 1 and int(str(summary["mismatches"])) > 0
+    assert "trouble: GET page.md" in result.stdout and "lost interrupt" in result.stdout
+
+
+def test_regression_variable_waves_of_make_is_not_mistaken_for_cocotbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAVES", "all")
+    result, _ = sim(tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_second_run_rebuilds_nothing(clean_run: tuple[Path, str, dict[str, object]], tmp_path: Path) -> None:
     def builds() -> dict[str, int]:
         return {str(p): p.stat().st_mtime_ns for p in (toolchain.BUILD / "nic").glob("*/fdw_tb")}
