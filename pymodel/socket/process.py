@@ -8,12 +8,13 @@ import inspect
 import random
 import sys
 import types
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, Generic, TextIO, TypeVar
 
 from pymodel.socket.current import running
+from pymodel.socket.dropin.descriptors import StandardStream
 from pymodel.socket.dropin.overlay import Overlay, check_program
 from pymodel.socket.fdtable import FdTable
 from pymodel.socket.simthread import ProcessKilled, SimThread
@@ -102,6 +103,9 @@ class Process:
         """What `atexit` and `threading` run when the program has returned: (as registered, to call)."""
         self.lost_fds: deque[int] = deque()
         """Descriptors whose socket object was dropped without close(): closed at the next switch."""
+        self.signals: Counter[int] = Counter()
+        """Signals received, by number: without effect unless `on_signal` is set (Python ignores SIGPIPE)."""
+        self.on_signal: Callable[[int], None] | None = None
         self.pid = kernel.add_process(self)
         self.random = random.Random(f"{kernel.seed}/{self.pid}")
         self.program: Program[Any] | None = None
@@ -120,6 +124,12 @@ class Process:
         self._tids += 1
         return self.pid * 1000 + self._tids - 1
 
+    def signal(self, number: int) -> None:
+        """The kernel sends a signal (signal(7)), such as SIGPIPE beside EPIPE."""
+        self.signals[number] += 1
+        if self.on_signal is not None:
+            self.on_signal(number)
+
     # Starting a program
 
     def start(self, program: Callable[..., Any], *args: Any) -> Program[Any]:
@@ -137,6 +147,9 @@ class Process:
             self._task = Task(self.kernel.scheduler, self._steps(self._coroutine), self.name)
         else:
             check_program(program)
+            for fd in range(3):
+                self.files.remove(fd).put()
+                self.files.install_at(fd, StandardStream())
             self._overlay = Overlay(self, {**self._sys, "path": list(sys.path)})
             self.main_thread = self.add_thread(lambda: self._body(program, args), self.name, daemon=False)
         return handle

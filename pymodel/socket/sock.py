@@ -5,6 +5,7 @@ operation. Addresses are (packed address, port).
 """
 
 import errno
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -62,6 +63,7 @@ class Socket(OpenFile):
     family = c.AF_INET
     type = 0
     protocol = 0
+    mode = stat.S_IFSOCK | 0o777
 
     def __init__(self, network: Network, uid: int) -> None:
         super().__init__()
@@ -142,7 +144,9 @@ class Socket(OpenFile):
         return load(self.options, level, name)
 
     def read(self, count: int) -> Blocking[bytes]:
-        """read(2) is recv(2) without flags."""
+        """read(2) is recv(2) without flags, but does not look at the socket for 0 bytes (sock_read_iter)."""
+        if not count:
+            return b""
         data, _ = yield from self.receive(count, 0)
         return data
 

@@ -12,11 +12,12 @@ from typing import Final
 from pymodel.simtime import SEC
 from pymodel.socket import constants as c
 from pymodel.socket.errors import error
+from pymodel.socket.file import Watcher
 from pymodel.socket.options import INT
 from pymodel.socket.portalloc import ANY, Binding
 from pymodel.socket.seam import Connection, Listening
 from pymodel.socket.sock import LOOPBACK, Network, SockAddr, Socket
-from pymodel.task import Blocking, Wait, WaitQueue
+from pymodel.task import Blocking, Wait
 
 Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED"])
 """What the program knows: `socket_state` of include/linux/net.h."""
@@ -31,12 +32,17 @@ FLUSHING: Final = frozenset({"FIN_WAIT_1", "CLOSING", "LAST_ACK"})
 READABLE: Final = c.POLLIN | c.POLLRDNORM
 WRITABLE: Final = c.POLLOUT | c.POLLWRNORM
 
+DATA_READY: Final = c.POLLIN | c.POLLPRI | c.POLLRDNORM | c.POLLRDBAND
+WRITE_SPACE: Final = c.POLLOUT | c.POLLWRNORM | c.POLLWRBAND
+"""What sock_def_readable and sk_stream_write_space wake for."""
+
 
 class TcpSocket(Socket):
     """A SOCK_STREAM socket of AF_INET."""
 
     type = c.SOCK_STREAM
     protocol = c.IPPROTO_TCP
+    sigpipe = True
 
     def __init__(self, network: Network, uid: int) -> None:
         super().__init__(network, uid)
@@ -48,6 +54,12 @@ class TcpSocket(Socket):
         self._open = True
         self._receive_shut = False
         self._send_shut = False
+        self._no_space = False
+        """Somebody has found the send buffer full: tell when there is room (SOCK_NOSPACE)."""
+        self._taken = 0
+        self._announced = 0
+        """Bytes that were read, and bytes received so far whose arrival has woken somebody."""
+        self._seen_state = "CLOSED"
 
     # What TCP is doing
 
@@ -67,16 +79,53 @@ class TcpSocket(Socket):
         """SO_ACCEPTCONN."""
         return self.listener is not None
 
-    def wait_queues(self) -> tuple[WaitQueue, ...]:
-        """Our own queue (calls of other threads) and the one of TCP."""
-        if self.listener is not None:
-            return (self.queue, self.listener.queue)
+    def _attach(self, connection: Connection) -> None:
+        self.connection = connection
+        self._taken = self._announced = 0
+        connection.queue.add(self._tcp_changed)
+
+    def _detach(self) -> None:
         if self.connection is not None:
-            return (self.queue, self.connection.queue)
-        return (self.queue,)
+            self.connection.queue.remove(self._tcp_changed)
+
+    def _connection_came(self) -> None:
+        self.notify(DATA_READY)
+
+    def _tcp_changed(self) -> None:
+        """TCP has woken the connection's queue: find out for what, as epoll must know."""
+        connection = self.connection
+        if connection is None or not self._watchers:
+            self.queue.wake()
+            return
+        state, events = connection.state.name, 0
+        received = self._taken + connection.readable
+        if state != self._seen_state:
+            self._seen_state, self._announced = state, received
+            self.notify()  # sk_state_change: whoever waits, for whatever
+            return
+        if received > self._announced:
+            if connection.readable >= self.options.receive_low_water:
+                events |= DATA_READY
+            self._announced = received
+        if self._no_space and state in SENDING and self._has_room(connection):
+            self._no_space = False
+            events |= WRITE_SPACE
+        if connection.error:
+            events |= c.POLLERR
+        if events:
+            self.notify(events)
+        else:
+            self.queue.wake()
+
+    def watch(self, watcher: Watcher) -> None:
+        """As in `OpenFile`; what has happened so far is no news."""
+        if not self._watchers and self.connection is not None:
+            self._announced = self._taken + self.connection.readable
+            self._seen_state = self.connection.state.name
+        super().watch(watcher)
 
     def _wait(self, deadline: int | None) -> Blocking[bool]:
-        return (yield Wait(*self.wait_queues(), deadline=deadline))
+        return (yield Wait(self.queue, deadline=deadline))
 
     def _expired(self, deadline: int | None) -> bool:
         return deadline is not None and deadline <= self.network.scheduler.now
@@ -103,6 +152,8 @@ class TcpSocket(Socket):
                 mask |= READABLE
             if send_shut or self._has_room(connection):
                 mask |= WRITABLE
+            else:
+                self._no_space = True
         if connection.error:
             mask |= c.POLLERR
         return mask
@@ -187,6 +238,7 @@ class TcpSocket(Socket):
         if self.network.tcp_ports.conflict(binding):
             raise error(errno.EADDRINUSE)
         self.listener = self.network.tcp.listen(self._name, backlog)
+        self.listener.queue.add(self._connection_came)
         binding.listening = True
         self._receive_shut = self._send_shut = False
         self.queue.wake()
@@ -210,7 +262,7 @@ class TcpSocket(Socket):
         for attribute in self.options.__slots__:
             setattr(child.options, attribute, getattr(self.options, attribute))
         child.phase = Phase.CONNECTED
-        child.connection = connection
+        child._attach(connection)
         child._name = connection.local
         child._binding = child._new_binding(*connection.local, explicit=False)
         self.network.tcp_ports.add(child._binding)
@@ -243,7 +295,7 @@ class TcpSocket(Socket):
         while connection.state.name in OPENING:
             if self._expired(deadline):
                 raise error(unfinished)
-            yield Wait(self.queue, connection.queue, deadline=deadline)
+            yield from self._wait(deadline)
         if connection.state.name == "CLOSED":
             number = connection.take_error() or errno.ECONNABORTED
             if self.connection is connection:
@@ -279,7 +331,7 @@ class TcpSocket(Socket):
             settings["sndbuf"] = self.options.send_buffer // 2
         if self.options.receive_buffer is not None:
             settings["rcvbuf"] = self.options.receive_buffer // 2
-        self.connection = network.tcp.connect((source, local_port), (host, port), **settings)
+        self._attach(network.tcp.connect((source, local_port), (host, port), **settings))
         if binding is None:
             self._binding = self._new_binding(source, local_port, explicit=False)
             network.tcp_ports.add(self._binding)
@@ -289,6 +341,7 @@ class TcpSocket(Socket):
     def _disconnect(self, *, abort: bool) -> None:
         """tcp_disconnect: back to a fresh socket that keeps what bind(2) gave it."""
         listener, connection, binding = self.listener, self.connection, self._binding
+        self._detach()
         self.listener = self.connection = None
         self.phase = Phase.UNCONNECTED
         self._receive_shut = self._send_shut = False
@@ -304,7 +357,7 @@ class TcpSocket(Socket):
             listener.close()
         if connection is not None and abort:
             connection.abort()
-        self.queue.wake()
+        self.notify()
 
     # Data
 
@@ -338,6 +391,7 @@ class TcpSocket(Socket):
             sent += connection.send(data[sent:] if sent else data)
             if sent == len(data):
                 return sent
+            self._no_space = True
             if self._expired(deadline):
                 if sent:
                     return sent
@@ -363,7 +417,12 @@ class TcpSocket(Socket):
         while True:
             connection = self.connection
             if connection is not None and connection.readable:
-                data = connection.recv(count, True) if peek else data + connection.recv(count - len(data))
+                if peek:
+                    data = connection.recv(count, True)
+                else:
+                    fresh = connection.recv(count - len(data))
+                    self._taken += len(fresh)
+                    data += fresh
             if len(data) >= max(target, 1) or (not count and connection is not None and connection.readable):
                 break
             if self._end_of_data(connection, bool(data)) or (data and self._expired(deadline)):
@@ -392,12 +451,22 @@ class TcpSocket(Socket):
         return self._receive_shut or self.state == "CLOSED"
 
     def ioctl(self, request: int, argument: int) -> int:
-        """FIONREAD (tcp(7)): bytes that can be read; EINVAL on a listening socket."""
-        if request != c.FIONREAD:
+        """SIOCINQ, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK (tcp(7)); EINVAL on a listening socket.
+
+        SIOCOUTQ counts what the peer has not acknowledged, SIOCOUTQNSD what was not sent yet.
+        """
+        if request not in (c.SIOCINQ, c.SIOCOUTQ, c.SIOCOUTQNSD, c.SIOCATMARK):
             return super().ioctl(request, argument)
+        if request == c.SIOCATMARK:
+            return 0
         if self.listener is not None:
             raise error(errno.EINVAL)
-        return self.connection.readable if self.connection is not None else 0
+        connection = self.connection
+        if connection is None or (request != c.SIOCINQ and self.state in OPENING):
+            return 0
+        if request == c.SIOCINQ:
+            return connection.readable
+        return int(connection.info()["unacked" if request == c.SIOCOUTQ else "unsent"])
 
     # The end
 
@@ -422,7 +491,7 @@ class TcpSocket(Socket):
             if state in SENDING or state in OPENING:
                 assert self.connection is not None
                 self.connection.shutdown_write()
-        self.queue.wake()
+        self.notify()
         if state == "CLOSED":
             raise error(errno.ENOTCONN)
 
@@ -434,6 +503,7 @@ class TcpSocket(Socket):
             self.listener.close()
             self.listener = None
         connection = self.connection
+        self._detach()
         if connection is not None:
             if self.options.linger and self.options.linger_seconds == 0:
                 connection.abort()

@@ -12,13 +12,15 @@ from pymodel.socket.errors import error
 from pymodel.socket.options import INT
 from pymodel.socket.portalloc import ANY, Binding
 from pymodel.socket.sock import LOOPBACK, Message, Network, SockAddr, Socket
-from pymodel.task import Blocking, Wait, WaitQueue
-from pymodel.udp import Endpoint, UdpLayer
+from pymodel.task import Blocking, Wait
+from pymodel.udp import Endpoint, Event, UdpLayer
 from pymodel.udp.layer import MAX_DATAGRAM
 from pymodel.wire.ipv4 import is_multicast
 
 READABLE: Final = c.POLLIN | c.POLLRDNORM
 WRITABLE: Final = c.POLLOUT | c.POLLWRNORM | c.POLLWRBAND
+DATA_READY: Final = c.POLLIN | c.POLLPRI | c.POLLRDNORM | c.POLLRDBAND
+"""What sock_def_readable wakes for."""
 
 
 class UdpSocket(Socket):
@@ -33,7 +35,7 @@ class UdpSocket(Socket):
     def __init__(self, network: Network, uid: int, udp: UdpLayer) -> None:
         super().__init__(network, uid)
         self.udp = udp
-        self.endpoint = Endpoint()
+        self.endpoint = Endpoint(self._told)
         self._binding: Binding | None = None
         self._source = ANY
         """The address that datagrams leave with (inet_saddr); ANY: the route's."""
@@ -43,9 +45,14 @@ class UdpSocket(Socket):
         self._receive_shut = False
         self._send_shut = False
 
-    def wait_queues(self) -> tuple[WaitQueue, ...]:
-        """Our own queue (calls of other threads) and the one of UDP."""
-        return (self.queue, self.endpoint.queue)
+    def _told(self, event: Event) -> None:
+        """UDP has news; wake as sock_def_readable, sock_def_error_report and sock_def_write_space do."""
+        if event is not Event.ROOM:
+            self.notify(DATA_READY if event is Event.DATA else c.POLLERR)
+        elif self.endpoint.writable:
+            self.notify(WRITABLE)
+        else:
+            self.queue.wake()
 
     def poll(self) -> int:
         """datagram_poll of net/core/datagram.c."""
@@ -197,7 +204,7 @@ class UdpSocket(Socket):
                 break
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
-            yield Wait(*self.wait_queues(), deadline=deadline)
+            yield Wait(self.queue, deadline=deadline)
         number = self.udp.send(endpoint, data, source, (host, remote[1]))
         if number:
             raise error(number)
@@ -221,7 +228,7 @@ class UdpSocket(Socket):
                 raise error(errno.EAGAIN)
             if self._receive_shut:
                 return Message(b"", None, 0, 0)
-            yield Wait(*self.wait_queues(), deadline=deadline)
+            yield Wait(self.queue, deadline=deadline)
         data = datagram.data
         kept = data[:count]
         truncated = c.MSG_TRUNC if len(kept) < len(data) else 0
@@ -242,10 +249,12 @@ class UdpSocket(Socket):
         return deadline is not None and deadline <= self.network.scheduler.now
 
     def ioctl(self, request: int, argument: int) -> int:
-        """FIONREAD (udp(7)): the length of the next datagram."""
-        if request != c.FIONREAD:
-            return super().ioctl(request, argument)
-        return self.endpoint.next_length
+        """SIOCINQ: the length of the next datagram; SIOCOUTQ: truesize of what is being sent (udp(7))."""
+        if request == c.SIOCINQ:
+            return self.endpoint.next_length
+        if request == c.SIOCOUTQ:
+            return self.endpoint.sending
+        return super().ioctl(request, argument)
 
     # The end
 
@@ -255,7 +264,7 @@ class UdpSocket(Socket):
             raise error(errno.EINVAL)
         self._receive_shut |= how != c.SHUT_WR
         self._send_shut |= how != c.SHUT_RD
-        self.queue.wake()
+        self.notify()
         if self.endpoint.remote is None:
             raise error(errno.ENOTCONN)
 
@@ -281,7 +290,7 @@ class UdpSocket(Socket):
             endpoint.rcvbuf = options.receive_buffer
         elif attribute == "send_buffer" and options.send_buffer is not None:
             endpoint.sndbuf = options.send_buffer
-            self.queue.wake()
+            self._told(Event.ROOM)
 
     def set_option(self, level: int, name: int, value: bytes) -> None:
         """setsockopt(2): ENOPROTOOPT beyond SOL_SOCKET."""

@@ -5,9 +5,9 @@ empty datagrams takes memory, too.
 """
 
 from collections import deque
+from collections.abc import Callable
+from enum import Enum
 from typing import Final, NamedTuple
-
-from pymodel.task import WaitQueue
 
 BUFFER_DEFAULT: Final = 212_992
 """net.core.rmem_default and wmem_default, in bytes of truesize."""
@@ -28,18 +28,29 @@ class Datagram(NamedTuple):
     sender: tuple[bytes, int]
 
 
+class Event(Enum):
+    """What an endpoint tells its owner of."""
+
+    DATA = 1
+    """A datagram was queued."""
+    ERROR = 2
+    """There is a pending error."""
+    ROOM = 3
+    """Something sent has left the host."""
+
+
 class Endpoint:
     """Bound to `local` if its port is not 0 (by `UdpLayer.bind`); connected if `remote` is not None.
 
-    `queue` is woken when a datagram or an error has come, or room to send. `rcvbuf` and `sndbuf` are
+    `tell` is called for every `Event`. `rcvbuf` and `sndbuf` are
     bytes of truesize. `share`: divide the senders with others of this kind at the same address and port
     (SO_REUSEPORT). `arrivals` counts datagrams queued so far; `drops` those that found no room.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self.tell = tell
         self.local: tuple[bytes, int] = (bytes(4), 0)
         self.remote: tuple[bytes, int] | None = None
-        self.queue = WaitQueue()
         self.rcvbuf = BUFFER_DEFAULT
         self.sndbuf = BUFFER_DEFAULT
         self.share = False
@@ -95,7 +106,7 @@ class Endpoint:
         self._held += truesize(len(datagram.data))
         self._received.append(datagram)
         self.arrivals += 1
-        self.queue.wake()
+        self.tell(Event.DATA)
         return True
 
     def receive(self, *, peek: bool = False) -> Datagram | None:
@@ -111,7 +122,7 @@ class Endpoint:
     def fail(self, error: int) -> None:
         """Report `error` to the next call."""
         self.error = error
-        self.queue.wake()
+        self.tell(Event.ERROR)
 
     def take_error(self) -> int:
         """The pending errno, cleared; 0: none."""
@@ -121,4 +132,4 @@ class Endpoint:
     def sent(self, size: int) -> None:
         """`size` bytes of truesize have left the host's queues."""
         self.sending -= size
-        self.queue.wake()
+        self.tell(Event.ROOM)

@@ -1,39 +1,68 @@
-"""Drop-in `select`: select(2) and poll(2) on simulated descriptors. There is no epoll, as on other systems;
-`selectors` then uses poll."""
+"""Drop-in `select`: select(2), poll(2) and epoll(7) on simulated descriptors."""
 
+import errno
+import math
 from typing import Any
 
 from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
-from pymodel.socket.current import current_process, current_thread
+from pymodel.socket.dropin.descriptors import syscall
 
 POLL_DEFAULT = c.POLLIN | c.POLLPRI | c.POLLOUT
+FD_SETSIZE = 1024
 
 
 def descriptor(item: Any) -> int:
     """The descriptor of an int or of an object with fileno(); TypeError, ValueError as CPython."""
-    fd = item if isinstance(item, int) else getattr(item, "fileno", lambda: None)()
-    if not isinstance(fd, int):
+    if isinstance(item, int):
+        fd: Any = item
+    elif hasattr(item, "fileno"):
+        fd = item.fileno()
+        if not isinstance(fd, int):
+            raise TypeError("fileno() returned a non-integer")
+    else:
         raise TypeError("argument must be an int, or have a fileno() method.")
     if fd < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({fd})")
-    return fd
+    if fd > 0x7FFF_FFFF:
+        raise OverflowError("Python int too large to convert to C int")
+    return int(fd)
+
+
+def _limit(timeout: Any, unit: int) -> int | None:
+    """A time-out in `unit`s as ps, rounded up to a whole ms or µs as CPython does; None: for ever."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, int | float) and not hasattr(timeout, "__index__"):
+        raise TypeError("timeout must be a real number or None")
+    value = timeout if isinstance(timeout, int | float) else timeout.__index__()
+    if math.isnan(value):
+        raise ValueError("Invalid value NaN (not a number)")
+    if value * (unit / SEC) > 9_223_372_036:
+        raise OverflowError("timestamp too large to convert to C _PyTime_t")
+    return math.ceil(value * unit)
 
 
 def select(
     rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """What is ready of each list, after `timeout` seconds at most; ValueError, OSError(EBADF)."""
-    lists = [list(items) for items in (rlist, wlist, xlist)]
-    fds = [[descriptor(item) for item in items] for items in lists]
-    if timeout is not None and timeout < 0:
+    limit = _limit(timeout, SEC)
+    if limit is not None and limit < 0:
         raise ValueError("timeout must be non-negative")
-    if any(fd >= 1024 for group in fds for fd in group):
-        raise ValueError("filedescriptor out of range in select()")
-    limit = None if timeout is None else round(timeout * SEC)
-    process = current_process()
-    call = process.kernel.select(process, fds[0], fds[1], fds[2], limit)
-    ready = current_thread().syscall(call)
+    lists = []
+    fds: list[list[int]] = []
+    for items in (rlist, wlist, xlist):
+        try:
+            group = list(items)
+        except TypeError:
+            raise TypeError("arguments 1-3 must be sequences") from None
+        numbers = [descriptor(item) for item in group]
+        if any(fd >= FD_SETSIZE for fd in numbers):
+            raise ValueError("filedescriptor out of range in select()")
+        lists.append(group)
+        fds.append(numbers)
+    ready = syscall("select", *fds, limit)
     chosen = [
         [item for item, fd in zip(items, group, strict=True) if fd in found]
         for items, group, found in zip(lists, fds, ready, strict=True)
@@ -41,22 +70,33 @@ def select(
     return chosen[0], chosen[1], chosen[2]
 
 
+def _unsigned_short(value: Any) -> int:
+    number = value.__index__()
+    if number < 0:
+        raise ValueError("value must be positive")
+    if number > 0xFFFF:
+        raise OverflowError("Python int too large for C unsigned short")
+    return int(number)
+
+
 class poll:
     """`select.poll()`."""
 
     def __init__(self) -> None:
         self._events: dict[int, int] = {}
+        self._running = False
 
     def register(self, fd: Any, eventmask: int = POLL_DEFAULT, /) -> None:
         """Watch `fd`."""
-        self._events[descriptor(fd)] = eventmask
+        self._events[descriptor(fd)] = _unsigned_short(eventmask)
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """Watch `fd` for something else; FileNotFoundError if it is not watched."""
         number = descriptor(fd)
+        mask = _unsigned_short(eventmask)
         if number not in self._events:
-            raise FileNotFoundError(2, "No such file or directory")
-        self._events[number] = eventmask
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        self._events[number] = mask
 
     def unregister(self, fd: Any, /) -> None:
         """Do not watch `fd` any more; KeyError if it is not watched."""
@@ -64,9 +104,100 @@ class poll:
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """What is ready, after `timeout` milliseconds at most (None or negative: no limit)."""
-        limit = None if timeout is None or timeout < 0 else round(timeout * MS)
-        process = current_process()
-        return current_thread().syscall(process.kernel.poll(process, list(self._events.items()), limit))
+        limit = _limit(timeout, MS)
+        if limit is not None and limit > (1 << 31) * MS:
+            raise OverflowError("timeout is too large")
+        if self._running:
+            raise RuntimeError("concurrent poll() invocation")
+        self._running = True
+        try:
+            whole = None if limit is None or limit < 0 else -(-limit // MS) * MS
+            ready: list[tuple[int, int]] = syscall("poll", list(self._events.items()), whole)
+            return ready
+        finally:
+            self._running = False
 
 
-EXPORTS: dict[str, Any] = {"select": select, "poll": poll, "error": OSError}
+class epoll:
+    """`select.epoll`."""
+
+    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+        self._fd = -1
+        if sizehint != -1 and sizehint <= 0:
+            raise ValueError("negative sizehint")
+        if flags and flags != c.EPOLL_CLOEXEC:
+            raise OSError("invalid flags")
+        self._fd = int(syscall("epoll_create", c.EPOLL_CLOEXEC))
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> "epoll":
+        """An object for an epoll descriptor that exists."""
+        made = cls.__new__(cls)
+        made._fd = fd
+        return made
+
+    def __del__(self) -> None:
+        # A finalizer may run anywhere: the process closes the descriptor at the next switch.
+        from pymodel.socket.current import running
+
+        if getattr(self, "_fd", -1) >= 0 and running.process is not None:
+            running.process.lost_fds.append(self._fd)
+            self._fd = -1
+
+    def _open(self) -> int:
+        if self._fd < 0:
+            raise ValueError("I/O operation on closed epoll object")
+        return self._fd
+
+    def __enter__(self) -> "epoll":
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._fd < 0
+
+    def fileno(self) -> int:
+        """The epoll descriptor."""
+        return self._open()
+
+    def close(self) -> None:
+        """Close it; closing twice is harmless."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            syscall("close", fd)
+
+    def _control(self, operation: int, fd: Any, events: int) -> None:
+        own = self._open()
+        syscall("epoll_ctl", own, operation, descriptor(fd), events)
+
+    def register(self, fd: Any, eventmask: int = POLL_DEFAULT) -> None:
+        """EPOLL_CTL_ADD."""
+        self._control(c.EPOLL_CTL_ADD, fd, eventmask)
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """EPOLL_CTL_MOD."""
+        self._control(c.EPOLL_CTL_MOD, fd, eventmask)
+
+    def unregister(self, fd: Any) -> None:
+        """EPOLL_CTL_DEL."""
+        self._control(c.EPOLL_CTL_DEL, fd, 0)
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """epoll_wait(2): (fd, events) pairs after `timeout` seconds at most (None or negative: no limit)."""
+        own = self._open()
+        limit = _limit(timeout, SEC)
+        if maxevents == -1:
+            maxevents = FD_SETSIZE - 1
+        elif maxevents < 1:
+            raise ValueError(f"maxevents must be greater than 0, got {maxevents}")
+        whole = None if limit is None or limit < 0 else -(-limit // MS) * MS
+        found: list[tuple[int, int]] = syscall("epoll_wait", own, maxevents, whole)
+        return found
+
+
+EXPORTS: dict[str, Any] = {"select": select, "poll": poll, "epoll": epoll, "error": OSError}

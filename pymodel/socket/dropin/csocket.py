@@ -73,7 +73,8 @@ class socket:
             self._family = c.AF_INET if family == -1 else int(family)
             self._type = c.SOCK_STREAM if type == -1 else int(type)
             self._proto = 0 if proto == -1 else int(proto)
-            self._fd = self._run(self._kernel.socket(self._process, self._family, self._type, self._proto))
+            kind = self._type | c.SOCK_CLOEXEC
+            self._fd = self._run(self._kernel.socket(self._process, self._family, kind, self._proto))
             if self._type & c.SOCK_NONBLOCK:
                 self._timeout = 0.0
             self._type &= ~(c.SOCK_NONBLOCK | c.SOCK_CLOEXEC)

@@ -1,13 +1,12 @@
 """Makes the set of replaced modules of one process, by the names that programs import."""
 
 import _random
-import os
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants
-from pymodel.socket.dropin import clock, cselect, csocket, dates, locks, netdb, threads
+from pymodel.socket.dropin import cfcntl, clock, cos, cselect, csocket, dates, locks, netdb, threads
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
@@ -16,13 +15,19 @@ ABSENT = ("ssl", "_ssl", "_queue", "_asyncio")
 """Modules that programs do not find: TLS needs a real socket, the others would block for real.
 `queue` then falls back to its own Python source."""
 
+_SOCKET = (
+    *("AF_", "SOCK_", "IPPROTO_", "SO_", "SOL_", "SOMAXCONN", "TCP_", "UDP_", "IP_", "IPV6_", "IPPORT_"),
+    *("MSG_", "SHUT_", "SCM_", "AI_", "EAI_", "NI_", "INADDR_"),
+)
+"""What of our numbers the `socket` module has."""
+
 CONSTANTS = {name: value for name, value in vars(constants).items() if name.isupper()}
 
 
 def build(process: "Process") -> dict[str, ModuleType | None]:
     """Name → drop-in module; None makes the import fail with ModuleNotFoundError."""
-    sockets = {name: value for name, value in CONSTANTS.items() if not name.startswith(("POLL", "F_", "O_"))}
-    polls = {name: value for name, value in CONSTANTS.items() if name.startswith("POLL")}
+    sockets = {name: value for name, value in CONSTANTS.items() if name.startswith(_SOCKET)}
+    polls = {name: value for name, value in CONSTANTS.items() if name.startswith(("POLL", "EPOLL"))}
     modules: dict[str, ModuleType | None] = dict.fromkeys(ABSENT)
     for module in (
         _module("_socket", sockets, netdb.EXPORTS, csocket.EXPORTS),
@@ -33,7 +38,8 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
         _module("_thread", locks.LOW_LEVEL, threads.LOW_LEVEL),
         _atexit(process),
         _random_source(process),
-        _os(process),
+        _module("fcntl", cfcntl.EXPORTS),
+        cos.module(process, _module),
     ):
         modules[module.__name__] = module
     return modules
@@ -66,20 +72,3 @@ def _random_source(process: "Process") -> ModuleType:
             super().seed(process.random.getrandbits(256) if a is None else a)
 
     return _module("_random", {"Random": Random})
-
-
-def _os(process: "Process") -> ModuleType:
-    """The real `os`, but with this process's identity and randomness.
-
-    Without sendfile(2): descriptors of sockets are simulated, those of files are not. What wants to be
-    called after a fork is not: a real fork is none of the program's business.
-    """
-    module = _module("os", vars(os))
-    module.__spec__ = ModuleSpec("os", None)
-    vars(module).pop("sendfile", None)
-    vars(module).update(
-        getpid=lambda: process.pid,
-        urandom=process.random.randbytes,
-        register_at_fork=lambda **_: None,
-    )
-    return module

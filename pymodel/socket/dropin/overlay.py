@@ -6,12 +6,15 @@ loaded anew, on top of the drop-in modules, and kept for the next time. Real thr
 that import something in just that moment would see the drop-ins: simulations run none.
 """
 
+import builtins
 import dis
+import io
 import sys
 import types
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter
 from typing import TYPE_CHECKING, Any
 
+from pymodel.socket.dropin.files import open_file
 from pymodel.socket.dropin.modules import build
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ SHARED = {
     *("pytest", "_pytest", "pluggy", "hypothesis", "coverage", "execnet", "xdist", "numpy"),
 }
 """Top-level names of modules that programs share with the interpreter. May be added to."""
+
+_OPEN = io.open
 
 _SHARED_LOADERS = (BuiltinImporter, FrozenImporter)
 
@@ -83,6 +88,7 @@ class Overlay:
         self._saved = {name: modules.pop(name) for name in _Real.hidden}
         modules.update(self._own)
         self._size = len(modules)
+        builtins.open = io.open = open_file
         self._saved_attributes = {key: getattr(sys, key) for key in SYS_ATTRIBUTES}
         for key, value in self._attributes.items():
             setattr(sys, key, value)
@@ -90,6 +96,7 @@ class Overlay:
     def leave(self) -> None:
         """Put the interpreter's back, and keep what the program has imported meanwhile."""
         modules = sys.modules
+        builtins.open = io.open = _OPEN
         for key, value in self._saved_attributes.items():
             if getattr(sys, key) is not value:
                 self._attributes[key] = getattr(sys, key)

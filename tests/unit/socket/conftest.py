@@ -30,3 +30,9 @@ def host():
 def stack():
     """A host that talks to itself over the real protocols, with the loopback's own MTU."""
     yield from powered(real_kernel(mtu=65536))
+
+
+@pytest.fixture
+def ethernet():
+    """As `stack`, with the MTU of Ethernet: a transfer takes many segments."""
+    yield from powered(real_kernel())

@@ -115,7 +115,7 @@ def test_interpreter_sees_its_own_modules_again_after_each_switch(host):
     simulated, selectors, its_argv, printed = program_.result()
     assert simulated is not real_socket and simulated.__file__ == real_socket.__file__
     assert its_argv == ["program"] and printed == "here\n" and "/nowhere" not in sys.path
-    assert selectors.DefaultSelector is selectors.PollSelector
+    assert selectors.DefaultSelector is selectors.EpollSelector
 
 
 def test_modules_of_two_processes_are_separate_and_kept(host):

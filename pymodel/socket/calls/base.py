@@ -1,0 +1,58 @@
+"""What every group of system calls needs: descriptors, and the signal that comes with EPIPE."""
+
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pymodel.scheduler import Scheduler
+from pymodel.socket import constants as c
+from pymodel.socket.errors import error
+from pymodel.socket.file import OpenFile
+from pymodel.socket.sock import Network, Socket
+
+if TYPE_CHECKING:
+    from pymodel.socket.process import Process
+
+IOV_MAX = 1024
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Calls:
+    """Base of the groups: the host's clock and network."""
+
+    scheduler: Scheduler
+    network: Network
+
+    @contextmanager
+    def _file(self, process: "Process", fd: int, access: int = c.O_RDWR) -> Generator[OpenFile, None, None]:
+        """The file of `fd`, open for `access`; EBADF. Held while the call runs (fdget).
+
+        Thus a close in another thread does not pull the file away. EPIPE out of it raises SIGPIPE.
+        """
+        file = process.files.get(fd)
+        if access != c.O_RDWR and file.access not in (access, c.O_RDWR):
+            raise error(errno.EBADF)
+        file.get()
+        try:
+            yield file
+        finally:
+            file.put()
+
+    @contextmanager
+    def _socket(self, process: "Process", fd: int) -> Generator[Socket, None, None]:
+        with self._file(process, fd) as file:
+            if not isinstance(file, Socket):
+                raise error(errno.ENOTSOCK)
+            yield file
+
+    @contextmanager
+    def _sigpipe(self, process: "Process", file: OpenFile, flags: int = 0) -> Generator[None, None, None]:
+        """SIGPIPE for `process` if what is inside fails with EPIPE, unless MSG_NOSIGNAL says not to."""
+        try:
+            yield
+        except BrokenPipeError as failure:
+            if failure.errno == errno.EPIPE and file.sigpipe and not flags & c.MSG_NOSIGNAL:
+                process.signal(c.SIGPIPE)
+            raise

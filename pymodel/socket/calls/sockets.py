@@ -1,0 +1,187 @@
+"""System calls on sockets: socket(2), bind(2), connect(2), sendmsg(2), getsockopt(2) …"""
+
+import errno
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pymodel.socket import constants as c
+from pymodel.socket.calls.base import IOV_MAX, Buffer, Calls
+from pymodel.socket.errors import error
+from pymodel.socket.sock import SockAddr, Socket
+from pymodel.socket.tcpsock import TcpSocket
+from pymodel.socket.udpsock import UdpSocket
+from pymodel.task import Blocking
+
+if TYPE_CHECKING:
+    from pymodel.socket.process import Process
+
+
+class SocketCalls(Calls):
+    """Calls that want a socket: ENOTSOCK for any other descriptor."""
+
+    # Making and naming sockets
+
+    def socket(
+        self, process: "Process", family: int, kind: int = c.SOCK_STREAM, protocol: int = 0
+    ) -> Blocking[int]:
+        """socket(2): EAFNOSUPPORT, EINVAL, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EMFILE."""
+        yield from ()
+        flags = kind & (c.SOCK_NONBLOCK | c.SOCK_CLOEXEC)
+        kind &= ~flags
+        if not 0 <= kind <= 10:  # SOCK_MAX
+            raise error(errno.EINVAL)
+        if family != c.AF_INET:
+            raise error(errno.EAFNOSUPPORT)
+        if not 0 <= protocol <= 255:  # IPPROTO_MAX of the legacy range
+            raise error(errno.EINVAL)
+        udp = self.network.udp
+        if kind != c.SOCK_STREAM and (kind != c.SOCK_DGRAM or udp is None):
+            raise error(errno.ESOCKTNOSUPPORT)
+        if protocol not in (0, c.IPPROTO_TCP if kind == c.SOCK_STREAM else c.IPPROTO_UDP):
+            raise error(errno.EPROTONOSUPPORT)
+        process.files.lowest_free()
+        sock: Socket
+        if kind == c.SOCK_DGRAM and udp is not None:
+            sock = UdpSocket(self.network, process.uid, udp)
+        else:
+            sock = TcpSocket(self.network, process.uid)
+        sock.nonblock = bool(flags & c.SOCK_NONBLOCK)
+        return process.files.install(sock, cloexec=bool(flags & c.SOCK_CLOEXEC))
+
+    def bind(self, process: "Process", fd: int, address: SockAddr) -> Blocking[None]:
+        """bind(2)."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            sock.bind(address)
+
+    def getsockname(self, process: "Process", fd: int) -> Blocking[SockAddr]:
+        """getsockname(2)."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            return sock.local_name()
+
+    def getpeername(self, process: "Process", fd: int) -> Blocking[SockAddr]:
+        """getpeername(2)."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            return sock.peer_name()
+
+    # Connections
+
+    def listen(self, process: "Process", fd: int, backlog: int) -> Blocking[None]:
+        """listen(2)."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            sock.listen(backlog)
+
+    def accept(self, process: "Process", fd: int, flags: int = 0) -> Blocking[tuple[int, SockAddr]]:
+        """accept4(2): the new descriptor and the peer's address; EMFILE, EINVAL, EAGAIN."""
+        if flags & ~(c.SOCK_NONBLOCK | c.SOCK_CLOEXEC):
+            raise error(errno.EINVAL)
+        with self._socket(process, fd) as sock:
+            process.files.lowest_free()  # EMFILE before a connection is taken from the queue
+            child = yield from sock.accept()
+            child.nonblock = bool(flags & c.SOCK_NONBLOCK)
+            try:
+                new = process.files.install(child, cloexec=bool(flags & c.SOCK_CLOEXEC))
+            except OSError:
+                child.release()
+                raise
+            assert isinstance(child, TcpSocket) and child.connection is not None
+            return new, child.connection.remote
+
+    def connect(self, process: "Process", fd: int, address: SockAddr | None) -> Blocking[None]:
+        """connect(2); an `address` of None is AF_UNSPEC."""
+        with self._socket(process, fd) as sock:
+            yield from sock.connect(address)
+
+    def shutdown(self, process: "Process", fd: int, how: int) -> Blocking[None]:
+        """shutdown(2)."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            sock.shutdown(how)
+
+    # Data
+
+    def sendto(
+        self,
+        process: "Process",
+        fd: int,
+        data: Buffer,
+        flags: int = 0,
+        address: SockAddr | None = None,
+    ) -> Blocking[int]:
+        """sendto(2); without an address send(2)."""
+        with self._socket(process, fd) as sock, self._sigpipe(process, sock, flags):
+            return (yield from sock.send(memoryview(data).cast("B"), flags, address))
+
+    def send(self, process: "Process", fd: int, data: Buffer, flags: int = 0) -> Blocking[int]:
+        """send(2)."""
+        return self.sendto(process, fd, data, flags)
+
+    def recvfrom(
+        self, process: "Process", fd: int, count: int, flags: int = 0
+    ) -> Blocking[tuple[bytes, SockAddr | None]]:
+        """recvfrom(2); a stream socket names no sender."""
+        with self._socket(process, fd) as sock:
+            return (yield from sock.receive(count, flags))
+
+    def recv(self, process: "Process", fd: int, count: int, flags: int = 0) -> Blocking[bytes]:
+        """recv(2)."""
+        data, _ = yield from self.recvfrom(process, fd, count, flags)
+        return data
+
+    def sendmsg(
+        self,
+        process: "Process",
+        fd: int,
+        buffers: Sequence[Buffer],
+        control: Sequence[tuple[int, int, bytes]] = (),
+        flags: int = 0,
+        address: SockAddr | None = None,
+    ) -> Blocking[int]:
+        """sendmsg(2): `buffers` are gathered. EMSGSIZE beyond IOV_MAX of them.
+
+        `control` is (level, type, data) each. EINVAL for a level that is the socket's, as no type is known
+        here; what is for other levels is ignored (sock_cmsg_send, ip_cmsg_send).
+        """
+        with self._socket(process, fd) as sock, self._sigpipe(process, sock, flags):
+            if len(buffers) > IOV_MAX:
+                raise error(errno.EMSGSIZE)
+            if any(level in (c.SOL_SOCKET, c.IPPROTO_IP) for level, _, _ in control):
+                raise error(errno.EINVAL)
+            return (yield from sock.send(memoryview(b"".join(buffers)), flags, address))
+
+    def recvmsg(
+        self, process: "Process", fd: int, buffers: Sequence[memoryview], flags: int = 0
+    ) -> Blocking[tuple[int, int, SockAddr | None]]:
+        """recvmsg(2) into `buffers`, one after the other: (length, msg_flags, sender). EMSGSIZE.
+
+        There is no ancillary data.
+        """
+        with self._socket(process, fd) as sock:
+            if len(buffers) > IOV_MAX:
+                raise error(errno.EMSGSIZE)
+            message = yield from sock.receive_message(sum(map(len, buffers)), flags)
+            rest = memoryview(message.data)
+            for buffer in buffers:
+                part = rest[: len(buffer)]
+                buffer[: len(part)] = part
+                rest = rest[len(part) :]
+            return message.length, message.flags, message.sender
+
+    # Options
+
+    def setsockopt(self, process: "Process", fd: int, level: int, name: int, value: bytes) -> Blocking[None]:
+        """setsockopt(2)."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            sock.set_option(level, name, value)
+
+    def getsockopt(
+        self, process: "Process", fd: int, level: int, name: int, length: int = 4
+    ) -> Blocking[bytes]:
+        """getsockopt(2): at most `length` bytes of the value."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            return sock.get_option(level, name)[:length]

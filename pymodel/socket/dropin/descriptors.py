@@ -1,0 +1,51 @@
+"""Which descriptors of a drop-in program are simulated: all below the table's limit.
+
+The program's regular files are the machine's own. Their descriptors are moved up, out of the range of the
+simulated ones, so that a number says which of both tables it belongs to. 0, 1 and 2 are the
+interpreter's until the program closes or replaces them.
+"""
+
+import fcntl
+import os
+import resource
+from typing import Any, TypeVar
+
+from pymodel.socket.current import current_process, current_thread
+from pymodel.socket.fdtable import RLIMIT_NOFILE
+from pymodel.socket.file import NullFile
+from pymodel.task import Blocking
+
+T = TypeVar("T")
+
+_WANTED = 16 * RLIMIT_NOFILE
+
+
+class StandardStream(NullFile):
+    """Descriptor 0, 1 or 2 of a drop-in program: what is done with it is done with the interpreter's."""
+
+
+def is_simulated(fd: Any) -> bool:
+    """Whether `fd` is a number of the simulated table (open or not)."""
+    if not isinstance(fd, int) or not 0 <= fd < RLIMIT_NOFILE:
+        return False
+    return not isinstance(current_process().files.peek(fd), StandardStream)
+
+
+def syscall(name: str, *args: Any) -> Any:
+    """Make the system call `name` of the running process."""
+    process = current_process()
+    call: Blocking[Any] = getattr(process.kernel, name)(process, *args)
+    return current_thread().syscall(call)
+
+
+def move_up(fd: int) -> int:
+    """A real descriptor, moved above the simulated ones (close-on-exec, as Python's are)."""
+    if fd >= RLIMIT_NOFILE:
+        return fd
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _WANTED:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(_WANTED, hard), hard))
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, RLIMIT_NOFILE)
+    finally:
+        os.close(fd)
