@@ -83,11 +83,13 @@ class Tcp(Protocol):
     def connections(self) -> Mapping[tuple[bytes, int, bytes, int], Connection]:
         """By (local address, local port, remote address, remote port)."""
 
-    def connect(self, local: tuple[bytes, int], remote: tuple[bytes, int], **opts: int) -> Connection:
-        """Sends the SYN."""
+    def connect(
+        self, local: tuple[bytes, int], remote: tuple[bytes, int], options: Any = None, **more: Any
+    ) -> Connection:
+        """Sends the SYN; options as in `pymodel.tcp.TcpOptions`."""
 
-    def listen(self, local: tuple[bytes, int], backlog: int) -> Listening:
-        """Opens passively."""
+    def listen(self, local: tuple[bytes, int], backlog: int, options: Any = None, **more: Any) -> Listening:
+        """Opens passively; options as for `connect`."""
 
 
 class SourceOf(Protocol):

@@ -1,14 +1,16 @@
 """TCP: RFC 9293 as a sans-IO machine, and the demultiplexer that runs it on the scheduler.
 
 `TcpLayer` is the entry. `input` and `output` hold the protocol, `tcb` its variables, `profile` its
-figures; `connection` and `listener` are what a socket layer holds on to.
+figures, which `sysctl` changes by Linux's names; `options` what a program may ask for. `connection` and
+`listener` are what a socket layer holds on to, `tcpinfo` what it shows of them.
 """
 
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.layer import TcpLayer
 from pymodel.tcp.listener import Listener
+from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import LINUX, Profile
 from pymodel.tcp.state import State
 
-__all__ = ["LINUX", "IpSender", "Listener", "Profile", "State", "TcpConnection", "TcpLayer"]
+__all__ = ["LINUX", "IpSender", "Listener", "Profile", "State", "TcpConnection", "TcpLayer", "TcpOptions"]

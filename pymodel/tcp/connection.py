@@ -1,9 +1,12 @@
 """One connection as a socket layer holds it: the TCB with the user calls of RFC 9293 §3.9.1."""
 
 from functools import partial
+from typing import Any
 
-from pymodel.tcp import algorithms, keepalive, lifecycle, output, timers, transmit
+from pymodel.tcp import algorithms, keepalive, lifecycle, output, tcpinfo, timers, transmit
+from pymodel.tcp import options as tcp_options
 from pymodel.tcp.lazytimer import LazyTimer
+from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.state import SENDING, State
 from pymodel.tcp.tcb import Services, Tcb
@@ -13,19 +16,27 @@ class TcpConnection(Tcb):
     """A connection, made by `TcpLayer.connect` or `Listener.accept`. Nothing here blocks.
 
     `state`, `local`, `remote`; `queue` is woken at any change that a reader, writer or connector may
-    care about. `error` is the pending errno (0: none), sticky until `take_error`. `nodelay`, `sndbuf` and
-    `rcvbuf` may be set at any time; the buffers are in bytes of payload (Linux's getsockopt shows about
-    twice that).
+    care about. `error` is the pending errno (0: none), sticky until `take_error`. `options` is what was
+    asked for; change it by `set_option` only. `sndbuf` and `rcvbuf` are the buffers' present sizes in bytes
+    of payload (Linux's getsockopt shows twice that). `pymodel.tcp.tcpinfo.tcp_info` gives TCP_INFO.
     """
 
     def __init__(
-        self, layer: Services, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int, ts_offset: int
+        self,
+        layer: Services,
+        local: tuple[bytes, int],
+        remote: tuple[bytes, int],
+        iss: int,
+        ts_offset: int,
+        options: TcpOptions,
     ) -> None:
-        super().__init__(layer, local, remote, iss, ts_offset)
+        super().__init__(layer, local, remote, iss, ts_offset, options)
         profile = layer.profile
         self.advertised_mss = layer.ip.mtu_for(self.dst) - self.ip_overhead
+        if options.maxseg:
+            self.advertised_mss = min(self.advertised_mss, options.maxseg)
         self.snd_mss = self.advertised_mss
-        self.cc = algorithms.make(profile.congestion, self.snd_mss, profile)
+        self.cc = algorithms.make(options.congestion or profile.congestion, self.snd_mss, profile)
         self.rtx_timer = LazyTimer(layer.scheduler, partial(timers.retransmission, self))
         self.delack_timer = LazyTimer(layer.scheduler, partial(timers.delayed_ack, self))
         self.keepalive_timer = LazyTimer(layer.scheduler, partial(keepalive.expired, self))
@@ -38,6 +49,41 @@ class TcpConnection(Tcb):
         """The pending error, which is then cleared (SO_ERROR)."""
         error, self.error = self.error, 0
         return error
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Change one of `TcpOptions` by name, at any time; what it allows to be sent goes out at once.
+
+        TypeError for an unknown name; ValueError for a value that Linux answers with EINVAL (ENOENT for
+        `congestion`).
+        """
+        tcp_options.check(name, value)
+        if name == "congestion":
+            self.set_congestion(value if value is not None else self.profile.congestion)
+        setattr(self.options, name, value)
+        now = self.layer.scheduler.now
+        match name:
+            case "nodelay" | "cork":
+                self.apply_options()
+                if bool(value) == (name == "nodelay"):
+                    self.more = False
+                    output.push(self, now)
+            case "keepalive":
+                self.set_keepalive(value)
+            case "keepalive_idle":
+                self.set_keepalive_idle(self.profile.keepalive_idle if value is None else value)
+            case _:
+                self.apply_options()
+
+    @property
+    def quickack(self) -> bool:
+        """TCP_QUICKACK: ACKs are not delayed at present. It is a state that passes, not an option."""
+        return self.quick_acks > 0
+
+    def set_quickack(self, on: bool) -> None:
+        """Acknowledge at once for a while, an ACK that waits too; or go back to delaying."""
+        self.quick_acks = self.profile.quick_acks if on else 0
+        if on and self.delack_timer.deadline is not None:
+            transmit.ack(self, self.layer.scheduler.now)
 
     def set_congestion(self, name: str) -> None:
         """Another congestion control ("cubic", "reno") from now on, with the windows reached so far.
@@ -86,8 +132,30 @@ class TcpConnection(Tcb):
             return 0
         return max(self.sndbuf - len(self.send_queue), 0)
 
-    def send(self, data: bytes | bytearray | memoryview) -> int:
-        """Copy what fits into the send buffer and return how many bytes that was; then push output."""
+    @property
+    def unsent(self) -> int:
+        """Bytes in the send buffer that have never been sent (SIOCOUTQNSD, tcpi_notsent_bytes)."""
+        return max(len(self.send_queue) - ((self.snd_nxt - self.send_queue.base) & MASK), 0)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes in the send buffer, sent or not (SIOCOUTQ)."""
+        return len(self.send_queue)
+
+    @property
+    def writable_for_poll(self) -> bool:
+        """POLLOUT: a third of the send buffer is free, and fewer than TCP_NOTSENT_LOWAT bytes are unsent."""
+        free = self.writable
+        lowat = self.options.notsent_lowat
+        if lowat is None:
+            lowat = self.profile.notsent_lowat
+        return free > 0 and 2 * free >= self.sndbuf - free and self.unsent < lowat
+
+    def send(self, data: bytes | bytearray | memoryview, *, more: bool = False) -> int:
+        """Copy what fits into the send buffer and return how many bytes that was; then push output.
+
+        `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`.
+        """
         room = self.writable
         n = len(data)
         if n > room:
@@ -95,6 +163,7 @@ class TcpConnection(Tcb):
             data = memoryview(data)[:n]
         if n:
             self.send_queue.append(data)
+            self.more = more
             output.push(self, self.layer.scheduler.now)
         return n
 
@@ -144,7 +213,7 @@ class TcpConnection(Tcb):
             self.recv_queue.clear()
             lifecycle.abort(self, now)
         elif self.state is State.FIN_WAIT_2:
-            self.state_timer.set(now + self.profile.fin_timeout)
+            lifecycle.orphan_in_fin_wait_2(self, now)
         else:
             self.shutdown_write()
 
@@ -154,44 +223,6 @@ class TcpConnection(Tcb):
         self.recv_queue.clear()
         lifecycle.abort(self, self.layer.scheduler.now)
 
-    def info(self) -> dict[str, int | str]:
-        """Figures of the TCB, by the RFCs' names (like Linux's TCP_INFO); times in ps."""
-        return {
-            "state": self.state.name,
-            "iss": self.iss,
-            "irs": self.irs,
-            "snd_una": self.snd_una,
-            "snd_nxt": self.snd_nxt,
-            "snd_wnd": self.snd_wnd,
-            "snd_wl1": self.snd_wl1,
-            "snd_wl2": self.snd_wl2,
-            "snd_wscale": self.snd_wscale,
-            "snd_mss": self.snd_mss,
-            "rcv_nxt": self.rcv_nxt,
-            "rcv_wnd": self.rcv_wnd,
-            "rcv_wscale": self.rcv_wscale,
-            "advmss": self.advertised_mss,
-            "timestamps": int(self.ts_on),
-            "sack": int(self.sack_on),
-            "congestion": self.cc.name,
-            "cwnd": self.cc.cwnd,
-            "ssthresh": self.cc.ssthresh,
-            "recovery": self.recovery.name,
-            "flight": self.flight,
-            "pipe": self.pipe,
-            "lost": self.lost_out,
-            "sacked": self.sacked_out,
-            "retrans": self.retrans_out,
-            "total_retrans": self.total_retrans,
-            "retries": self.retries,
-            "probes": self.probes,
-            "backoff": self.rtt.backoff,
-            "srtt": self.rtt.srtt,
-            "rttvar": self.rtt.rttvar,
-            "min_rtt": self.rtt.min_rtt,
-            "rto": self.rtt.rto,
-            "unread": len(self.recv_queue),
-            "out_of_order": self.reassembly.held,
-            "unsent": max(len(self.send_queue) - ((self.snd_nxt - self.send_queue.base) & MASK), 0),
-            "unacked": len(self.send_queue),
-        }
+    def info(self) -> dict[str, int]:
+        """TCP_INFO: see `pymodel.tcp.tcpinfo.tcp_info`."""
+        return tcpinfo.tcp_info(self)

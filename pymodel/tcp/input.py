@@ -47,6 +47,8 @@ def learn_syn(tcb: Tcb, header: TcpHeader, now: int) -> None:
 def set_mss(tcb: Tcb) -> None:
     """Eff.snd.MSS = min(SendMSS, path MTU - headers) - options (RFC 9293 §3.7.1)."""
     mss = min(tcb.peer_mss, tcb.layer.ip.mtu_for(tcb.dst) - tcb.ip_overhead)
+    if tcb.options.maxseg:
+        mss = min(mss, tcb.options.maxseg)
     if tcb.ts_on:
         mss -= TIMESTAMPS_LEN
     tcb.snd_mss = max(mss, MIN_SND_MSS)
@@ -299,7 +301,7 @@ def _fin_acknowledged(tcb: Tcb, now: int) -> None:
     if tcb.state is State.FIN_WAIT_1:
         lifecycle.set_state(tcb, State.FIN_WAIT_2)
         if tcb.orphan:
-            tcb.state_timer.set(now + tcb.profile.fin_timeout)
+            lifecycle.orphan_in_fin_wait_2(tcb, now)
     elif tcb.state is State.CLOSING:
         lifecycle.enter_time_wait(tcb, now)
     elif tcb.state is State.LAST_ACK:

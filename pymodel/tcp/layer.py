@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from errno import EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH
 from os import strerror
-from typing import Final
+from typing import Any, Final
 
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
@@ -15,9 +16,11 @@ from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.isn import IsnGenerator
 from pymodel.tcp.listener import Listener
+from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import LINUX, Profile
 from pymodel.tcp.seq import HALF, MASK, gt, lt
 from pymodel.tcp.state import State
+from pymodel.tcp.sysctl import Sysctl
 from pymodel.tcp.tcb import SentSegment, Tcb
 from pymodel.wire.checksum import checksum, pseudo_header, verify
 from pymodel.wire.errors import WireError
@@ -36,7 +39,8 @@ class TcpLayer:
     `connections` holds every connection that is not CLOSED, half-open and TIME-WAIT ones too; `listeners`
     is by local (address, port). `stats` counts segments, and drops by reason. `on_release(connection)`
     is called when a connection has become CLOSED: its port may be free again. `secret` keys the initial
-    sequence numbers. `ip.send` must not deliver to `input` before it returns.
+    sequence numbers. `ip.send` must not deliver to `input` before it returns. `profile` is copied: the
+    layer's own `profile` may be changed (`pymodel.tcp.sysctl`) and holds for what happens from then on.
     """
 
     def __init__(
@@ -44,7 +48,8 @@ class TcpLayer:
     ) -> None:
         self.scheduler = scheduler
         self.ip = ip
-        self.profile = profile
+        self.profile = replace(profile)
+        self.sysctl = Sysctl(self.profile)
         self.stats: Counter[str] = Counter()
         self.connections: dict[ConnectionKey, TcpConnection] = {}
         self.listeners: dict[tuple[bytes, int], Listener] = {}
@@ -55,13 +60,21 @@ class TcpLayer:
 
     # --- the user's side --------------------------------------------------------------------------
 
-    def connect(self, local: tuple[bytes, int], remote: tuple[bytes, int], **opts: int) -> TcpConnection:
+    def connect(
+        self,
+        local: tuple[bytes, int],
+        remote: tuple[bytes, int],
+        options: TcpOptions | None = None,
+        **more: Any,
+    ) -> TcpConnection:
         """Open actively: sends the SYN and returns at once, in SYN-SENT.
 
-        `opts`: nodelay, sndbuf, rcvbuf (see `TcpConnection`). An unspecified local address (all zeros)
-        is replaced by the route's. OSError: EADDRNOTAVAIL if this very connection exists already (in
-        TIME-WAIT too), ENETUNREACH without a route.
+        `options` (copied) and single ones by keyword: see `TcpOptions`. An unspecified local address (all
+        zeros) is replaced by the route's. OSError: EADDRNOTAVAIL if this very connection exists already
+        (in TIME-WAIT too), ENETUNREACH without a route. TypeError, ValueError for a wrong option.
         """
+        wanted = TcpOptions() if options is None else replace(options)
+        wanted.update(more)
         if not any(local[0]):
             source = self.ip.source_for(remote[0])
             if source is None:
@@ -70,11 +83,7 @@ class TcpLayer:
         if (*local, *remote) in self.connections:
             raise OSError(EADDRNOTAVAIL, strerror(EADDRNOTAVAIL))
         now = self.scheduler.now
-        connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote))
-        for name, value in opts.items():
-            if name not in ("nodelay", "sndbuf", "rcvbuf"):
-                raise TypeError(f"connect() has no option {name!r}; nodelay, sndbuf and rcvbuf are known")
-            setattr(connection, name, value)
+        connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote), wanted)
         connection.snd_nxt = (connection.iss + 1) & MASK
         connection.sent.append(SentSegment(connection.iss, connection.snd_nxt, now))
         lifecycle.set_state(connection, State.SYN_SENT)
@@ -83,19 +92,29 @@ class TcpLayer:
         output.start_rtx_timer(connection, now)
         return connection
 
-    def listen(self, local: tuple[bytes, int], backlog: int) -> Listener:
-        """Open passively; an address of zeros is any. OSError(EADDRINUSE) if `local` is listened on."""
+    def listen(
+        self, local: tuple[bytes, int], backlog: int, options: TcpOptions | None = None, **more: Any
+    ) -> Listener:
+        """Open passively; an address of zeros is any. OSError(EADDRINUSE) if `local` is listened on.
+
+        Options as for `connect`; connections inherit them when their SYN comes.
+        """
+        wanted = TcpOptions() if options is None else replace(options)
+        wanted.update(more)
         if local in self.listeners:
             raise OSError(EADDRINUSE, strerror(EADDRINUSE))
-        listener = Listener(self, local, backlog)
+        listener = Listener(self, local, backlog, wanted)
         self.listeners[local] = listener
         return listener
 
     # --- services for connections and listeners -----------------------------------------------------
 
-    def new_connection(self, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int) -> TcpConnection:
-        """A connection in CLOSED, entered in `connections`."""
-        connection = TcpConnection(self, local, remote, iss, self._isn.timestamp_offset(*local, *remote))
+    def new_connection(
+        self, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int, options: TcpOptions
+    ) -> TcpConnection:
+        """A connection in CLOSED, entered in `connections`; it keeps `options`."""
+        offset = self._isn.timestamp_offset(*local, *remote)
+        connection = TcpConnection(self, local, remote, iss, offset, options)
         self.connections[(*local, *remote)] = connection
         return connection
 

@@ -62,6 +62,15 @@ def enter_time_wait(tcb: Tcb, now: int) -> None:
     tcb.state_timer.set(now + tcb.profile.time_wait)
 
 
+def orphan_in_fin_wait_2(tcb: Tcb, now: int) -> None:
+    """No program will see the peer's FIN: wait only `fin_timeout`, or TCP_LINGER2's time (tcp(7))."""
+    linger2 = tcb.options.linger2
+    if linger2 is not None and linger2 < 0:
+        abort(tcb, now)
+    else:
+        tcb.state_timer.set(now + (tcb.profile.fin_timeout if linger2 is None else linger2))
+
+
 def send_fin(tcb: Tcb, now: int) -> None:
     """CLOSE of the sending side (RFC 9293 §3.10.4): the FIN follows what is queued."""
     if tcb.fin_queued:

@@ -1,12 +1,14 @@
 """LISTEN (RFC 9293 §3.10.7.2): the queue of half-open connections and the queue of finished ones."""
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymodel.task import WaitQueue
 from pymodel.tcp import input as segment_input
 from pymodel.tcp import lifecycle, output, transmit
 from pymodel.tcp.connection import TcpConnection
+from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import SentSegment, Tcb
@@ -23,10 +25,14 @@ class Listener:
     and the last ACK of a handshake is ignored. Half-open connections are bounded by `backlog` too.
     """
 
-    def __init__(self, layer: "TcpLayer", local: tuple[bytes, int], backlog: int) -> None:
+    def __init__(
+        self, layer: "TcpLayer", local: tuple[bytes, int], backlog: int, options: TcpOptions
+    ) -> None:
         self.layer = layer
         self.local = local
         self.backlog = backlog
+        self.options = options
+        """What connections inherit; may be changed (`TcpOptions.update`) at any time."""
         self.queue = WaitQueue()
         self.closed = False
         self._finished: deque[TcpConnection] = deque()
@@ -77,7 +83,7 @@ class Listener:
         if len(self._half_open) >= max(min(self.backlog, self.layer.profile.max_syn_backlog), 1):
             stats["syn_queue_full"] += 1
             return
-        child = self.layer.new_connection(local, remote, iss)
+        child = self.layer.new_connection(local, remote, iss, replace(self.options))
         child.listener = self
         now = self.layer.scheduler.now
         segment_input.learn_syn(child, header, now)

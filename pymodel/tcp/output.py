@@ -109,7 +109,7 @@ def _send_new(tcb: Tcb, now: int) -> None:
                 # Duplicate ACKs lower the pipe, so this is limited transmit (RFC 3042) as well.
                 limited = True
                 break
-            if n < mss and last and not flags & FIN and not tcb.nodelay and _nagle_holds(tcb):
+            if n < mss and last and not flags & FIN and _nagle_holds(tcb):
                 break
         transmit.data(tcb, now, seq, n, flags)
         end = (seq + size) & MASK
@@ -138,8 +138,11 @@ def _send_new(tcb: Tcb, now: int) -> None:
 
 
 def _nagle_holds(tcb: Tcb) -> bool:
-    """Nagle with Minshall's change (RFC 9293 §3.7.4): hold a small segment while another small one is out."""
-    return gt(tcb.snd_sml, tcb.snd_una) and le(tcb.snd_sml, tcb.snd_nxt)
+    """A partial segment stays: while corked, and by Nagle (RFC 9293 §3.7.4) with Minshall's change, that
+    is, while another small one is out."""
+    if tcb.more or tcb.options.cork:
+        return True
+    return not tcb.nodelay and gt(tcb.snd_sml, tcb.snd_una) and le(tcb.snd_sml, tcb.snd_nxt)
 
 
 def start_persist_timer(tcb: Tcb, now: int) -> None:

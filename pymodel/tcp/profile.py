@@ -1,4 +1,7 @@
-"""How one operating system's TCP behaves, as data. Times in ps, sizes in bytes."""
+"""How one operating system's TCP behaves, as data. Times in ps, sizes in bytes.
+
+A host works on its own copy (`TcpLayer.profile`), which `pymodel.tcp.sysctl` changes by Linux's names.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +9,7 @@ from typing import Final
 from pymodel.simtime import MS, SEC
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Profile:
     """Figures and habits of one stack. The defaults are Linux's (sysctl names in the comments)."""
 
@@ -23,6 +26,10 @@ class Profile:
     """tcp_rmem[2]: what the window scale must be able to express."""
     sndbuf: int = 262_144
     """Send buffer in payload bytes."""
+    sndbuf_max: int = 4 << 20
+    """tcp_wmem[2]."""
+    notsent_lowat: int = 0xFFFF_FFFF
+    """tcp_notsent_lowat: a socket is writable while fewer unsent bytes than this wait."""
 
     congestion: str = "cubic"
     """tcp_congestion_control: a name in `algorithms`."""
@@ -33,8 +40,8 @@ class Profile:
     """L of RFC 3465: segments of growth per ACK at most; None: all that was acknowledged, as Linux."""
 
     rto_initial: int = 1 * SEC  # RFC 6298 (2.1)
-    rto_min: int = 200 * MS  # TCP_RTO_MIN; RFC 6298 (2.4) says 1 s, SHOULD
-    rto_max: int = 120 * SEC  # RFC 6298 (2.5): at least 60 s
+    rto_min: int = 200 * MS  # tcp_rto_min_us; RFC 6298 (2.4) says 1 s, SHOULD
+    rto_max: int = 120 * SEC  # tcp_rto_max_ms; RFC 6298 (2.5): at least 60 s
     rto_variance_min: int = 200 * MS
     """Floor of K·RTTVAR, G in RFC 6298 (2.2): Linux never adds less than TCP_RTO_MIN to SRTT."""
     rto_after_syn_loss: int = 3 * SEC  # RFC 6298 (5.7)
@@ -62,7 +69,7 @@ class Profile:
     """tcp_rfc1337: TIME-WAIT ignores RST."""
 
     challenge_ack_limit: int = 1000
-    """Challenge ACKs per second over the whole stack (RFC 5961 §7)."""
+    """tcp_challenge_ack_limit: challenge ACKs per second over the whole stack (RFC 5961 §7)."""
     challenge_ack_interval: int = 500 * MS
     """tcp_invalid_ratelimit: between two ACKs to unacceptable segments without data on one connection."""
 

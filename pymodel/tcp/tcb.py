@@ -13,6 +13,7 @@ from pymodel.task import WaitQueue
 from pymodel.tcp.congestion import CongestionControl
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
+from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import Profile
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.rtt import RttEstimator
@@ -54,6 +55,10 @@ class SentSegment:
         """A retransmission is out since it was last declared lost."""
 
 
+def _either(asked: int | None, default: int) -> int:
+    return default if asked is None else asked
+
+
 class Services(Protocol):
     """What a connection needs of the layer it lives in."""
 
@@ -73,11 +78,18 @@ class Tcb:
     """One connection's variables. `layer`: where it lives; `listener`: for a passive open, until accepted."""
 
     def __init__(
-        self, layer: Services, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int, ts_offset: int
+        self,
+        layer: Services,
+        local: tuple[bytes, int],
+        remote: tuple[bytes, int],
+        iss: int,
+        ts_offset: int,
+        options: TcpOptions,
     ) -> None:
         profile = layer.profile
         self.layer = layer
         self.profile = profile
+        self.options = options
         self.local = local
         self.remote = remote
         self.src, self.sport = local
@@ -107,12 +119,14 @@ class Tcb:
         """Sequence number of our FIN once it was sent."""
         self.fin_queued = False
         self.send_queue = SendBuffer((iss + 1) & MASK)
-        self.sndbuf = profile.sndbuf
-        self.nodelay = profile.nodelay
-        self.keepalive = False
-        self.keepalive_idle = profile.keepalive_idle
-        self.keepalive_interval = profile.keepalive_interval
-        self.keepalive_count = profile.keepalive_count
+        self.sndbuf = 0
+        self.nodelay = False
+        self.more = False
+        """The last write said that more will follow (MSG_MORE)."""
+        self.keepalive = options.keepalive
+        self.keepalive_idle = 0
+        self.keepalive_interval = 0
+        self.keepalive_count = 0
         self.cwnd_limited = False
         self.last_sent = 0
 
@@ -130,7 +144,7 @@ class Tcb:
         """Largest segment seen: what "every second full-sized segment" means."""
         self.recv_queue = bytearray()
         self.reassembly = Reassembly(0)
-        self.rcvbuf = profile.rcvbuf
+        self.rcvbuf = 0
         self.quick_acks = profile.quick_acks
         self.last_received = 0
         """When the last acceptable segment came."""
@@ -177,6 +191,17 @@ class Tcb:
         self.keepalive_timer: LazyTimer
         self.state_timer: LazyTimer
         """2 MSL in TIME-WAIT, and how long an orphan may stay in FIN-WAIT-2."""
+        self.apply_options()
+
+    def apply_options(self) -> None:
+        """Take over what `options` says, or the profile where it says nothing."""
+        options, profile = self.options, self.profile
+        self.nodelay = profile.nodelay if options.nodelay is None else bool(options.nodelay)
+        self.sndbuf = profile.sndbuf if options.sndbuf is None else options.sndbuf
+        self.rcvbuf = profile.rcvbuf if options.rcvbuf is None else options.rcvbuf
+        self.keepalive_idle = _either(options.keepalive_idle, profile.keepalive_idle)
+        self.keepalive_interval = _either(options.keepalive_interval, profile.keepalive_interval)
+        self.keepalive_count = _either(options.keepalive_count, profile.keepalive_count)
 
     @property
     def now(self) -> int:

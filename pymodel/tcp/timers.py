@@ -16,7 +16,7 @@ def _give_up(tcb: Tcb) -> None:
 def _limit(tcb: Tcb) -> int:
     profile = tcb.profile
     if tcb.state is State.SYN_SENT:
-        return profile.syn_retries
+        return profile.syn_retries if tcb.options.syncnt is None else tcb.options.syncnt
     if tcb.state is State.SYN_RECEIVED:
         return profile.synack_retries
     return profile.orphan_retries if tcb.orphan else profile.retries

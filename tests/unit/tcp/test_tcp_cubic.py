@@ -310,7 +310,7 @@ def dup(bench: Bench, at: int) -> None:
 
 def test_linux_connection_that_loses_a_segment_keeps_seven_tenths() -> None:
     bench = established()
-    assert bench.conn.info()["congestion"] == "cubic"
+    assert bench.conn.cc.name == "cubic"
     bench.conn.send(bytes(10 * FULL))
     for _ in range(3):
         dup(bench, 0)

@@ -1,0 +1,148 @@
+"""Linux's names for what a `Profile` holds: reading and writing ``net.ipv4.tcp_*`` of one host.
+
+Values are strings, as in /proc/sys. A setting that has no meaning here but exists in Linux is kept and
+given back (`Sysctl.inert`); an unknown name is a KeyError.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymodel.simtime import MS, SEC, US
+from pymodel.tcp.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    read: Callable[[Profile], str]
+    write: Callable[[Profile, str], None]
+
+
+def _number(attribute: str, unit: int = 1, low: int = 0, high: int = (1 << 31) - 1) -> _Setting:
+    """An integer that counts `unit`s of the attribute. ValueError outside `low`…`high`."""
+
+    def write(profile: Profile, text: str) -> None:
+        value = int(text, 0)
+        if not low <= value <= high:
+            raise ValueError(f"{value} is outside {low}…{high}")
+        kind: Any = type(getattr(profile, attribute))
+        setattr(profile, attribute, kind(value * unit))
+
+    return _Setting(lambda profile: str(int(getattr(profile, attribute)) // unit), write)
+
+
+def _memory(default: str, maximum: str) -> _Setting:
+    """``min default max`` in bytes of memory, of which half is payload (tcp_adv_win_scale 1)."""
+
+    def read(profile: Profile) -> str:
+        return f"4096\t{2 * getattr(profile, default)}\t{getattr(profile, maximum)}"
+
+    def write(profile: Profile, text: str) -> None:
+        _, middle, most = (int(part, 0) for part in text.split())
+        setattr(profile, default, middle // 2)
+        setattr(profile, maximum, most)
+
+    return _Setting(read, write)
+
+
+def _text(attribute: str) -> _Setting:
+    return _Setting(
+        lambda profile: str(getattr(profile, attribute)),
+        lambda profile, text: setattr(profile, attribute, text.strip()),
+    )
+
+
+def _orphan_write(profile: Profile, text: str) -> None:
+    profile.orphan_retries = int(text, 0) or 8
+
+
+PREFIX: Final = "net.ipv4."
+
+SETTINGS: Final[dict[str, _Setting]] = {
+    "tcp_timestamps": _number("timestamps"),
+    "tcp_window_scaling": _number("window_scaling"),
+    "tcp_sack": _number("sack"),
+    "tcp_rmem": _memory("rcvbuf", "rcvbuf_max"),
+    "tcp_wmem": _memory("sndbuf", "sndbuf_max"),
+    "tcp_notsent_lowat": _number("notsent_lowat", high=0xFFFF_FFFF),
+    "tcp_congestion_control": _text("congestion"),
+    "tcp_reordering": _number("dup_ack_threshold", low=1),
+    "tcp_rto_min_us": _number("rto_min", US, low=1),
+    "tcp_rto_max_ms": _number("rto_max", MS, low=1000, high=120_000),
+    "tcp_syn_retries": _number("syn_retries", low=1, high=127),
+    "tcp_synack_retries": _number("synack_retries", high=255),
+    "tcp_keepalive_time": _number("keepalive_idle", SEC, low=1),
+    "tcp_keepalive_intvl": _number("keepalive_interval", SEC, low=1),
+    "tcp_keepalive_probes": _number("keepalive_count", low=1, high=127),
+    "tcp_retries2": _number("retries", high=255),
+    "tcp_orphan_retries": _Setting(lambda profile: str(profile.orphan_retries), _orphan_write),
+    "tcp_fin_timeout": _number("fin_timeout", SEC),
+    "tcp_rfc1337": _number("rfc1337"),
+    "tcp_challenge_ack_limit": _number("challenge_ack_limit"),
+    "tcp_invalid_ratelimit": _number("challenge_ack_interval", MS),
+    "tcp_max_syn_backlog": _number("max_syn_backlog"),
+}
+"""By name without ``net.ipv4.``."""
+
+INERT: Final[dict[str, str]] = {
+    "tcp_abort_on_overflow": "0",
+    "tcp_adv_win_scale": "1",
+    "tcp_app_win": "31",
+    "tcp_autocorking": "1",
+    "tcp_base_mss": "1024",
+    "tcp_comp_sack_delay_ns": "1000000",
+    "tcp_comp_sack_nr": "44",
+    "tcp_comp_sack_slack_ns": "100000",
+    "tcp_early_demux": "1",
+    "tcp_fack": "0",
+    "tcp_limit_output_bytes": "4194304",
+    "tcp_max_orphans": "131072",
+    "tcp_max_tw_buckets": "131072",
+    "tcp_mem": "88560\t118080\t177120",
+    "tcp_min_rtt_wlen": "300",
+    "tcp_mtu_probing": "0",
+    "tcp_no_metrics_save": "0",
+    "tcp_no_ssthresh_metrics_save": "1",
+    "tcp_retries1": "3",
+    "tcp_stdurg": "0",
+    "tcp_thin_linear_timeouts": "0",
+    "tcp_tw_reuse": "2",
+    "tcp_workaround_signed_windows": "0",
+}
+"""Settings that Linux has and whose defaults are the only behaviour here; with their defaults."""
+
+
+class Sysctl:
+    """One host's settings. Names with or without ``net.ipv4.``, dots or slashes alike."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self.inert = dict(INERT)
+
+    @staticmethod
+    def _short(name: str) -> str:
+        return name.replace("/", ".").removeprefix(PREFIX)
+
+    def names(self) -> list[str]:
+        """Every name, in full, sorted."""
+        return sorted(PREFIX + name for name in (*SETTINGS, *self.inert))
+
+    def get(self, name: str) -> str:
+        """The value as Linux prints it. KeyError for an unknown name."""
+        short = self._short(name)
+        if short in SETTINGS:
+            return SETTINGS[short].read(self._profile)
+        return self.inert[short]
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting; it holds for connections made, and decisions taken, from now on.
+
+        KeyError for an unknown name, ValueError for a value that Linux refuses.
+        """
+        short = self._short(name)
+        if short in SETTINGS:
+            SETTINGS[short].write(self._profile, value)
+        elif short in self.inert:
+            self.inert[short] = value.strip()
+        else:
+            raise KeyError(name)
