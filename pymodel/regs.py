@@ -88,7 +88,9 @@ class Reg(IntEnum):
     SHM_BASE_HIGH = 0x00BC
     """Base of the region: -1, absent."""
     QUEUE_RESET = 0x00C0
-    """Reset of one queue. RING_RESET is not offered: reads 0, writes are ignored."""
+    """Writing 1 resets the selected queue (§2.6.1): QUEUE_READY reads 0 at once, and this reads 1 until
+    the queue's last transfer in flight has ended; meanwhile QUEUE_READY ignores writes. The queue's other
+    registers keep their values. Ignored without RING_RESET and while the queue is not ready."""
     CONFIG_GENERATION = 0x00FC
     """Counts the changes of the configuration space (§2.5.1). Only the rst pin clears it."""
 
@@ -103,7 +105,7 @@ class Config(IntEnum):
     MAX_VIRTQUEUE_PAIRS = 0x0108
     """Queue pairs. Half of the parameter QUEUES."""
     MTU = 0x010A
-    """Greatest MTU of the device. Parameter MTU."""
+    """Greatest MTU of the device: what Side.MTU holds."""
 
 
 class Side(IntEnum):
@@ -113,6 +115,10 @@ class Side(IntEnum):
     """The string "fdwr", little-endian."""
     VERSION = 0x1004
     """Version of this block: major in 31..16, minor in 15..0."""
+    MTU = 0x1008
+    """Greatest MTU, 68..9000 (parameter MTU_MAX): what Config.MTU shows and the longest frame follows
+    from. Written only while STATUS is 0; ignored then, too, if the value is out of range. A device reset
+    keeps it; after rst it is parameter MTU."""
 
 
 class Stat(IntEnum):
@@ -130,7 +136,7 @@ class Stat(IntEnum):
     RX_UNDERSIZE = 0x1120
     """Frames of fewer than 64 bytes with FCS."""
     RX_OVERSIZE = 0x1128
-    """Frames of more than 1522 bytes with FCS."""
+    """Frames longer than MTU + 18 bytes, and 4 more for FCS."""
     RX_FCS_ERROR = 0x1130
     """Frames whose FCS does not match."""
     RX_DISABLED = 0x1138
@@ -138,7 +144,7 @@ class Stat(IntEnum):
     RX_OVERFLOW = 0x1140
     """Good frames without room in the RX FIFO."""
     RX_TRUNCATED = 0x1148
-    """Frames cut because their RX chain was too small."""
+    """Frames cut or given up because the RX chains were too small."""
     RX_KICKS = 0x1150
     """Notifies of the RX queue that were not ignored."""
     TX_FRAMES = 0x1180
@@ -151,6 +157,58 @@ class Stat(IntEnum):
     """Frames broken off because their data came too late."""
     TX_KICKS = 0x11A0
     """Notifies of the TX queue that were not ignored."""
+    TX_BAD_OFFLOAD = 0x11A8
+    """Chains not sent because their checksum or segmentation request cannot be met."""
+    TX_TSO = 0x11B0
+    """Chains that were cut into segments."""
+    RX_64 = 0x1200
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 64 bytes with FCS (RFC 2819 §5:
+    etherStatsPkts64Octets)."""
+    RX_65_127 = 0x1208
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 65..127 bytes (RFC 2819 §5:
+    etherStatsPkts65to127Octets)."""
+    RX_128_255 = 0x1210
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 128..255 bytes (RFC 2819 §5:
+    etherStatsPkts128to255Octets)."""
+    RX_256_511 = 0x1218
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 256..511 bytes (RFC 2819 §5:
+    etherStatsPkts256to511Octets)."""
+    RX_512_1023 = 0x1220
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 512..1023 bytes (RFC 2819 §5:
+    etherStatsPkts512to1023Octets)."""
+    RX_1024_1518 = 0x1228
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 1024..1518 bytes (RFC 2819 §5:
+    etherStatsPkts1024to1518Octets)."""
+    RX_1519_MAX = 0x1230
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, of 1519 bytes and more."""
+    RX_BROADCAST = 0x1238
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, to the broadcast address (RFC 2819 §5:
+    etherStatsBroadcastPkts)."""
+    RX_MULTICAST = 0x1240
+    """Good frames received, RX_DISABLED and RX_OVERFLOW among them, to other group addresses (RFC 2819 §5:
+    etherStatsMulticastPkts)."""
+    RX_FRAGMENTS = 0x1248
+    """Those of RX_UNDERSIZE whose FCS is wrong, too (RFC 2819 §5: etherStatsFragments)."""
+    RX_JABBERS = 0x1250
+    """Those of RX_OVERSIZE whose FCS is wrong, too (RFC 2819 §5: etherStatsJabbers)."""
+    TX_64 = 0x1280
+    """Frames sent whole of 64 bytes with FCS (RFC 2819 §5: etherStatsPkts64Octets)."""
+    TX_65_127 = 0x1288
+    """Frames sent whole of 65..127 bytes (RFC 2819 §5: etherStatsPkts65to127Octets)."""
+    TX_128_255 = 0x1290
+    """Frames sent whole of 128..255 bytes (RFC 2819 §5: etherStatsPkts128to255Octets)."""
+    TX_256_511 = 0x1298
+    """Frames sent whole of 256..511 bytes (RFC 2819 §5: etherStatsPkts256to511Octets)."""
+    TX_512_1023 = 0x12A0
+    """Frames sent whole of 512..1023 bytes (RFC 2819 §5: etherStatsPkts512to1023Octets)."""
+    TX_1024_1518 = 0x12A8
+    """Frames sent whole of 1024..1518 bytes (RFC 2819 §5: etherStatsPkts1024to1518Octets)."""
+    TX_1519_MAX = 0x12B0
+    """Frames sent whole of 1519 bytes and more."""
+    TX_BROADCAST = 0x12B8
+    """Frames sent whole to the broadcast address (RFC 2819 §5: etherStatsBroadcastPkts)."""
+    TX_MULTICAST = 0x12C0
+    """Frames sent whole to other group addresses (RFC 2819 §5: etherStatsMulticastPkts)."""
 
 
 class Feature(IntEnum):
@@ -168,6 +226,8 @@ class Feature(IntEnum):
     """TSOv4 to the driver."""
     HOST_TSO4 = 11
     """TSOv4 from the driver."""
+    HOST_ECN = 13
+    """TSO of segments with ECN's CWR, from the driver."""
     MRG_RXBUF = 15
     """Received frames may span several buffers."""
     STATUS = 16
@@ -201,6 +261,12 @@ FEATURES_OFFERED: Final = 0x0000001700010028
 
 FEATURES_REQUIRED: Final = 0x0000000500000000
 """The feature bits without which FEATURES_OK does not stick."""
+
+FEATURE_NEEDS: Final = {
+    Feature.HOST_TSO4: Feature.CSUM,
+    Feature.HOST_ECN: Feature.HOST_TSO4,
+}
+"""Features that may be accepted only together with another one, and which (§5.1.3.1)."""
 
 
 class Desc(IntEnum):
@@ -251,7 +317,7 @@ class NetHdr(IntEnum):
     CSUM_OFFSET = 8
     """Where the checksum goes, from CSUM_START."""
     NUM_BUFFERS = 10
-    """Buffers of a received frame: 1 (§5.1.6.4.1)."""
+    """Buffers of a received frame: 1 without MRG_RXBUF (§5.1.6.4.1)."""
 
 
 NET_HDR_BYTES: Final = 12
@@ -325,7 +391,7 @@ class EventFlag(IntEnum):
     DISABLE = 1
     """Notifications are not wanted."""
     DESC = 2
-    """Notify at one descriptor (needs EVENT_IDX; counts as ENABLE here)."""
+    """Notify at one descriptor (needs EVENT_IDX; counts as ENABLE without it)."""
 
 
 class NetHdrFlag(IntFlag):
@@ -366,7 +432,7 @@ class RxStatus(IntEnum):
     UNDERSIZE = 2
     """Fewer than 64 bytes with FCS."""
     OVERSIZE = 3
-    """More than 1522 bytes with FCS."""
+    """Longer than MTU + 18 bytes, and 4 more for FCS."""
     FCS_ERROR = 4
     """The FCS does not match."""
     DISABLED = 5
@@ -405,14 +471,15 @@ REGISTERS: Final = (
     Register("Reg.SHM_LEN_HIGH", 0x00B4, 4, True, False, 0xFFFFFFFF),
     Register("Reg.SHM_BASE_LOW", 0x00B8, 4, True, False, 0xFFFFFFFF),
     Register("Reg.SHM_BASE_HIGH", 0x00BC, 4, True, False, 0xFFFFFFFF),
-    Register("Reg.QUEUE_RESET", 0x00C0, 4, True, False, 0x0),
+    Register("Reg.QUEUE_RESET", 0x00C0, 4, True, True, 0x0),
     Register("Reg.CONFIG_GENERATION", 0x00FC, 4, True, False, 0x0),
     Register("Config.MAC", 0x0100, 6, True, False, None),
     Register("Config.STATUS", 0x0106, 2, True, False, None),
     Register("Config.MAX_VIRTQUEUE_PAIRS", 0x0108, 2, True, False, None),
     Register("Config.MTU", 0x010A, 2, True, False, None),
     Register("Side.ID", 0x1000, 4, True, False, 0x72776466),
-    Register("Side.VERSION", 0x1004, 4, True, False, 0x10000),
+    Register("Side.VERSION", 0x1004, 4, True, False, 0x10001),
+    Register("Side.MTU", 0x1008, 4, True, True, None),
     Register("Stat.RX_FRAMES", 0x1100, 8, True, False, 0x0),
     Register("Stat.RX_BYTES", 0x1108, 8, True, False, 0x0),
     Register("Stat.RX_BAD_PREAMBLE", 0x1110, 8, True, False, 0x0),
@@ -429,5 +496,27 @@ REGISTERS: Final = (
     Register("Stat.TX_OVERSIZE", 0x1190, 8, True, False, 0x0),
     Register("Stat.TX_UNDERFLOW", 0x1198, 8, True, False, 0x0),
     Register("Stat.TX_KICKS", 0x11A0, 8, True, False, 0x0),
+    Register("Stat.TX_BAD_OFFLOAD", 0x11A8, 8, True, False, 0x0),
+    Register("Stat.TX_TSO", 0x11B0, 8, True, False, 0x0),
+    Register("Stat.RX_64", 0x1200, 8, True, False, 0x0),
+    Register("Stat.RX_65_127", 0x1208, 8, True, False, 0x0),
+    Register("Stat.RX_128_255", 0x1210, 8, True, False, 0x0),
+    Register("Stat.RX_256_511", 0x1218, 8, True, False, 0x0),
+    Register("Stat.RX_512_1023", 0x1220, 8, True, False, 0x0),
+    Register("Stat.RX_1024_1518", 0x1228, 8, True, False, 0x0),
+    Register("Stat.RX_1519_MAX", 0x1230, 8, True, False, 0x0),
+    Register("Stat.RX_BROADCAST", 0x1238, 8, True, False, 0x0),
+    Register("Stat.RX_MULTICAST", 0x1240, 8, True, False, 0x0),
+    Register("Stat.RX_FRAGMENTS", 0x1248, 8, True, False, 0x0),
+    Register("Stat.RX_JABBERS", 0x1250, 8, True, False, 0x0),
+    Register("Stat.TX_64", 0x1280, 8, True, False, 0x0),
+    Register("Stat.TX_65_127", 0x1288, 8, True, False, 0x0),
+    Register("Stat.TX_128_255", 0x1290, 8, True, False, 0x0),
+    Register("Stat.TX_256_511", 0x1298, 8, True, False, 0x0),
+    Register("Stat.TX_512_1023", 0x12A0, 8, True, False, 0x0),
+    Register("Stat.TX_1024_1518", 0x12A8, 8, True, False, 0x0),
+    Register("Stat.TX_1519_MAX", 0x12B0, 8, True, False, 0x0),
+    Register("Stat.TX_BROADCAST", 0x12B8, 8, True, False, 0x0),
+    Register("Stat.TX_MULTICAST", 0x12C0, 8, True, False, 0x0),
 )
 """Every register of the window, in the order of offsets."""

@@ -18,7 +18,8 @@
 `include "fdwire_regs.vh"
 module fdw_nic #(
     parameter [47:0] MAC_ADDRESS = 48'h02_00_00_00_00_01, // first byte on the wire is bits 47:40
-    parameter MTU = 1500,
+    parameter MTU = 1500,          // after rst; the MTU register takes others up to
+    parameter MTU_MAX = 9000,      // so many
     parameter QUEUE_NUM_MAX = 256, // 1..32768
     parameter ADDR_WIDTH = 64,
     parameter AXI_ID_WIDTH = 4,
@@ -97,6 +98,7 @@ module fdw_nic #(
     localparam RX = `FDW_QUEUE_RX;
     localparam TX = `FDW_QUEUE_TX;
     localparam MAX_FRAME = MTU + 14 + 4; // without FCS; 4 bytes for a VLAN tag
+    localparam LONGEST = MTU_MAX + 14 + 4;
 
     // Masters on the AXI4 port; the index is the ID.
     localparam MASTERS = 5;
@@ -117,8 +119,8 @@ module fdw_nic #(
         if (RX_FIFO_BYTES < 4096 || (RX_FIFO_BYTES & (RX_FIFO_BYTES - 1)) != 0) begin : g_check_rx_fifo
             fdw_rule_RX_FIFO_BYTES_must_be_a_power_of_two_and_at_least_4096 violated ();
         end
-        if (MAX_FRAME + 16 > TX_FIFO_BYTES || MAX_FRAME + 16 > RX_FIFO_BYTES) begin : g_check_mtu
-            fdw_rule_a_FIFO_must_hold_a_frame_of_MTU violated ();
+        if (LONGEST + 16 > TX_FIFO_BYTES || LONGEST + 16 > RX_FIFO_BYTES) begin : g_check_mtu
+            fdw_rule_a_FIFO_must_hold_a_frame_of_MTU_MAX violated ();
         end
     endgenerate
 
@@ -143,11 +145,27 @@ module fdw_nic #(
     wire [15:0]  tx_sent_bytes;
     wire         tx_oversize;
     wire         tx_underflow;
+    wire         feat_csum;
+    wire         feat_guest_csum;
+    wire         feat_tso4;
+    wire         feat_mrg_rxbuf;
+    wire         feat_indirect;
+    wire         feat_event_idx;
+    wire [15:0]  max_frame;
+    // Events that no block reports yet.
+    wire         stat_rx_multicast = 1'b0;
+    wire         stat_rx_broadcast = 1'b0;
+    wire         stat_rx_fcs_wrong = 1'b0;
+    wire         stat_tx_multicast = 1'b0;
+    wire         stat_tx_broadcast = 1'b0;
+    wire         stat_tx_bad_offload = 1'b0;
+    wire         stat_tx_tso = 1'b0;
     wire         unused_device_reset; // queue_enable says the same, to those who must know
 
     fdw_regs #(
         .MAC_ADDRESS(MAC_ADDRESS),
         .MTU(MTU),
+        .MTU_MAX(MTU_MAX),
         .QUEUE_NUM_MAX(QUEUE_NUM_MAX),
         .QUEUES(2)
     ) regs (
@@ -169,6 +187,13 @@ module fdw_nic #(
         .driver_addr(driver_area),
         .device_addr(device_area),
         .kick(kick),
+        .feat_csum(feat_csum),
+        .feat_guest_csum(feat_guest_csum),
+        .feat_tso4(feat_tso4),
+        .feat_mrg_rxbuf(feat_mrg_rxbuf),
+        .feat_indirect(feat_indirect),
+        .feat_event_idx(feat_event_idx),
+        .max_frame(max_frame),
         .used_interrupt(used_interrupt),
         .fatal(|fetch_error || |used_error || tx_chain_error || dma_read_error || dma_write_error),
         .link_up(link_up),
@@ -176,10 +201,17 @@ module fdw_nic #(
         .stat_rx_valid(tap_rx_valid),
         .stat_rx_status(tap_rx_status),
         .stat_rx_bytes(tap_rx_bytes),
+        .stat_rx_multicast(stat_rx_multicast),
+        .stat_rx_broadcast(stat_rx_broadcast),
+        .stat_rx_fcs_wrong(stat_rx_fcs_wrong),
         .stat_rx_truncated(rx_truncated),
         .stat_tx_valid(tx_sent),
         .stat_tx_bytes(tx_sent_bytes),
+        .stat_tx_multicast(stat_tx_multicast),
+        .stat_tx_broadcast(stat_tx_broadcast),
         .stat_tx_oversize(tx_oversize),
+        .stat_tx_bad_offload(stat_tx_bad_offload),
+        .stat_tx_tso(stat_tx_tso),
         .stat_tx_underflow(tx_underflow)
     );
 
@@ -262,6 +294,7 @@ module fdw_nic #(
     wire [31:0]  unused_desc_flags;
     wire [1:0]   unused_desc_first;
     wire [1:0]   desc_last;
+    wire [31:0]  desc_slots;
     wire [1:0]   used_valid;
     wire [1:0]   used_ready;
     wire [31:0]  used_id;
@@ -271,6 +304,10 @@ module fdw_nic #(
     wire         tx_busy;
     // Of the transmit queue: everything fetched is used. RX chains wait for frames: no use in waiting for them.
     wire [1:0]   settled = {!desc_valid[TX] && !tx_busy && !used_busy[TX], 1'b1};
+
+    // What the engines are going to look at.
+    wire unused_features = ^{feat_csum, feat_guest_csum, feat_tso4, feat_mrg_rxbuf, feat_indirect, feat_event_idx,
+        max_frame, desc_slots};
 
     genvar q;
     generate
@@ -300,6 +337,7 @@ module fdw_nic #(
                 .desc_flags(unused_desc_flags[q*16 +: 16]),
                 .desc_first(unused_desc_first[q]),
                 .desc_last(desc_last[q]),
+                .desc_slots(desc_slots[q*16 +: 16]),
                 .m_axi_araddr(araddr[F*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_arlen(arlen[F*8 +: 8]),
                 .m_axi_arsize(arsize[F*3 +: 3]), .m_axi_arburst(arburst[F*2 +: 2]),
                 .m_axi_arvalid(arvalid[F]), .m_axi_arready(arready[F]), .m_axi_rdata(rdata),

@@ -6,7 +6,8 @@ The output depends on nothing but the description. ``--check`` writes nothing an
 file differs from what would be written.
 
 Properties of our own in the description: `group` names a class (and macro prefix), `offered` and
-`required` mark feature bits, `parametric` says that a reset value is set by the RTL's parameters.
+`required` mark feature bits, `needs` names the feature that one depends on, `parametric` says that a
+reset value is set by the RTL's parameters.
 """
 
 import argparse
@@ -41,6 +42,7 @@ class Named:
     text: str
     offered: bool = False
     required: bool = False
+    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class Description:
         """The feature bits that `which` picks, as one number."""
         return sum(1 << feature.value for feature in self.features.entries if which(feature))
 
+    def needs(self) -> list[tuple[Named, Named]]:
+        """Each feature that depends on another, and that other one. Raises KeyError if there is none."""
+        by_name = {feature.name: feature for feature in self.features.entries}
+        return [(feature, by_name[feature.needs]) for feature in self.features.entries if feature.needs]
+
 
 # ------------------------------------------------------------------------------- reading
 
@@ -131,6 +138,7 @@ def _read_names(register: RegNode, title: str) -> Names | None:
                     _text(field),
                     bool(field.get_property("offered", default=False)),
                     bool(field.get_property("required", default=False)),
+                    field.get_property("needs", default=None),
                 )
                 for field in fields
             ),
@@ -243,6 +251,8 @@ def render_verilog(description: Description) -> str:
         define(f"FEATURE_{feature.name}", str(feature.value))
     define("FEATURES_OFFERED", f"64'h{description.mask(lambda feature: feature.offered):016x}")
     define("FEATURES_REQUIRED", f"64'h{description.mask(lambda feature: feature.required):016x}")
+    met = " && ".join(f"(!f[{one.value}] || f[{other.value}])" for one, other in description.needs())
+    define("FEATURES_NEEDS_MET(f)", f"({met})")
     for structure in description.structures:
         prefix = _snake(structure.group)
         lines.extend(["", f"// {structure.title}: bytes, and bit ranges of the little-endian whole"])
@@ -314,6 +324,11 @@ def render_python(description: Description) -> str:
             "",
             f"FEATURES_REQUIRED: Final = 0x{description.mask(lambda feature: feature.required):016X}",
             '"""The feature bits without which FEATURES_OK does not stick."""',
+            "",
+            "FEATURE_NEEDS: Final = {",
+            *(f"    Feature.{one.name}: Feature.{other.name}," for one, other in description.needs()),
+            "}",
+            '"""Features that may be accepted only together with another one, and which (§5.1.3.1)."""',
             "",
         ]
     )
@@ -403,9 +418,9 @@ def render_markdown(description: Description) -> str:
     lines.extend([f"## {description.features.title} (`Feature`)", ""])
     lines.extend(
         _table(
-            ("bit", "name", "offered", "required", "meaning"),
+            ("bit", "name", "offered", "required", "needs", "meaning"),
             [
-                (str(f.value), f.name, "yes" * f.offered, "yes" * f.required, f.text)
+                (str(f.value), f.name, "yes" * f.offered, "yes" * f.required, f.needs or "", f.text)
                 for f in description.features.entries
             ],
         )

@@ -26,6 +26,28 @@ class Counters:
     tx_oversize: int = 0
     tx_underflow: int = 0
     tx_kicks: int = 0
+    tx_bad_offload: int = 0
+    tx_tso: int = 0
+    rx_64: int = 0
+    rx_65_127: int = 0
+    rx_128_255: int = 0
+    rx_256_511: int = 0
+    rx_512_1023: int = 0
+    rx_1024_1518: int = 0
+    rx_1519_max: int = 0
+    rx_broadcast: int = 0
+    rx_multicast: int = 0
+    rx_fragments: int = 0
+    rx_jabbers: int = 0
+    tx_64: int = 0
+    tx_65_127: int = 0
+    tx_128_255: int = 0
+    tx_256_511: int = 0
+    tx_512_1023: int = 0
+    tx_1024_1518: int = 0
+    tx_1519_max: int = 0
+    tx_broadcast: int = 0
+    tx_multicast: int = 0
 
     def received(self, status: RxStatus, length: int) -> None:
         """Count a received frame of `length` bytes (with FCS) under exactly one name."""
@@ -35,12 +57,30 @@ class Counters:
         else:
             name = _DROPPED[status]
             setattr(self, name, getattr(self, name) + 1)
+        if status >= RxStatus.DISABLED:
+            self._count_size("rx", length)
 
     def sent(self, length: int) -> None:
         """Count a frame of `length` bytes (with FCS) that the MAC sent whole."""
         self.tx_frames += 1
         self.tx_bytes += length
+        self._count_size("tx", length)
 
+    def _count_size(self, direction: str, length: int) -> None:
+        """RFC 2819 §5, etherStatsPkts64Octets and those after it."""
+        name = f"{direction}_{next(name for most, name in _SIZES if length <= most)}"
+        setattr(self, name, getattr(self, name) + 1)
+
+
+_SIZES: Final = (
+    (64, "64"),
+    (127, "65_127"),
+    (255, "128_255"),
+    (511, "256_511"),
+    (1023, "512_1023"),
+    (1518, "1024_1518"),
+    (1 << 16, "1519_max"),
+)
 
 _DROPPED: Final = {
     RxStatus.BAD_PREAMBLE: "rx_bad_preamble",

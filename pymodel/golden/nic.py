@@ -153,6 +153,8 @@ class GoldenNic:
             self._start(queue)
         elif not runs:
             self._stop(queue)
+        if self.registers.queues[queue].resetting and self._dma.inflight == 0:
+            self.registers.finish_queue_reset(queue)
 
     def device_reset(self) -> None:
         """Status 0 was written: everything stops, and Status reads 0 when the last transfer has ended."""
@@ -212,6 +214,8 @@ class GoldenNic:
     def _idle(self) -> None:
         if self.registers.resetting:
             self.registers.finish_reset()
+        for queue in range(QUEUES):
+            self.registers.finish_queue_reset(queue)
 
     def _sent(self, frame: Frame) -> None:
         self.counters.sent(len(frame.data))

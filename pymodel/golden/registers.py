@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from pymodel.golden.counters import COUNTER_AT, Counters
 from pymodel.regs import (
+    FEATURE_NEEDS,
     FEATURES_OFFERED,
     FEATURES_REQUIRED,
     REGISTERS,
@@ -16,6 +17,7 @@ from pymodel.regs import (
     Interrupt,
     NetStatus,
     Reg,
+    Side,
     Status,
 )
 
@@ -29,7 +31,11 @@ _RUN_MASK: Final = int(Status.DRIVER_OK | Status.DEVICE_NEEDS_RESET)
 _CONSTANTS: Final = {
     r.offset: r.reset for r in REGISTERS if r.readable and not r.writable and r.reset is not None
 }
-_ACTIONS: Final = frozenset({int(Reg.QUEUE_NOTIFY), int(Reg.QUEUE_READY), int(Reg.STATUS)})
+_ACTIONS: Final = frozenset(
+    {int(Reg.QUEUE_NOTIFY), int(Reg.QUEUE_READY), int(Reg.QUEUE_RESET), int(Reg.STATUS)}
+)
+_MTU_MIN: Final = 68
+MTU_MAX: Final = 9000
 _RING_ALIGN: Final = 16
 _EVENT_ALIGN: Final = 4
 
@@ -41,7 +47,8 @@ class Listener(Protocol):
         """The driver notified `queue`, and it runs."""
 
     def queue_changed(self, queue: int) -> None:
-        """`Registers.runs(queue)` may have changed."""
+        """`Registers.runs(queue)` may have changed. If `Registers.queues[queue].resetting` is set, call
+        `Registers.finish_queue_reset` when no transfer of that queue is in flight."""
 
     def device_reset(self) -> None:
         """Status 0 was written: stop; call `Registers.finish_reset` when no transfer is in flight."""
@@ -53,11 +60,12 @@ class Listener(Protocol):
 class QueueRegisters:
     """What the driver told about one queue; addresses are bus addresses."""
 
-    __slots__ = ("desc", "device", "driver", "num", "ready")
+    __slots__ = ("desc", "device", "driver", "num", "ready", "resetting")
 
     def __init__(self) -> None:
         self.num = 0
         self.ready = False
+        self.resetting = False
         self.desc = 0
         self.driver = 0
         self.device = 0
@@ -81,12 +89,15 @@ class Registers:
     ) -> None:
         if len(mac) != 6:
             raise ValueError(f"mac has {len(mac)} bytes, 6 expected")
+        if not _MTU_MIN <= mtu <= MTU_MAX:
+            raise ValueError(f"mtu={mtu}, {_MTU_MIN}..{MTU_MAX} expected")
         if not 1 <= queue_num_max <= 32768:
             raise ValueError(f"queue_num_max={queue_num_max}, 1..32768 expected (virtio 1.2 §2.8.10.1)")
         self.listener = listener
         self.counters = counters
         self.mac = mac
         self.mtu = mtu
+        self._mtu_after_rst = mtu
         self.queue_num_max = queue_num_max
         self.link_up = True
         self.config_generation = 0
@@ -147,6 +158,10 @@ class Registers:
         self.status = 0
         self.resetting = False
 
+    def finish_queue_reset(self, queue: int) -> None:
+        """The last transfer of `queue` before its reset has ended: QueueReset reads 0 from now on."""
+        self.queues[queue].resetting = False
+
     def hard_reset(self) -> None:
         """As after power-on. `link_up` is an input and stays. The counters are the owner's to clear."""
         level = self.interrupt_status != 0
@@ -155,6 +170,7 @@ class Registers:
         self.config_generation = 0
         self.status = 0
         self.resetting = False
+        self.mtu = self._mtu_after_rst
         if level:
             self.listener.interrupt_changed(False)
 
@@ -184,6 +200,11 @@ class Registers:
             case Reg.QUEUE_READY:
                 queue = self._queue()
                 return int(queue is not None and queue.ready)
+            case Reg.QUEUE_RESET:
+                queue = self._queue()
+                return int(queue is not None and queue.resetting)
+            case Side.MTU:
+                return self.mtu
             case Reg.QUEUE_NUM_MAX:
                 return self.queue_num_max if self._queue() is not None else 0
             case Reg.DEVICE_FEATURES:
@@ -239,6 +260,10 @@ class Registers:
                 self._accept(value, mask)
             case Reg.QUEUE_SEL:
                 self._queue_sel = self._queue_sel & ~mask | value
+            case Side.MTU:
+                mtu = self.mtu & ~mask | value
+                if self.status == 0 and _MTU_MIN <= mtu <= MTU_MAX:
+                    self.mtu = mtu
             case _:
                 self._write_queue(offset, value, mask)
 
@@ -260,12 +285,17 @@ class Registers:
         shift = 32 * self._driver_features_sel
         self.driver_features = self.driver_features & ~(mask << shift) | value << shift
 
+    def _accepted(self, feature: Feature) -> bool:
+        """Was `feature` negotiated?"""
+        return bool(self.status & Status.FEATURES_OK) and bool(self.driver_features >> feature & 1)
+
     def _features_legal(self) -> bool:
         accepted = self.driver_features
         return (
             not self._beyond
             and accepted & ~FEATURES_OFFERED == 0
             and accepted & FEATURES_REQUIRED == FEATURES_REQUIRED
+            and all(accepted >> other & 1 for one, other in FEATURE_NEEDS.items() if accepted >> one & 1)
         )
 
     def _write_status(self, value: int) -> None:
@@ -294,7 +324,15 @@ class Registers:
         queue = self._queue()
         if queue is None:
             return
+        if offset == Reg.QUEUE_RESET:
+            if value & 1 and queue.ready and self._accepted(Feature.RING_RESET):
+                queue.ready = False
+                queue.resetting = True
+                self.listener.queue_changed(self._queue_sel)
+            return
         if offset == Reg.QUEUE_READY:
+            if queue.resetting:
+                return
             ready = bool(value & 1) and (queue.ready or queue.legal)
             if ready != queue.ready:
                 queue.ready = ready

@@ -13,6 +13,9 @@
 // Device reset: writing 0 to STATUS raises `device_reset`; everything is dropped. It falls, and STATUS
 // reads 0, when `device_idle` is high, at the earliest after SETTLE cycles.
 //
+// `feat_*` are the negotiated features and `max_frame` the longest frame without FCS, by the MTU register (MTU
+// and 18 bytes for Ethernet header and VLAN tag): none of them changes while a queue is enabled.
+//
 // Events (one-cycle pulses): `used_interrupt` (a used buffer deserves an interrupt), `fatal` (an error that
 // only a reset mends), `stat_*` (see fdw_stats). `link_up` is a level. `irq` is a level.
 
@@ -20,7 +23,8 @@
 
 module fdw_regs #(
     parameter [47:0] MAC_ADDRESS = 48'h02_00_00_00_00_01, // first byte on the wire is bits 47:40
-    parameter MTU = 1500,
+    parameter MTU = 1500,     // what the MTU register holds after rst
+    parameter MTU_MAX = 9000, // and the greatest that it takes
     parameter QUEUE_NUM_MAX = 256,
     parameter QUEUES = 2 // receiveq1, transmitq1, receiveq2, ...
 ) (
@@ -58,6 +62,14 @@ module fdw_regs #(
     output wire [QUEUES*64-1:0]  device_addr,
     output wire [QUEUES-1:0]     kick,
 
+    output wire                  feat_csum,
+    output wire                  feat_guest_csum,
+    output wire                  feat_tso4,
+    output wire                  feat_mrg_rxbuf,
+    output wire                  feat_indirect,
+    output wire                  feat_event_idx,
+    output wire [15:0]           max_frame,
+
     input  wire [QUEUES-1:0]     used_interrupt,
     input  wire                  fatal,
     input  wire                  link_up,
@@ -66,10 +78,17 @@ module fdw_regs #(
     input  wire                  stat_rx_valid,
     input  wire [3:0]            stat_rx_status,
     input  wire [15:0]           stat_rx_bytes,
+    input  wire                  stat_rx_multicast,
+    input  wire                  stat_rx_broadcast,
+    input  wire                  stat_rx_fcs_wrong,
     input  wire                  stat_rx_truncated,
     input  wire                  stat_tx_valid,
     input  wire [15:0]           stat_tx_bytes,
+    input  wire                  stat_tx_multicast,
+    input  wire                  stat_tx_broadcast,
     input  wire                  stat_tx_oversize,
+    input  wire                  stat_tx_bad_offload,
+    input  wire                  stat_tx_tso,
     input  wire                  stat_tx_underflow
 );
     localparam [2:0] SETTLE = 3'd7;
@@ -82,8 +101,11 @@ module fdw_regs #(
         if (QUEUES < 2 || QUEUES > 16 || QUEUES % 2 != 0) begin : check_queues
             fdw_regs_QUEUES_must_be_even_and_2_to_16 error ();
         end
-        if (MTU < 68 || MTU > 65535) begin : check_mtu
-            fdw_regs_MTU_must_be_68_to_65535 error ();
+        if (MTU_MAX < 68 || MTU_MAX > 65500) begin : check_mtu_max
+            fdw_regs_MTU_MAX_must_be_68_to_65500 error ();
+        end
+        if (MTU < 68 || MTU > MTU_MAX) begin : check_mtu
+            fdw_regs_MTU_must_be_68_to_MTU_MAX error ();
         end
         if (MAC_ADDRESS[40] || MAC_ADDRESS == 48'd0) begin : check_mac_address
             fdw_regs_MAC_ADDRESS_must_be_a_unicast_address error ();
@@ -181,6 +203,16 @@ module fdw_regs #(
 
     assign device_reset = resetting;
 
+    wire [31:0] status_value;
+    assign status_value[`FDW_STATUS_ACKNOWLEDGE_BIT] = acknowledge;
+    assign status_value[`FDW_STATUS_DRIVER_BIT] = driver;
+    assign status_value[`FDW_STATUS_DRIVER_OK_BIT] = driver_ok;
+    assign status_value[`FDW_STATUS_FEATURES_OK_BIT] = features_ok;
+    assign status_value[5:4] = 2'b00;
+    assign status_value[`FDW_STATUS_DEVICE_NEEDS_RESET_BIT] = needs_reset;
+    assign status_value[`FDW_STATUS_FAILED_BIT] = failed;
+    assign status_value[31:8] = 24'd0;
+
     always @(posedge clk) begin
         if (status_set) begin
             // virtio 1.2 §2.1.1: a driver never clears a bit, save all of them by reset.
@@ -220,7 +252,15 @@ module fdw_regs #(
 
     assign features_legal = (driver_features & ~`FDW_FEATURES_OFFERED) == 64'd0
         && (driver_features & `FDW_FEATURES_REQUIRED) == `FDW_FEATURES_REQUIRED
+        && `FDW_FEATURES_NEEDS_MET(driver_features)
         && !accepted_beyond;
+
+    assign feat_csum = features_ok && driver_features[`FDW_FEATURE_CSUM];
+    assign feat_guest_csum = features_ok && driver_features[`FDW_FEATURE_GUEST_CSUM];
+    assign feat_tso4 = features_ok && driver_features[`FDW_FEATURE_HOST_TSO4];
+    assign feat_mrg_rxbuf = features_ok && driver_features[`FDW_FEATURE_MRG_RXBUF];
+    assign feat_indirect = features_ok && driver_features[`FDW_FEATURE_INDIRECT_DESC];
+    assign feat_event_idx = features_ok && driver_features[`FDW_FEATURE_EVENT_IDX];
 
     always @(posedge clk) begin
         if (write && write_address == `FDW_REG_DEVICE_FEATURES_SEL)
@@ -246,6 +286,7 @@ module fdw_regs #(
 
     reg  [31:0]        queue_sel;
     wire [QUEUES-1:0]  queue_ready;
+    wire [QUEUES-1:0]  queue_resetting;
     wire               notify = act && write_address == `FDW_REG_QUEUE_NOTIFY;
     wire [QUEUES-1:0]  notified;
     wire [QUEUES-1:0]  queue_selected;
@@ -260,71 +301,34 @@ module fdw_regs #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : queue
-            reg  [15:0] num; // 0 after a value that was refused
-            reg  [63:0] desc;
-            reg  [63:0] driver_area;
-            reg  [63:0] device_area;
-            reg         ready;
-            reg         started;
-            reg  [2:0]  settle;
-            reg         kick_pending;
-
-            wire selected = queue_sel == q;
-            wire configure = write && selected && !ready;
-            wire [31:0] num_written = merged({16'd0, num}, write_value, write_mask);
-            // virtio 1.2 §2.8.10.1: alignment of the three areas.
-            wire legal = num != 16'd0 && desc[3:0] == 4'd0 && driver_area[1:0] == 2'd0 && device_area[1:0] == 2'd0;
-            wire wanted = ready && running;
-
-            assign queue_selected[q] = selected;
-            assign queue_ready[q] = ready;
-            assign queue_enable[q] = wanted && started;
-            assign queue_size[q*16 +: 16] = num;
-            assign desc_addr[q*64 +: 64] = desc;
-            assign driver_addr[q*64 +: 64] = driver_area;
-            assign device_addr[q*64 +: 64] = device_area;
-            assign notified[q] = notify && write_value == q && wanted;
-            assign kick[q] = kick_pending && queue_enable[q];
-
-            always @(posedge clk) begin
-                if (configure) begin
-                    case (write_address)
-                        `FDW_REG_QUEUE_NUM:
-                            num <= num_written > QUEUE_NUM_MAX ? 16'd0 : num_written[15:0];
-                        `FDW_REG_QUEUE_DESC_LOW: desc[31:0] <= merged(desc[31:0], write_value, write_mask);
-                        `FDW_REG_QUEUE_DESC_HIGH: desc[63:32] <= merged(desc[63:32], write_value, write_mask);
-                        `FDW_REG_QUEUE_DRIVER_LOW:
-                            driver_area[31:0] <= merged(driver_area[31:0], write_value, write_mask);
-                        `FDW_REG_QUEUE_DRIVER_HIGH:
-                            driver_area[63:32] <= merged(driver_area[63:32], write_value, write_mask);
-                        `FDW_REG_QUEUE_DEVICE_LOW:
-                            device_area[31:0] <= merged(device_area[31:0], write_value, write_mask);
-                        `FDW_REG_QUEUE_DEVICE_HIGH:
-                            device_area[63:32] <= merged(device_area[63:32], write_value, write_mask);
-                        default: ;
-                    endcase
-                end
-                if (act && selected && write_address == `FDW_REG_QUEUE_READY)
-                    ready <= write_value[0] && legal;
-                started <= wanted && (started || (queue_idle[q] && settle == 3'd0));
-                if (queue_enable[q])
-                    settle <= SETTLE;
-                else if (settle != 3'd0)
-                    settle <= settle - 3'd1;
-                kick_pending <= wanted && (notified[q] || (kick_pending && !kick[q]));
-                if (rst || start_reset) begin
-                    num <= 16'd0;
-                    desc <= 64'd0;
-                    driver_area <= 64'd0;
-                    device_area <= 64'd0;
-                    ready <= 1'b0;
-                end
-                if (rst) begin
-                    started <= 1'b0;
-                    settle <= 3'd0;
-                    kick_pending <= 1'b0;
-                end
-            end
+            assign queue_selected[q] = queue_sel == q;
+            fdw_regs_queue #(
+                .QUEUE_NUM_MAX(QUEUE_NUM_MAX),
+                .SETTLE(SETTLE)
+            ) registers (
+                .clk(clk),
+                .rst(rst),
+                .clear(start_reset),
+                .running(running),
+                .may_reset(features_ok && driver_features[`FDW_FEATURE_RING_RESET]),
+                .selected(queue_selected[q]),
+                .write(write),
+                .act(act),
+                .address(write_address),
+                .value(write_value),
+                .mask(write_mask),
+                .notify(notify && write_value == q),
+                .idle(queue_idle[q]),
+                .enable(queue_enable[q]),
+                .ready(queue_ready[q]),
+                .resetting(queue_resetting[q]),
+                .num(queue_size[q*16 +: 16]),
+                .desc(desc_addr[q*64 +: 64]),
+                .driver_area(driver_addr[q*64 +: 64]),
+                .device_area(device_addr[q*64 +: 64]),
+                .kick(kick[q]),
+                .notified(notified[q])
+            );
         end
     endgenerate
 
@@ -333,6 +337,15 @@ module fdw_regs #(
     reg        link;
     reg [31:0] generation;
     reg [1:0]  interrupt_status;
+    reg [15:0] mtu;
+
+    localparam [31:0] MTU_VALUE = MTU;
+    wire        status_zero = status_value[7:0] == 8'd0 && !resetting;
+    wire [31:0] mtu_written = merged({16'd0, mtu}, write_value, write_mask);
+    wire        mtu_write = write && write_address == `FDW_SIDE_MTU && status_zero
+        && mtu_written >= 32'd68 && mtu_written <= MTU_MAX;
+
+    assign max_frame = mtu + 16'd18;
 
     wire link_changed = link_up != link;
     wire link_matters = driver_ok && driver_features[`FDW_FEATURE_STATUS] && !resetting;
@@ -350,8 +363,12 @@ module fdw_regs #(
         interrupt_status <= (interrupt_status & ~interrupt_ack) | interrupt_set;
         if (rst || start_reset)
             interrupt_status <= 2'b00;
-        if (rst)
+        if (mtu_write)
+            mtu <= mtu_written[15:0];
+        if (rst) begin
             generation <= 32'd0;
+            mtu <= MTU_VALUE[15:0];
+        end
     end
 
     // ------------------------------------------------------------------ statistics
@@ -367,11 +384,18 @@ module fdw_regs #(
         .rx_valid(stat_rx_valid),
         .rx_status(stat_rx_status),
         .rx_bytes(stat_rx_bytes),
+        .rx_multicast(stat_rx_multicast),
+        .rx_broadcast(stat_rx_broadcast),
+        .rx_fcs_wrong(stat_rx_fcs_wrong),
         .rx_truncated(stat_rx_truncated),
         .rx_kick(|(notified & receive_queues)),
         .tx_valid(stat_tx_valid),
         .tx_bytes(stat_tx_bytes),
+        .tx_multicast(stat_tx_multicast),
+        .tx_broadcast(stat_tx_broadcast),
         .tx_oversize(stat_tx_oversize),
+        .tx_bad_offload(stat_tx_bad_offload),
+        .tx_tso(stat_tx_tso),
         .tx_underflow(stat_tx_underflow),
         .tx_kick(|(notified & ~receive_queues)),
         .read(read),
@@ -382,19 +406,8 @@ module fdw_regs #(
     // ------------------------------------------------------------------ reads
 
     localparam [31:0] NUM_MAX = QUEUE_NUM_MAX;
-    localparam [31:0] MTU_VALUE = MTU;
     localparam [31:0] PAIRS = QUEUES / 2;
     localparam [63:0] OFFERED = `FDW_FEATURES_OFFERED;
-
-    wire [31:0] status_value;
-    assign status_value[`FDW_STATUS_ACKNOWLEDGE_BIT] = acknowledge;
-    assign status_value[`FDW_STATUS_DRIVER_BIT] = driver;
-    assign status_value[`FDW_STATUS_DRIVER_OK_BIT] = driver_ok;
-    assign status_value[`FDW_STATUS_FEATURES_OK_BIT] = features_ok;
-    assign status_value[5:4] = 2'b00;
-    assign status_value[`FDW_STATUS_DEVICE_NEEDS_RESET_BIT] = needs_reset;
-    assign status_value[`FDW_STATUS_FAILED_BIT] = failed;
-    assign status_value[31:8] = 24'd0;
 
     wire [31:0] features_value = device_features_sel == 32'd0 ? OFFERED[31:0]
         : device_features_sel == 32'd1 ? OFFERED[63:32] : 32'd0;
@@ -408,6 +421,7 @@ module fdw_regs #(
             `FDW_REG_DEVICE_FEATURES: read_value = features_value;
             `FDW_REG_QUEUE_NUM_MAX: read_value = |queue_selected ? NUM_MAX : 32'd0;
             `FDW_REG_QUEUE_READY: read_value = {31'd0, |(queue_selected & queue_ready)};
+            `FDW_REG_QUEUE_RESET: read_value = {31'd0, |(queue_selected & queue_resetting)};
             `FDW_REG_INTERRUPT_STATUS: read_value = {30'd0, interrupt_status};
             `FDW_REG_STATUS: read_value = status_value;
             `FDW_REG_SHM_LEN_LOW: read_value = `FDW_REG_SHM_LEN_LOW_RESET;
@@ -418,8 +432,9 @@ module fdw_regs #(
             `FDW_CONFIG_MAC: read_value = {MAC_ADDRESS[23:16], MAC_ADDRESS[31:24], MAC_ADDRESS[39:32], MAC_ADDRESS[47:40]};
             // Two bytes of MAC_ADDRESS, then STATUS.
             `FDW_CONFIG_MAC + 13'd4: read_value = {15'd0, link, MAC_ADDRESS[7:0], MAC_ADDRESS[15:8]};
-            `FDW_CONFIG_MAX_VIRTQUEUE_PAIRS: read_value = {MTU_VALUE[15:0], PAIRS[15:0]};
+            `FDW_CONFIG_MAX_VIRTQUEUE_PAIRS: read_value = {mtu, PAIRS[15:0]};
             `FDW_SIDE_ID: read_value = `FDW_SIDE_ID_RESET;
+            `FDW_SIDE_MTU: read_value = {16'd0, mtu};
             `FDW_SIDE_VERSION: read_value = `FDW_SIDE_VERSION_RESET;
             default: read_value = stat_value;
         endcase

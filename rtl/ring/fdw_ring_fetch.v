@@ -5,7 +5,8 @@
 // is low the ring is at index 0 with wrap counter 1 (§2.8.1) and the prefetched descriptors are gone;
 // `busy` is high until the last transfer has ended, and a new start waits for that. `kick` is a pulse.
 // Out: one beat per available descriptor on desc_*, valid/ready; desc_first opens a chain, desc_last
-// (no NEXT) ends it. desc_valid may fall without desc_ready only when `enable` falls.
+// (no NEXT) ends it and has desc_slots, by how many slots of the ring the chain advances. desc_valid may
+// fall without desc_ready only when `enable` falls.
 //
 // A descriptor counts only when all before it were available, and when it is read after they were: a
 // burst may show entries 2..n of a chain whose head, published last (§2.8.21), it missed, or a stale later
@@ -48,6 +49,7 @@ module fdw_ring_fetch #(
     output     [15:0]           desc_flags,
     output                      desc_first,
     output                      desc_last,
+    output     [15:0]           desc_slots,
 
     output reg                  m_axi_arvalid,
     input                       m_axi_arready,
@@ -162,17 +164,17 @@ module fdw_ring_fetch #(
 
     wire unused_fifo_ready; // room was set aside when the burst was asked for
     fdw_fifo #(
-        .WIDTH(130),
+        .WIDTH(146),
         .DEPTH(DEPTH)
     ) fifo (
         .clk(clk),
         .rst(rst || !enable),
         .s_valid(take),
         .s_ready(unused_fifo_ready),
-        .s_data({chain_count == 16'd0, !r_next, m_axi_rdata}),
+        .s_data({chain_count == 16'd0, !r_next, chain_count + 16'd1, m_axi_rdata}),
         .m_valid(desc_valid),
         .m_ready(desc_ready),
-        .m_data({desc_first, desc_last, desc_flags, desc_id, desc_len, desc_addr}),
+        .m_data({desc_first, desc_last, desc_slots, desc_flags, desc_id, desc_len, desc_addr}),
         .level(stored)
     );
 

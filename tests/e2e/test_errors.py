@@ -117,6 +117,8 @@ async def bad_frames_are_counted_by_reason_and_dropped(dut: Any) -> None:
         "RX_CODE_ERROR": 5,
         "RX_FRAMES": 2,
         "RX_BYTES": 64 + 1522,
+        "RX_64": 1,
+        "RX_1519_MAX": 1,
     }
     assert bench.a.device.stats.rx_packets == 2
     await bench.finish()

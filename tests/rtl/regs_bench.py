@@ -24,10 +24,17 @@ INPUTS = (
     "stat_rx_valid",
     "stat_rx_status",
     "stat_rx_bytes",
+    "stat_rx_multicast",
+    "stat_rx_broadcast",
+    "stat_rx_fcs_wrong",
     "stat_rx_truncated",
     "stat_tx_valid",
     "stat_tx_bytes",
+    "stat_tx_multicast",
+    "stat_tx_broadcast",
     "stat_tx_oversize",
+    "stat_tx_bad_offload",
+    "stat_tx_tso",
     "stat_tx_underflow",
 )
 OUTPUTS = (

@@ -13,7 +13,7 @@ from pymodel.regs import FEATURES_OFFERED, REGISTERS, Config, Feature, Interrupt
 from tb import toolchain
 from tb.block import run_block
 
-SOURCES = ["regs/fdw_regs.v", "regs/fdw_stats.v"]
+SOURCES = ["regs/fdw_regs.v", "regs/fdw_regs_queue.v", "regs/fdw_stats.v"]
 OTHER = {"MAC_ADDRESS": "48'hfe0102030405", "MTU": 9000, "QUEUE_NUM_MAX": 32768, "QUEUES": 4}
 MINIMUM = 1 << Feature.VERSION_1 | 1 << Feature.RING_PACKED
 USED, CHANGE = int(Interrupt.USED_BUFFER), int(Interrupt.CONFIG_CHANGE)
@@ -49,13 +49,13 @@ CONSTANTS = {
     0x0C0: 0,
     0x0FC: 0,
     0x1000: int.from_bytes(b"fdwr", "little"),
-    0x1004: 0x0001_0000,
+    0x1004: 0x0001_0001,
 }
 
 
 async def window(bench: Bench) -> dict[int, int]:
     """Every word of the window that could be something: both blocks and their surroundings."""
-    offsets = [*range(0, 0x120, 4), *range(0xFF0, 0x1200, 4), 0x1FFC]
+    offsets = [*range(0, 0x120, 4), *range(0xFF0, 0x1300, 4), 0x1FFC]
     return {offset: await bench.read(offset) for offset in offsets}
 
 
@@ -68,6 +68,7 @@ async def after_rst_every_register_reads_its_reset_value(dut: Any) -> None:
         0x100: int.from_bytes(mac.to_bytes(6, "big")[:4], "little"),
         0x104: int.from_bytes(mac.to_bytes(6, "big")[4:], "little") | 1 << 16,
         0x108: queues // 2 | mtu << 16,
+        0x1008: mtu,
     }
     for offset, value in (await window(bench)).items():
         assert value == expected.get(offset, 0), f"{offset:#06x} reads {value:#x}"
@@ -98,6 +99,36 @@ async def writes_to_read_only_and_unknown_offsets_change_nothing(dut: Any) -> No
             await bench.write(offset, 0xFFFF_FFFF)
             await bench.write(offset, 0)
     assert await window(bench) == before
+
+
+@cocotb.test()
+async def mtu_written_while_status_is_0_shows_in_the_config_space_and_sets_the_longest_frame(
+    dut: Any,
+) -> None:
+    bench = await started(dut)
+    _, mtu, _, _ = shape()
+    assert int(dut.max_frame.value) == mtu + 18
+    for value in (68, 9000, 1280):
+        await bench.write(Side.MTU, value)
+        assert await bench.read(Side.MTU) == value == await bench.read(Config.MTU, 2)
+        assert int(dut.max_frame.value) == value + 18
+    for value in (0, 67, 9001, 0x1_0000 + 1500, 0xFFFF_FFFF):
+        await bench.write(Side.MTU, value)
+        assert await bench.read(Side.MTU) == 1280, f"{value} is out of range"
+    await bench.write(Side.MTU + 1, 4, 1)
+    assert await bench.read(Side.MTU) == 1024, "one byte was written"
+    await bench.write(Reg.STATUS, Status.ACKNOWLEDGE)
+    await bench.write(Side.MTU, 1500)
+    assert await bench.read(Side.MTU) == 1024, "written while STATUS is not 0"
+    dut.device_idle.value = 0
+    await bench.write(Reg.STATUS, 0)
+    await bench.write(Side.MTU, 1500)
+    dut.device_idle.value = 1
+    await bench.reset_device()
+    assert await bench.read(Side.MTU) == 1024, "written during the reset"
+    await bench.pulse("rst")
+    await bench.cycles(1)
+    assert await bench.read(Side.MTU) == mtu
 
 
 @cocotb.test()
@@ -510,7 +541,7 @@ async def rst_pin_returns_everything_to_power_on(dut: Any) -> None:
     await bench.pulse("rst")
     await bench.cycles(1)
     assert await window(bench) == before
-    assert await bench.read(Side.VERSION) == 0x0001_0000
+    assert await bench.read(Side.VERSION) == 0x0001_0001
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
@@ -528,8 +559,9 @@ def test_regs(simulator: str, parameters: dict[str, object], monkeypatch: pytest
         ("QUEUES", "1", "QUEUES_must_be_even_and_2_to_16"),
         ("QUEUES", "3", "QUEUES_must_be_even_and_2_to_16"),
         ("QUEUES", "18", "QUEUES_must_be_even_and_2_to_16"),
-        ("MTU", "67", "MTU_must_be_68_to_65535"),
-        ("MTU", "65536", "MTU_must_be_68_to_65535"),
+        ("MTU", "67", "MTU_must_be_68_to_MTU_MAX"),
+        ("MTU", "9001", "MTU_must_be_68_to_MTU_MAX"),
+        ("MTU_MAX", "65501", "MTU_MAX_must_be_68_to_65500"),
         ("MAC_ADDRESS", "48'h010000000000", "MAC_ADDRESS_must_be_a_unicast_address"),
         ("MAC_ADDRESS", "48'h0", "MAC_ADDRESS_must_be_a_unicast_address"),
     ],

@@ -123,23 +123,37 @@ async def every_event_counts_in_its_counter_and_no_other(dut: Any) -> None:
     bench = await started(dut)
     expected = dict.fromkeys((stat.name for stat in Stat), 0)
     dut.stat_rx_bytes.value = 1000
+    dut.stat_rx_fcs_wrong.value = 1
+    dut.stat_rx_broadcast.value = 1
     for repeat, (status, counter) in enumerate(RX_STATUS_COUNTER.items(), 1):
         dut.stat_rx_status.value = int(status)
         for _ in range(repeat):
             await bench.pulse("stat_rx_valid")
         expected[counter] += repeat
     expected["RX_BYTES"] = 1000 * expected["RX_FRAMES"]
+    good = expected["RX_FRAMES"] + expected["RX_DISABLED"] + expected["RX_OVERFLOW"]
+    expected |= {"RX_512_1023": good, "RX_BROADCAST": good}
+    expected |= {"RX_FRAGMENTS": expected["RX_UNDERSIZE"], "RX_JABBERS": expected["RX_OVERSIZE"]}
+    assert await bench.counters() == expected
+    dut.stat_rx_fcs_wrong.value = 0
+    for status in (RxStatus.UNDERSIZE, RxStatus.OVERSIZE):
+        dut.stat_rx_status.value = int(status)
+        await bench.pulse("stat_rx_valid")
+        expected[RX_STATUS_COUNTER[status]] += 1
     assert await bench.counters() == expected
     dut.stat_tx_bytes.value = 64
+    dut.stat_tx_multicast.value = 1
     for pin, counter in (
         ("stat_tx_valid", "TX_FRAMES"),
         ("stat_tx_oversize", "TX_OVERSIZE"),
         ("stat_tx_underflow", "TX_UNDERFLOW"),
+        ("stat_tx_bad_offload", "TX_BAD_OFFLOAD"),
+        ("stat_tx_tso", "TX_TSO"),
         ("stat_rx_truncated", "RX_TRUNCATED"),
     ):
         await bench.pulse(pin)
         expected[counter] += 1
-        expected["TX_BYTES"] = 64
+        expected |= {"TX_BYTES": 64, "TX_64": 1, "TX_MULTICAST": 1}
         assert await bench.counters() == expected
     await bench.initialise()
     for queue, counter in ((0, "RX_KICKS"), (1, "TX_KICKS"), (1, "TX_KICKS")):
@@ -148,6 +162,23 @@ async def every_event_counts_in_its_counter_and_no_other(dut: Any) -> None:
         assert await bench.counters() == expected
     await bench.reset_device()
     assert await bench.counters() == expected, "a device reset must keep the statistics"
+
+
+def random_length(rng: random.Random) -> int:
+    """A frame's length, with FCS: often at the edge of a size class."""
+    edges = (64, 65, 127, 128, 255, 256, 511, 512, 1023, 1024, 1518, 1519)
+    return rng.choice((*edges, rng.randrange(64, 1600), rng.randrange(64, 1 << 16)))
+
+
+def count_rmon(counters: dict[str, int], direction: str, length: int, kind: str) -> None:
+    """RFC 2819 §5: one size class for each frame, and one of two kinds of group address."""
+    for name in ("64", "65_127", "128_255", "256_511", "512_1023", "1024_1518"):
+        least, _, most = name.partition("_")
+        if int(least) <= length <= int(most or least):
+            counters[f"{direction}_{name}"] += 1
+    counters[f"{direction}_1519_MAX"] += length >= 1519
+    if kind != "unicast":
+        counters[f"{direction}_{kind.upper()}"] += 1
 
 
 @cocotb.test()
@@ -160,17 +191,25 @@ async def events_every_cycle_on_all_inputs_are_all_counted(dut: Any) -> None:
         "stat_tx_oversize": "TX_OVERSIZE",
         "stat_tx_underflow": "TX_UNDERFLOW",
         "stat_rx_truncated": "RX_TRUNCATED",
+        "stat_tx_bad_offload": "TX_BAD_OFFLOAD",
+        "stat_tx_tso": "TX_TSO",
     }
     for _ in range(400):
         rx, tx = rng.random() < 0.7, rng.random() < 0.7
         status, rx_bytes, tx_bytes = (
             RxStatus(rng.randrange(8)),
-            rng.randrange(1 << 16),
-            rng.randrange(1 << 16),
+            random_length(rng),
+            random_length(rng),
         )
         dut.stat_rx_valid.value, dut.stat_tx_valid.value = int(rx), int(tx)
         dut.stat_rx_status.value = int(status)
         dut.stat_rx_bytes.value, dut.stat_tx_bytes.value = rx_bytes, tx_bytes
+        kinds = [rng.choice(("multicast", "broadcast", "unicast")) for _ in range(2)]
+        for direction, kind in zip(("rx", "tx"), kinds, strict=True):
+            for pin in ("multicast", "broadcast"):
+                getattr(dut, f"stat_{direction}_{pin}").value = int(kind == pin)
+        fcs_wrong = rng.randrange(2)
+        dut.stat_rx_fcs_wrong.value = fcs_wrong
         for pin, counter in pins.items():
             level = rng.randrange(2)
             getattr(dut, pin).value = level
@@ -178,9 +217,14 @@ async def events_every_cycle_on_all_inputs_are_all_counted(dut: Any) -> None:
         if rx:
             expected[RX_STATUS_COUNTER[status]] += 1
             expected["RX_BYTES"] += rx_bytes if status is RxStatus.STORED else 0
+            if status in (RxStatus.DISABLED, RxStatus.OVERFLOW, RxStatus.STORED):
+                count_rmon(expected, "RX", rx_bytes, kinds[0])
+            if fcs_wrong and status in (RxStatus.UNDERSIZE, RxStatus.OVERSIZE):
+                expected["RX_FRAGMENTS" if status is RxStatus.UNDERSIZE else "RX_JABBERS"] += 1
         if tx:
             expected["TX_FRAMES"] += 1
             expected["TX_BYTES"] += tx_bytes
+            count_rmon(expected, "TX", tx_bytes, kinds[1])
         await RisingEdge(dut.clk)
     for pin in (*pins, "stat_rx_valid", "stat_tx_valid"):
         getattr(dut, pin).value = 0

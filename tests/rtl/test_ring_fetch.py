@@ -42,6 +42,7 @@ class Taken(NamedTuple):
     flags: int
     first: bool
     last: bool
+    slots: int
 
 
 class Bench:
@@ -85,13 +86,14 @@ class Bench:
                     dut.desc_flags,
                     dut.desc_first,
                     dut.desc_last,
+                    dut.desc_slots,
                 )
-                a, length, i, f, first, last = (int(x.value) for x in fields)
-                beat = (a, length, i, f, first, last)
+                a, length, i, f, first, last, slots = (int(x.value) for x in fields)
+                beat = (a, length, i, f, first, last, slots)
                 assert held in (None, beat), "a descriptor changed while it was not taken"
                 held = None if ready else beat
                 if ready:
-                    self.taken.append(Taken(now(), a, length, i, f, bool(first), bool(last)))
+                    self.taken.append(Taken(now(), a, length, i, f, bool(first), bool(last), slots))
             else:
                 held = None
             ready = not next(self.pause)
