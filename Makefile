@@ -28,6 +28,11 @@ $(VENV)/dev: $(VENV)/run
 	@$(BIN)/pip install -q -e '.[dev]'
 	@touch $@
 
+$(VENV)/bench: $(VENV)/run
+	@echo "fdwire: installing the pinned plotting packages into $(VENV) (once)"
+	@$(BIN)/pip install -q -e '.[bench]'
+	@touch $@
+
 env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
 
 sim: $(VENV)/run ## Run the main job: HTTP over sockets, TCP/IP, driver and rings through the RTL NIC
@@ -46,7 +51,7 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 	@$(BIN)/fdwire sim --waves all --seed $(SEED)
 	@$(BIN)/fdwire waves
 
-bench: $(VENV)/run ## Measure the NIC's rate, and the co-simulation against a bare Verilator loop
+bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, and the co-simulation against a bare Verilator loop
 	@$(BIN)/fdwire bench
 
 regs: $(VENV)/dev ## Regenerate what comes from rtl/regs/fdwire.rdl

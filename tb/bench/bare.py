@@ -2,23 +2,73 @@
 
 import json
 import subprocess
+from dataclasses import dataclass
+from typing import Any
 
+from pymodel import regs
 from tb import toolchain, verilate
 from tb.cosim.build import spec
 
+MTU_DEFAULT = 1500
 
-def run(
-    frame_bytes: int, cycles: int, direction: str = "both", latency_cycles: int | None = None
-) -> dict[str, float]:
-    """Run `cycles` clock cycles of frames of `frame_bytes` (with FCS) back to back; what was counted.
 
-    `direction`: tx, rx or both. `latency_cycles`: of host memory, reads and writes. Raises ToolMissing,
-    BuildFailed, or subprocess.SubprocessError when the NIC does not work.
+@dataclass(frozen=True)
+class Setup:
+    """What a measurement runs with.
+
+    `frame_bytes`: with FCS; `direction`: tx, rx or both; `latency_cycles`: of host memory, reads and writes;
+    `features`: bits the driver accepts beside the required ones; `offload`: transmitted frames ask for their
+    checksum; `indirect`: transmit chains are tables of two descriptors; `tso`: the driver posts 64 KiB chains
+    that become frames of `frame_bytes`.
     """
+
+    frame_bytes: int
+    direction: str = "both"
+    latency_cycles: int = 32
+    features: int = 0
+    offload: bool = False
+    indirect: bool = False
+    tso: bool = False
+
+    def arguments(self) -> list[str]:
+        """For the executable."""
+        values: dict[str, object] = {
+            "frame": self.frame_bytes,
+            "direction": self.direction,
+            "memory": self.latency_cycles,
+            "features": hex(self.features),
+            "offload": int(self.offload),
+            "indirect": int(self.indirect),
+            "tso": int(self.tso),
+        }
+        mtu = self.frame_bytes - 4 - 14
+        if mtu > MTU_DEFAULT:
+            values |= {"mtu_register": int(regs.Side.MTU), "mtu": mtu}
+        return [f"{name}={value}" for name, value in values.items()]
+
+
+def _run(setup: Setup, *arguments: str) -> Any:
     _, directory = verilate.build(spec(bare=True), where=toolchain.BUILD / "nic")
-    command = [str(directory / "fdw_tb"), str(frame_bytes), str(cycles), direction]
-    if latency_cycles is not None:
-        command.append(str(latency_cycles))
-    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    result: dict[str, float] = json.loads(output)
+    command = [str(directory / "fdw_tb"), *setup.arguments(), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if result.returncode:
+        raise RuntimeError(f"the bare loop failed: {result.stderr.strip() or 'no reason given'}")
+    return json.loads(result.stdout)
+
+
+def rate(setup: Setup, cycles: int) -> dict[str, float]:
+    """Run `cycles` clock cycles of frames back to back; what was counted.
+
+    Raises ToolMissing, BuildFailed, or RuntimeError when the NIC does not work.
+    """
+    result: dict[str, float] = _run(setup, "mode=rate", f"cycles={cycles}")
+    return result
+
+
+def latency(setup: Setup, count: int) -> list[dict[str, Any]]:
+    """One frame at a time through a NIC at rest, `count` times: for each, the moments at its ports.
+
+    `{"direction": str, "moments": [[name, edge], …]}`; raises as `rate` does.
+    """
+    result: list[dict[str, Any]] = _run(setup, "mode=latency", f"count={count}")
     return result

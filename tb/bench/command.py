@@ -1,12 +1,14 @@
-"""`fdwire bench`: measure, print tables, write build/bench/nic.json and cosim.json."""
+"""`fdwire bench`: measure, print tables, write nic.json, cosim.json and the plot into build/bench/."""
 
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.table import Table
 
 from tb import toolchain
-from tb.bench import cosim, nic
+from tb.bench import cosim, nic, plot, tables
+
+WIDTH = 128
+"""Characters that the widest table needs."""
 
 
 def run(console: Console) -> int:
@@ -16,18 +18,24 @@ def run(console: Console) -> int:
     with console.status("building") as status:
         say: Callable[[str], None] = status.update if console.is_terminal else _lines(console)
         throughput = nic.measure(say)
+        latencies = nic.measure_latency(say)
+        (out / "nic.json").write_text(nic.to_json([*throughput, *latencies]))
         speed = cosim.measure(say)
-    (out / "nic.json").write_text(nic.to_json(throughput))
     (out / "cosim.json").write_text(cosim.to_json(speed))
-    table = Table("NIC", "cycles a frame", "of line rate", box=None)
-    for rate in throughput:
-        table.add_row(rate.name, f"{rate.cycles_per_frame:.2f}", f"{100 * rate.line_rate_ratio:.1f} %")
-    console.print(table)
-    table = Table("co-simulation", "per wall second", "", f"of {speed[0].baseline}", box=None)
-    for figure in speed:
-        table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, f"{100 * figure.ratio:.1f} %")
-    console.print(table)
-    console.print(f"written to {out.relative_to(toolchain.ROOT)}/: nic.json, cosim.json", highlight=False)
+    written = ["nic.json", "cosim.json"]
+    if plot.available():
+        plot.draw(throughput, out / "nic.png")
+        written.append("nic.png")
+    console.width = max(WIDTH, console.width)
+    for table in (
+        tables.rates(throughput),
+        tables.bus(throughput),
+        *tables.latencies(latencies),
+        tables.speeds(speed),
+    ):
+        console.print(table)
+        console.print()
+    console.print(f"written to {out.relative_to(toolchain.ROOT)}/: {', '.join(written)}", highlight=False)
     return 0
 
 

@@ -52,8 +52,8 @@ def measure(say: Callable[[str], None]) -> list[Record]:
     where = toolchain.BUILD / "bench" / "job"
     where.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, Callable[[], dict[str, float]]] = {
-        f"bare loop, {LARGE} B": lambda: bare.run(LARGE, BARE_CYCLES),
-        f"bare loop, {SMALL} B": lambda: bare.run(SMALL, BARE_CYCLES),
+        f"bare loop, {LARGE} B": lambda: bare.rate(bare.Setup(LARGE), BARE_CYCLES),
+        f"bare loop, {SMALL} B": lambda: bare.rate(bare.Setup(SMALL), BARE_CYCLES),
         "full stack": lambda: _job(where, lockstep=False),
         "full stack, lockstep": lambda: _job(where, lockstep=True),
     }

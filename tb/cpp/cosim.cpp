@@ -11,6 +11,7 @@ Cosim cosim;
 
 }  // namespace fdw
 
+using fdw::Channel;
 using fdw::cosim;
 using fdw::Event;
 
@@ -51,6 +52,10 @@ enum Out : uint32_t {
 uint64_t rx_data;
 uint8_t rx_control;
 
+void observe(const fdw::Handshake& what) {
+    if (cosim.observer) cosim.observer->handshake(what);
+}
+
 }  // namespace
 
 extern "C" {
@@ -58,16 +63,19 @@ extern "C" {
 // ---- DPI-C, called by fdw_tb.sv -------------------------------------------------------------------
 
 void fdw_ar(int id, long long address, int len, int size, int burst) {
+    observe({Channel::kAr, static_cast<uint8_t>(id), static_cast<uint64_t>(address), (static_cast<uint32_t>(len) + 1) << size});
     cosim.memory.read_request(static_cast<uint8_t>(id), static_cast<uint64_t>(address), static_cast<uint8_t>(len),
                               static_cast<uint8_t>(size), static_cast<uint8_t>(burst));
 }
 
 void fdw_aw(int id, long long address, int len, int size, int burst) {
+    observe({Channel::kAw, static_cast<uint8_t>(id), static_cast<uint64_t>(address), (static_cast<uint32_t>(len) + 1) << size});
     cosim.memory.write_request(static_cast<uint8_t>(id), static_cast<uint64_t>(address), static_cast<uint8_t>(len),
                                static_cast<uint8_t>(size), static_cast<uint8_t>(burst));
 }
 
 void fdw_w(const uint32_t* data, int strobes, int last) {
+    observe({Channel::kW, 0, 0, 0, static_cast<uint16_t>(strobes), last != 0});
     cosim.memory.write_beat(data, static_cast<uint16_t>(strobes), last != 0);
 }
 
@@ -109,6 +117,8 @@ int fdw_clock(int in_flags, int rdata) {
     cosim.wake = false;
     wake |= cosim.registers.clock(in & kAwTaken, in & kWTaken, in & kBValid, in & kArTaken, in & kRValid,
                                   static_cast<uint32_t>(rdata));
+    if (in & kMemRTaken) observe({Channel::kR, cosim.memory.read_beat().id, 0, 0, 0, cosim.memory.read_beat().last});
+    if (in & kMemBTaken) observe({Channel::kB, cosim.memory.response_id()});
     cosim.memory.clock(in & kMemRTaken, in & kMemBTaken);
     if (in & kRxTap) cosim.log.add(Event::kRxDecision, static_cast<uint8_t>(in >> 9 & 15), 0, 0, 0);
     bool irq = in & kIrq;

@@ -4,6 +4,7 @@
 #include "axil_master.h"
 #include "clock.h"
 #include "event_log.h"
+#include "port_observer.h"
 #include "xgmii.h"
 
 namespace fdw {
@@ -22,6 +23,7 @@ struct Cosim {
     bool wake = false;  // something that Python waits for has happened
     int (*on_wake)() = nullptr;  // Python's event loop; true when cocotb itself is to be woken
     bool irq = false;
+    PortObserver* observer = nullptr;
     bool plant_no_irq = false;  // planted bug: the interrupt line stays low from its next rise on
 };
 

@@ -1,0 +1,78 @@
+"""The measurements as tables for a terminal."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from tb.bench import cosim, latency, nic
+
+TARGET = 0.995
+"""Share of the line rate that no measurement should miss."""
+
+
+def rates(records: Sequence[nic.Record]) -> Table:
+    """Share of the line rate: one row a size and latency, features off and on side by side."""
+    directions = list(nic.WAYS)
+    columns = [f"{direction}, {features}" for features in nic.FEATURE_SETS for direction in directions]
+    table = Table("of line rate", *columns, box=None)
+    cells = {(r.frame_bytes, r.memory_latency_ns, r.direction, r.features): r for r in records if _plain(r)}
+    for size, memory in sorted({key[:2] for key in cells}, key=lambda key: (-key[1], key[0])):
+        row = [cells.get((size, memory, d, f)) for f in nic.FEATURE_SETS for d in directions]
+        table.add_row(f"{size} B, {memory} ns", *(_share(record) for record in row))
+    for record in records:
+        if not _plain(record):
+            table.add_row(record.name, _share(record))
+    return table
+
+
+def _plain(record: nic.Record) -> bool:
+    return record.name.endswith(f"features {record.features}")
+
+
+def is_sweep(record: nic.Record) -> bool:
+    """A record of the sweep over the sizes, not of one of the further measurements."""
+    return _plain(record) and record.memory_latency_ns == nic.LATENCIES[-1]
+
+
+def _share(record: nic.Record | None) -> str:
+    if record is None:
+        return ""
+    mark = "" if record.line_rate_ratio >= TARGET and not record.lost else " !"
+    lost = f", {record.lost} lost" if record.lost else ""
+    return f"{100 * record.line_rate_ratio:.2f} %{lost}{mark}"
+
+
+def bus(records: Sequence[nic.Record]) -> Table:
+    """Bytes on the memory bus beside the frames' own, of the smallest and the longest common size."""
+    table = Table("bus bytes a frame", "descriptors", "used", "events", "header, alignment", "sum", box=None)
+    for record in records:
+        if (
+            record.direction != "both"
+            and record.frame_bytes in (64, 1518)
+            and record.memory_latency_ns == nic.LATENCIES[-1]
+        ):
+            values = list(record.bus_bytes_per_frame.values())
+            table.add_row(record.name, *(f"{value:.1f}" for value in [*values, sum(values)]))
+    return table
+
+
+def latencies(records: Sequence[latency.Record]) -> list[Table]:
+    """One table a path: cycles in all, the NIC's own, and each hop; hops of memory in brackets."""
+    tables = []
+    for path in dict.fromkeys(record.path for record in records):
+        mine = [record for record in records if record.path == path]
+        table = Table(f"{path}: cycles", "in all", "NIC's own", *mine[0].hops, box=None)
+        for record in mine:
+            hops = [f"({n})" if hop in record.memory_hops else str(n) for hop, n in record.hops.items()]
+            setting = f"{record.frame_bytes} B, {record.memory_latency_ns} ns, {record.features}"
+            table.add_row(setting, str(record.cycles), str(record.own_cycles), *hops)
+        tables.append(table)
+    return tables
+
+
+def speeds(records: Sequence[cosim.Record]) -> Table:
+    """Speed of the co-simulation."""
+    table = Table("co-simulation", "per wall second", "", f"of {records[0].baseline}", box=None)
+    for figure in records:
+        table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, f"{100 * figure.ratio:.1f} %")
+    return table
