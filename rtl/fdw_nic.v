@@ -301,12 +301,14 @@ module fdw_nic #(
     wire [63:0]  used_len;
     wire [1:0]   used_write;
     wire [31:0]  used_count;
+    wire [1:0]   used_hold = 2'b00;    // of receive: not driven by its engine yet
+    wire [1:0]   used_release = 2'b00;
     wire         tx_busy;
     // Of the transmit queue: everything fetched is used. RX chains wait for frames: no use in waiting for them.
     wire [1:0]   settled = {!desc_valid[TX] && !tx_busy && !used_busy[TX], 1'b1};
 
     // What the engines are going to look at.
-    wire unused_features = ^{feat_csum, feat_guest_csum, feat_tso4, feat_mrg_rxbuf, feat_indirect, feat_event_idx,
+    wire unused_features = ^{feat_csum, feat_guest_csum, feat_tso4, feat_mrg_rxbuf, feat_indirect,
         max_frame, desc_slots};
 
     genvar q;
@@ -359,6 +361,7 @@ module fdw_nic #(
                 .ring_addr(desc_area[q*64 +: 64]),
                 .ring_size(queue_size[q*16 +: 16]),
                 .driver_event_addr(driver_area[q*64 +: 64]),
+                .event_idx(feat_event_idx),
                 .interrupt(used_interrupt[q]),
                 .error(used_error[q]),
                 .busy(used_busy[q]),
@@ -368,6 +371,8 @@ module fdw_nic #(
                 .used_len(used_len[q*32 +: 32]),
                 .used_write(used_write[q]),
                 .used_count(used_count[q*16 +: 16]),
+                .used_hold(used_hold[q]),
+                .used_release(used_release[q]),
                 .m_axi_awaddr(awaddr[U*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_awlen(awlen[U*8 +: 8]),
                 .m_axi_awsize(awsize[U*3 +: 3]), .m_axi_awburst(awburst[U*2 +: 2]),
                 .m_axi_awvalid(awvalid[U]), .m_axi_awready(awready[U]), .m_axi_wdata(wdata[U*128 +: 128]),

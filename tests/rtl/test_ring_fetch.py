@@ -29,7 +29,8 @@ from ring_bench import (
 from tb.block import run_block
 
 SOURCES = [
-    "ring/fdw_ring_fetch.v", "ring/fdw_ring_used.v", "dma/fdw_axi_read_mux.v", "dma/fdw_axi_write_mux.v",
+    "ring/fdw_ring_fetch.v", "ring/fdw_ring_used.v", "ring/fdw_ring_event.v",
+    "dma/fdw_axi_read_mux.v", "dma/fdw_axi_write_mux.v",
     "lib/fdw_fifo.v", "lib/fdw_skid.v", "lib/fdw_arbiter.v",
 ]  # fmt: skip
 
@@ -63,8 +64,8 @@ class Bench:
             0,
         )
         used = dict.fromkeys(
-            ("used_valid", "used_id", "used_len", "used_write", "used_count", "desc_ready"), 0
-        )
+            ("used_valid", "used_id", "used_len", "used_write", "used_count", "used_hold", "used_release"), 0
+        ) | {"desc_ready": 0, "event_idx": 0}
         await start(self.dut, **idle, **used)
         self.dut.settled.value = 1
         cocotb.start_soon(self._take())

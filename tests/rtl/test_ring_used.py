@@ -1,4 +1,4 @@
-"""fdw_ring_used: what it writes, when it reads event suppression, when it asks for an interrupt."""
+"""fdw_ring_used: what it writes and in which order, when it reads event suppression, when it interrupts."""
 
 import struct
 from collections.abc import Callable
@@ -34,7 +34,17 @@ class Bench:
             "kick",
             "settled",
         )
-        used = ("used_valid", "used_id", "used_len", "used_write", "used_count", "desc_ready")
+        used = (
+            "used_valid",
+            "used_id",
+            "used_len",
+            "used_write",
+            "used_count",
+            "used_hold",
+            "used_release",
+            "event_idx",
+            "desc_ready",
+        )
         await start(self.dut, **dict.fromkeys(names + used, 0))
         cocotb.start_soon(self._watch())
 
@@ -67,13 +77,17 @@ class Bench:
             await RisingEdge(self.dut.clk)
         raise AssertionError(f"{what}: not within {cycles} cycles")
 
-    async def use(self, ident: int, length: int, write: bool, count: int) -> None:
+    async def use(
+        self, ident: int, length: int, write: bool, count: int, *, hold: bool = False, release: bool = False
+    ) -> None:
         """Hand over one chain; returns when it has been taken."""
         dut = self.dut
         dut.used_id.value = ident
         dut.used_len.value = length
         dut.used_write.value = write
         dut.used_count.value = count
+        dut.used_hold.value = hold
+        dut.used_release.value = release
         dut.used_valid.value = 1
         await RisingEdge(dut.clk)
         await self.until(lambda: dut.used_ready.value == 1, "used_ready")
@@ -235,6 +249,225 @@ async def bus_error_on_entry_or_event_area_gives_an_error_and_no_interrupt(dut: 
         assert bench.errors == 1 and not bench.interrupts
         bench.ram.forbidden.clear()
         await bench.disable()
+
+
+class Place:
+    """A slot of a ring and the wrap counter in it (§2.8.1)."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.slot, self.wrap = size, 0, 1
+
+    def advance(self, count: int) -> list[int]:
+        """Go `count` slots on; each slot that was passed, as an off_wrap."""
+        passed = []
+        for _ in range(count):
+            passed.append(self.slot | self.wrap << 15)
+            self.slot += 1
+            if self.slot == self.size:
+                self.slot, self.wrap = 0, self.wrap ^ 1
+        return passed
+
+
+@cocotb.test(timeout_time=16, timeout_unit="ms")
+async def event_idx_interrupts_when_the_named_slot_is_among_those_passed_and_not_otherwise(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    dut.event_idx.value = 1
+    seen = {True: 0, False: 0}
+    for size in (1, 2, 3, 7, 64, 255):
+        ring = DriverRing(bench.ram, size)
+        bench.ram._top = 0
+        bench.enable(ring)
+        place = Place(size)
+        for _ in range(120):
+            count = bench.random.randint(1, min(size, 9))
+            here = place.slot | place.wrap << 15
+            passed = place.advance(count)
+            after = place.slot | place.wrap << 15
+            named = bench.random.choice(
+                (
+                    *(here, passed[-1], after, here ^ 1 << 15, passed[-1] ^ 1 << 15),
+                    bench.random.choice(passed),
+                    bench.random.randrange(size) | bench.random.getrandbits(1) << 15,
+                    size | here & 1 << 15,  # names no slot of the ring
+                    0x7FFF,
+                )
+            )
+            ring.suppress(2 | bench.random.getrandbits(14) << 2, named)
+            bench.interrupts.clear()
+            await bench.use(3, 0, False, count)
+            await bench.idle()
+            due = named in passed
+            seen[due] += 1
+            assert len(bench.interrupts) == due, f"{named:#x} named, {passed[0]:#x}..{passed[-1]:#x} passed"
+        for flags, due in ((ENABLE, True), (DISABLE, False), (3, True)):
+            ring.suppress(flags, 0x7FFF)
+            bench.interrupts.clear()
+            place.advance(1)
+            await bench.use(3, 0, False, 1)
+            await bench.idle()
+            assert len(bench.interrupts) == due, f"flags {flags}"
+        await bench.disable()
+    assert min(seen.values()) > 100
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def event_idx_read_looks_at_all_slots_passed_since_the_read_before_even_laps(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    dut.event_idx.value = 1
+    for size, chains in ((1, 2), (1, 3), (1, 4), (2, 4), (2, 5), (3, 6), (3, 5), (16, 12)):
+        for back in range(chains + 1):
+            ring = DriverRing(bench.ram, size)
+            bench.ram._top = 0
+            bench.enable(ring)
+            place = Place(size)
+            bench.bus.latency = 0
+            await ClockCycles(dut.clk, 300)  # fetch has found the ring empty
+            bench.ram.log.clear()
+            # The first entry's read is under way while the others become visible: the second read is theirs.
+            bench.bus.latency = 100
+            ring.suppress(DISABLE)
+            place.advance(1)
+            await bench.use(1, 0, False, 1)
+            await bench.until(lambda: dut.m_axi_arvalid.value == 1, "the read")
+            await ClockCycles(dut.clk, 3)
+            bench.bus.latency = 0
+            passed = place.advance(chains)
+            after = place.slot | place.wrap << 15
+            named = passed[-back] if back else after
+            for _ in range(chains):
+                await bench.use(1, 0, False, 1)
+            await ClockCycles(dut.clk, 10)
+            area = ring.driver_area
+            assert not bench.ram.accesses(False, area, 4), "the first read has ended already"
+            await bench.until(lambda area=area: bool(bench.ram.accesses(False, area, 4)), "its answer")
+            ring.suppress(2, named)
+            bench.interrupts.clear()
+            await bench.idle()
+            assert len(bench.ram.accesses(False, area, 4)) == 2
+            due = named in passed
+            assert len(bench.interrupts) == due, f"ring of {size}: {named:#x} named, {passed} passed"
+            bench.ram.log.clear()
+            await bench.disable()
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def driver_that_waits_at_a_slot_by_event_idx_never_waits_for_ever(dut: Any) -> None:
+    """It names the next slot (or one further on), looks once more, and then only an interrupt wakes it."""
+    bench = Bench(dut)
+    await bench.start()
+    dut.event_idx.value = 1
+    ring = DriverRing(bench.ram, 7)
+    bench.enable(ring)
+    visible = Place(7)
+    made = 0
+    asleep_at = None
+    pending = 0
+    for _ in range(500):
+        bench.bus.latency = bench.random.choice((0, 3, 20, 60))
+        if asleep_at is None:
+            ahead = Place(7)
+            ahead.slot, ahead.wrap = visible.slot, visible.wrap
+            ahead.advance(bench.random.randrange(4))
+            asleep_at = made + (ahead.slot - visible.slot) % 7 + 1
+            bench.interrupts.clear()
+            ring.suppress(2, ahead.slot | ahead.wrap << 15)
+        await bench.use(5, 0, False, 1)
+        pending += 1
+        if made + pending >= asleep_at:
+            await bench.until(lambda: bool(bench.interrupts), "the interrupt", cycles=600)
+            await bench.idle()
+            made += pending
+            visible.advance(pending)
+            pending, asleep_at = 0, None
+        await ClockCycles(dut.clk, bench.random.randrange(30))
+    assert not bench.errors
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def first_of_several_chains_that_belong_together_becomes_used_last(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    for size in (2, 5, 64):
+        ring = DriverRing(bench.ram, size)
+        bench.ram._top = 0
+        bench.enable(ring)
+        await ClockCycles(dut.clk, 200)
+        place = Place(size)
+        for _ in range(12):
+            bench.bus.latency = bench.random.choice((0, 30))
+            bench.ram.log.clear()
+            bench.interrupts.clear()
+            chains = bench.random.randint(2, min(size, 8))
+            counts = [1] * chains
+            if size > chains:
+                counts[bench.random.randrange(chains)] += bench.random.randrange(size - chains)
+            places = []
+            for n, count in enumerate(counts):
+                places.append((place.slot, bool(place.wrap)))
+                place.advance(count)
+                await bench.use(0xBAD if n == 0 else n, 100 + n, True, count, hold=n == 0)
+            await bench.use(77, 55, True, 0, release=True)
+            # A frame of one chain may follow at once.
+            alone = (place.slot, bool(place.wrap))
+            place.advance(1)
+            await bench.use(88, 66, True, 1)
+            await bench.idle()
+            log = [a for a in bench.ram.log if a.write and len(a.data) == 16]
+            expected = [
+                (ring.slot(slot), entry(n, 100 + n, True, wrap)) for n, (slot, wrap) in enumerate(places) if n
+            ]
+            expected.append((ring.slot(places[0][0]), entry(77, 55, True, places[0][1])))
+            expected.append((ring.slot(alone[0]), entry(88, 66, True, alone[1])))
+            assert [(a.address, a.data) for a in log] == expected
+            others, release = log[:-2], log[-2]
+            assert release.cycle > max(a.cycle for a in others) + bench.bus.latency, (
+                "not after their responses"
+            )
+            reads = bench.ram.accesses(False, ring.driver_area, 4)
+            assert all(r.cycle > release.cycle for r in reads), "event suppression read for a part of a frame"
+            assert 1 <= len(reads) <= 2 and len(bench.interrupts) == len(reads)
+        await bench.disable()
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def slots_of_chains_that_belong_together_count_as_passed_with_the_first_one(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    dut.event_idx.value = 1
+    ring = DriverRing(bench.ram, 11)
+    bench.enable(ring)
+    place = Place(11)
+    for n in range(40):
+        passed = place.advance(6)
+        named = bench.random.choice((*passed, place.slot | place.wrap << 15, passed[0] ^ 1 << 15))
+        ring.suppress(2, named)
+        bench.interrupts.clear()
+        await bench.use(0, 0, True, 2, hold=True)
+        await bench.use(1, 20, True, 3)
+        await bench.use(2, 20, True, 1)
+        await bench.use(0, 20, True, 0, release=True)
+        await bench.idle()
+        assert len(bench.interrupts) == (named in passed), f"frame {n}: {named:#x} named"
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def disabled_while_an_entry_is_held_back_it_is_forgotten(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    ring = DriverRing(bench.ram, 8)
+    bench.enable(ring)
+    await bench.use(0, 0, True, 2, hold=True)
+    await bench.use(1, 20, True, 1)
+    await bench.disable()
+    bench.interrupts.clear()
+    bench.ram.log.clear()
+    bench.enable(ring)
+    await bench.use(5, 21, True, 1)
+    await bench.idle()
+    assert [a.data for a in bench.ram.accesses(True, ring.ring, 128)] == [entry(5, 21, True, True)]
+    assert len(bench.interrupts) == 1
 
 
 @pytest.mark.parametrize("simulator", ["verilator", "icarus"])
