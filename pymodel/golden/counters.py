@@ -60,6 +60,10 @@ class Counters:
         if status >= RxStatus.DISABLED:
             self._count_size("rx", length)
 
+    def count(self, name: str) -> None:
+        """Add one to the counter `name`."""
+        setattr(self, name, getattr(self, name) + 1)
+
     def sent(self, length: int) -> None:
         """Count a frame of `length` bytes (with FCS) that the MAC sent whole."""
         self.tx_frames += 1

@@ -45,8 +45,10 @@ class Dma:
         beats = -(-length // self._bytes_per_cycle)
         return max(self._scheduler.now + self._latency, channel_end) + beats * CYCLE
 
-    def read(self, address: int, length: int, done: Callable[[bytes], None]) -> None:
-        """Read `length` bytes; `done(data)` at completion."""
+    def read(
+        self, address: int, length: int, done: Callable[[bytes], None], ended: Callable[[], None]
+    ) -> None:
+        """Read `length` bytes; `done(data)` at completion, and then, or after an error, `ended()`."""
         self._asked(address, write=False)
         epoch = self._epoch
 
@@ -61,13 +63,17 @@ class Dma:
                 if self.observer is not None:
                     self.observer.dma_read(address, data)
                 done(data)
+            ended()
             self._ended()
 
         self._read_end = self._completion(self._read_end, length)
         self._scheduler.at(self._read_end, complete)
 
-    def write(self, address: int, data: bytes, done: Callable[[], None] | None = None) -> None:
-        """Write `data`; `done()` when it is visible in memory (the B response)."""
+    def write(
+        self, address: int, data: bytes, done: Callable[[], None] | None, ended: Callable[[], None]
+    ) -> None:
+        """Write `data`; `done()` when it is visible in memory (the B response), and then, or after an
+        error, `ended()`."""
         self._asked(address, write=True)
         epoch = self._epoch
 
@@ -83,6 +89,7 @@ class Dma:
                     self.observer.dma_write(address, data)
                 if done is not None:
                     done()
+            ended()
             self._ended()
 
         self._write_end = self._completion(self._write_end, len(data))
@@ -109,3 +116,30 @@ class Dma:
         self.inflight = 0
         self._read_end = 0
         self._write_end = 0
+
+
+class Channel:
+    """One queue's share of the port, for one life of that queue: what of it is in flight can be asked.
+
+    `on_idle()` when the last of its transfers has ended.
+    """
+
+    def __init__(self, dma: Dma, on_idle: Callable[[], None]) -> None:
+        self.inflight = 0
+        self._dma = dma
+        self._on_idle = on_idle
+
+    def read(self, address: int, length: int, done: Callable[[bytes], None]) -> None:
+        """As `Dma.read`."""
+        self.inflight += 1
+        self._dma.read(address, length, done, self._ended)
+
+    def write(self, address: int, data: bytes, done: Callable[[], None] | None = None) -> None:
+        """As `Dma.write`."""
+        self.inflight += 1
+        self._dma.write(address, data, done, self._ended)
+
+    def _ended(self) -> None:
+        self.inflight -= 1
+        if self.inflight == 0:
+            self._on_idle()

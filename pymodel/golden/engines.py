@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from pymodel.golden import mac, rx, tx
+from pymodel.golden import mac, tx, tx_tso
 from pymodel.golden.counters import Counters
-from pymodel.golden.dma import Dma
 from pymodel.golden.queue import DeviceQueue
 from pymodel.golden.ring import Chain, RingFault
+from pymodel.golden.rx_place import Landing, Part, in_used_order
 from pymodel.ports import Frame
 from pymodel.regs import NET_HDR_BYTES
 from pymodel.scheduler import Scheduler
@@ -70,77 +70,81 @@ class TxMac:
 
 
 class TxEngine:
-    """Reads the chains of one running queue and feeds the MAC, whose FIFO holds `fifo_bytes`."""
+    """Reads the chains of one running queue and feeds the MAC, whose FIFO holds `fifo_bytes`.
 
-    def __init__(self, dma: Dma, tx_mac: TxMac, counters: Counters, *, mtu: int, fifo_bytes: int) -> None:
-        self._dma = dma
+    A chain is read whole before anything of it is sent. One that is larger than the FIFO goes alone.
+    """
+
+    def __init__(self, tx_mac: TxMac, counters: Counters, *, fifo_bytes: int) -> None:
         self._mac = tx_mac
         self._counters = counters
-        self._mtu = mtu
         self._fifo_bytes = fifo_bytes
         self._reserved = 0
 
-    def pump(self, queue: DeviceQueue, on_fault: Callable[[str], None]) -> None:
+    def pump(self, queue: DeviceQueue, mtu: int) -> None:
         """Start on the fetched chains, as long as the FIFO has room for their frames."""
         while queue.chains and not queue.stopped:
             chain = queue.chains[0]
             try:
                 tx.check(chain)
             except RingFault as fault:
-                on_fault(fault.reason)
+                queue.fault(fault.reason)
                 return
-            if tx.oversize(chain, self._mtu):
-                self._discard(queue, queue.take())
-                continue
-            room = self._fifo_bytes - self._reserved - self._mac.occupied
-            if chain.length > room:
+            reserve = min(chain.length, self._fifo_bytes)
+            if self._reserved + self._mac.occupied + reserve > self._fifo_bytes:
                 return
-            self._read(queue, queue.take())
+            self._read(queue, queue.take(), reserve, mtu)
 
-    def _discard(self, queue: DeviceQueue, chain: Chain) -> None:
-        """An oversize frame: only its first bytes are read, which keeps the used entries in order."""
-        address, length = chain.descriptors[0]
-
-        def done(_: bytes) -> None:
-            if not queue.stopped:
-                self._counters.tx_oversize += 1
-                queue.give_back(chain, 0)
-
-        self._dma.read(address, min(length, NET_HDR_BYTES), done)
-
-    def _read(self, queue: DeviceQueue, chain: Chain) -> None:
-        self._reserved += chain.length
+    def _read(self, queue: DeviceQueue, chain: Chain, reserve: int, mtu: int) -> None:
+        self._reserved += reserve
         pieces: list[bytes] = []
-        missing = len(chain.descriptors)
+        longest = tx_tso.LONGEST if queue.features.tso4 else mac.max_frame(mtu)
+        plan = _pieces(chain, NET_HDR_BYTES + longest)
 
         def done(piece: bytes) -> None:
-            nonlocal missing
             if queue.stopped:
                 return
             pieces.append(piece)
-            missing -= 1
-            if missing == 0:
-                self._reserved -= chain.length
-                self._mac.send(tx.wire_frame(b"".join(pieces)))
-                queue.give_back(chain, 0)
+            if len(pieces) == len(plan):
+                self._reserved -= reserve
+                self._send(queue, chain, b"".join(pieces), mtu)
 
-        for address, length in chain.descriptors:
-            self._dma.read(address, length, done)
+        for address, length in plan:
+            queue.dma.read(address, length, done)
+
+    def _send(self, queue: DeviceQueue, chain: Chain, data: bytes, mtu: int) -> None:
+        job = tx.execute(lambda at, size: data[at : at + size], chain.length, queue.features, mtu)
+        if job.counter is not None:
+            self._counters.count(job.counter)
+        for frame in job.frames:
+            self._mac.send(frame)
+        queue.give_back([(chain, 0)])
 
     def flush(self) -> None:
         """The queue was stopped: nothing that was being read comes any more."""
         self._reserved = 0
 
 
+def _pieces(chain: Chain, most: int) -> list[tuple[int, int]]:
+    """(address, length) of the first `most` bytes of `chain`: of a longer frame the rest is of no use."""
+    pieces = []
+    for address, length in chain.descriptors:
+        if most <= 0:
+            break
+        pieces.append((address, min(length, most)))
+        most -= length
+    return pieces
+
+
 class RxEngine:
     """A FIFO of `fifo_bytes` for good frames, and the writer that moves them into RX chains."""
 
-    def __init__(self, dma: Dma, counters: Counters, *, fifo_bytes: int) -> None:
-        self._dma = dma
+    def __init__(self, counters: Counters, *, fifo_bytes: int) -> None:
         self._counters = counters
         self._fifo_bytes = fifo_bytes
         self._frames: deque[bytes] = deque()
         self._occupied = 0
+        self._landing: Landing | None = None
 
     def has_room(self, frame: bytes) -> bool:
         """Does `frame` (DA…FCS) fit in the FIFO now?"""
@@ -154,24 +158,45 @@ class RxEngine:
     def pump(self, queue: DeviceQueue) -> None:
         """Move frames into chains while there are both."""
         while self._frames and queue.chains and not queue.stopped:
-            self._write(queue, queue.take(), self._frames.popleft())
+            landing = self._landing
+            if landing is None:
+                landing = self._landing = Landing(self._frames[0], queue.features, queue.ring.size)
+            landing.add(queue.take())
+            if landing.complete:
+                self._landing = None
+                self._write(queue, landing, self._frames.popleft())
 
-    def _write(self, queue: DeviceQueue, chain: Chain, frame: bytes) -> None:
-        placement = rx.place(chain, frame)
-        if placement.truncated:
+    def _write(self, queue: DeviceQueue, landing: Landing, frame: bytes) -> None:
+        parts = landing.parts()
+        if landing.lost:
             self._counters.rx_truncated += 1
+        writes = [piece for part in parts for piece in _writes(part)]
 
         def done() -> None:
             if not queue.stopped:
                 self._occupied -= len(frame) - mac.FCS_SIZE
-                queue.give_back(chain, placement.used_length)
+                queue.give_back([(part.chain, part.used_length) for part in in_used_order(parts)])
 
-        for address, piece in placement.writes[:-1]:
-            self._dma.write(address, piece)
-        address, piece = placement.writes[-1]
-        self._dma.write(address, piece, done)
+        for address, piece in writes[:-1]:
+            queue.dma.write(address, piece)
+        address, piece = writes[-1]
+        queue.dma.write(address, piece, done)
 
     def flush(self) -> None:
         """The queue was stopped: frames that had not been stored in host memory are dropped."""
         self._frames.clear()
         self._occupied = 0
+        self._landing = None
+
+
+def _writes(part: Part) -> list[tuple[int, bytes]]:
+    """(address, bytes) of what goes into each buffer of a chain."""
+    writes = []
+    at = 0
+    for address, length in part.chain.descriptors:
+        if at == len(part.data):
+            break
+        piece = part.data[at : at + length]
+        writes.append((address, piece))
+        at += len(piece)
+    return writes

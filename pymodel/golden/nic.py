@@ -1,6 +1,6 @@
 """The golden NIC as a device: both seams of `pymodel.ports` on the functional core, with a timing.
 
-The contract is in docs/architecture.md. Its timing is plausible, not the RTL's: MMIO takes some cycles,
+The contract is in docs/device.md. Its timing is plausible, not the RTL's: MMIO takes some cycles,
 DMA a fixed latency, the wire exactly its 10 Gb/s.
 """
 
@@ -9,8 +9,9 @@ from typing import Final
 
 from pymodel.golden import mac as ethernet
 from pymodel.golden.counters import Counters
-from pymodel.golden.dma import Dma
+from pymodel.golden.dma import Channel, Dma
 from pymodel.golden.engines import RxEngine, TxEngine, TxMac
+from pymodel.golden.features import Features
 from pymodel.golden.observer import Observer
 from pymodel.golden.queue import DeviceQueue
 from pymodel.golden.registers import QUEUES, Registers
@@ -23,7 +24,7 @@ from pymodel.simtime import CYCLE
 MMIO_LATENCY: Final = 8 * CYCLE
 DMA_LATENCY: Final = 48 * CYCLE
 RX_DECISION_LATENCY: Final = 4 * CYCLE
-FIFO_BYTES: Final = 16384
+FIFO_BYTES: Final = 32768
 
 
 class GoldenNic:
@@ -55,7 +56,6 @@ class GoldenNic:
         self.faults: list[str] = []
         self._scheduler = scheduler
         self._observer: Observer | None = None
-        self._mtu = mtu
         self._dma = Dma(
             scheduler,
             memory,
@@ -64,8 +64,8 @@ class GoldenNic:
             on_idle=self._idle,
         )
         self._tx_mac = TxMac(scheduler, self._sent)
-        self._tx = TxEngine(self._dma, self._tx_mac, self.counters, mtu=mtu, fifo_bytes=tx_fifo_bytes)
-        self._rx = RxEngine(self._dma, self.counters, fifo_bytes=rx_fifo_bytes)
+        self._tx = TxEngine(self._tx_mac, self.counters, fifo_bytes=tx_fifo_bytes)
+        self._rx = RxEngine(self.counters, fifo_bytes=rx_fifo_bytes)
         self._queues: list[DeviceQueue | None] = [None] * QUEUES
         self._interrupt_handler: Callable[[bool], None] | None = None
         self._wire_handler: Callable[[Frame], None] | None = None
@@ -177,8 +177,9 @@ class GoldenNic:
     def _start(self, index: int) -> None:
         is_rx = index == Queue.RX
         queue = DeviceQueue(
-            self._dma,
+            Channel(self._dma, lambda: None),
             self.registers.queues[index],
+            Features.of(self.registers.driver_features),
             writable=is_rx,
             on_chain=lambda: self._pump_rx() if is_rx else self._pump_tx(),
             on_interrupt=self.registers.used_buffer,
@@ -200,7 +201,7 @@ class GoldenNic:
     def _pump_tx(self) -> None:
         queue = self._queues[Queue.TX]
         if queue is not None:
-            self._tx.pump(queue, self._fault)
+            self._tx.pump(queue, self.registers.mtu)
 
     def _pump_rx(self) -> None:
         queue = self._queues[Queue.RX]
@@ -226,7 +227,7 @@ class GoldenNic:
         self._pump_tx()
 
     def _received(self, frame: Frame) -> None:
-        status = ethernet.inspect(frame, self._mtu)
+        status = ethernet.inspect(frame, self.registers.mtu)
         if status == RxStatus.STORED:
             if not self.registers.runs(Queue.RX):
                 status = RxStatus.DISABLED

@@ -10,24 +10,15 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
-from pymodel.golden.dma import Dma
+from pymodel.golden.dma import Channel
+from pymodel.golden.features import Features
 from pymodel.golden.registers import QueueRegisters
 from pymodel.golden.ring import Chain, PackedRing, RingFault
-from pymodel.regs import DESC_BYTES, EVENT_BYTES, Event, EventFlag
+from pymodel.golden.suppression import structure, wants_interrupt
+from pymodel.regs import DESC_BYTES, EVENT_BYTES, EventFlag
 
 PREFETCH_DESCRIPTORS: Final = 16
 PREFETCH_CHAINS: Final = 16
-_FLAG_MASK: Final = 3
-
-
-def suppression(flags: EventFlag) -> bytes:
-    """The event suppression structure (§2.8.14) with `flags` and no descriptor offset."""
-    return bytes(Event.FLAGS) + int(flags).to_bytes(2, "little")
-
-
-def wants_interrupt(structure: bytes) -> bool:
-    """Does the driver's event suppression structure ask for a notification? Only DISABLE says no."""
-    return structure[Event.FLAGS] & _FLAG_MASK != EventFlag.DISABLE
 
 
 class _Fetch(Enum):
@@ -46,17 +37,20 @@ class DeviceQueue:
 
     def __init__(
         self,
-        dma: Dma,
+        dma: Channel,
         registers: QueueRegisters,
+        features: Features,
         *,
         writable: bool,
         on_chain: Callable[[], None],
         on_interrupt: Callable[[], None],
         on_fault: Callable[[str], None],
     ) -> None:
-        self.ring = PackedRing(registers.desc, registers.num, writable=writable)
+        self.dma = dma
+        self.ring = PackedRing(registers.desc, registers.num, writable=writable, indirect=features.indirect)
+        self.features = features
         self.chains: deque[Chain] = deque()
-        self._dma = dma
+        self.stopped = False
         self._driver_event = registers.driver
         self._device_event = registers.device
         self._on_chain = on_chain
@@ -64,14 +58,18 @@ class DeviceQueue:
         self._on_fault = on_fault
         self._state = _Fetch.ASLEEP
         self._reading = False
-        self._event_reading = False
-        self._event_wanted = False
-        self.stopped = False
+        self._fetched_chains: deque[Chain] = deque()
+        self._used = _Notifier(self)
 
     def stop(self) -> None:
         """Begin nothing any more; what is in flight ends without effect here."""
         self.stopped = True
         self.chains.clear()
+        self._fetched_chains.clear()
+
+    def fault(self, reason: str) -> None:
+        """The driver broke the contract."""
+        self._on_fault(reason)
 
     # ------------------------------------------------------------------ available buffers
 
@@ -92,18 +90,22 @@ class DeviceQueue:
         return chain
 
     def _begin(self) -> None:
-        """Work begins: the driver need not notify until the ring was found empty again."""
+        """Work begins: the driver need not notify until the ring was found empty again.
+
+        With EVENT_IDX the slot that was named last stays; the driver passes it once only.
+        """
         self._state = _Fetch.ACTIVE
-        self._dma.write(self._device_event, suppression(EventFlag.DISABLE))
+        if not self.features.event_idx:
+            self.dma.write(self._device_event, structure(EventFlag.DISABLE))
         self._fetch()
 
     def _fetch(self) -> None:
-        if len(self.chains) >= PREFETCH_CHAINS:
+        if len(self.chains) + len(self._fetched_chains) >= PREFETCH_CHAINS:
             return
         ring = self.ring
         count = min(PREFETCH_DESCRIPTORS, ring.size - ring.avail_index)
         self._reading = True
-        self._dma.read(ring.slot_address(ring.avail_index), count * DESC_BYTES, self._fetched)
+        self.dma.read(ring.slot_address(ring.avail_index), count * DESC_BYTES, self._fetched)
 
     def _fetched(self, raw: bytes) -> None:
         if self.stopped:
@@ -122,10 +124,34 @@ class DeviceQueue:
                 break
             found = True
             if chain is not None:
-                self.chains.append(chain)
+                self._fetched_chains.append(chain)
+                if chain.table is not None:
+                    self._read_table(chain, *chain.table)
         self._proceed(found, exhausted)
+        self._publish()
+
+    def _read_table(self, chain: Chain, address: int, length: int) -> None:
+        def done(table: bytes) -> None:
+            if self.stopped:
+                return
+            try:
+                self.ring.resolve(chain, table)
+            except RingFault as fault:
+                self._on_fault(fault.reason)
+                return
+            self._publish()
+
+        self.dma.read(address, length, done)
+
+    def _publish(self) -> None:
+        """Pass on chains whose descriptors are all known, in the order of the ring."""
+        waiting = self._fetched_chains
+        while waiting and waiting[0].descriptors:
+            self.chains.append(waiting.popleft())
         if self.chains:
             self._on_chain()
+        if self._state is _Fetch.ACTIVE and not self._reading and not self.stopped:
+            self._fetch()
 
     def _proceed(self, found: bool, exhausted: bool) -> None:
         if self._state is _Fetch.RECHECK:
@@ -135,43 +161,89 @@ class DeviceQueue:
                 self._state = _Fetch.ASLEEP
         elif exhausted:
             self._state = _Fetch.RECHECK
-            self._dma.write(self._device_event, suppression(EventFlag.ENABLE), self._recheck)
+            self.dma.write(self._device_event, self._wake_me(), self._recheck)
         else:
             self._fetch()
+
+    def _wake_me(self) -> bytes:
+        """The structure with which the driver is asked to notify of the next available buffer."""
+        if self.features.event_idx:
+            return structure(EventFlag.DESC, self.ring.avail_index, self.ring.avail_wrap)
+        return structure(EventFlag.ENABLE)
 
     def _recheck(self) -> None:
         """The ENABLE is visible: a buffer made available before that came with no notification (§2.8.10)."""
         if self.stopped:
             return
         self._reading = True
-        self._dma.read(self.ring.slot_address(self.ring.avail_index), DESC_BYTES, self._fetched)
+        self.dma.read(self.ring.slot_address(self.ring.avail_index), DESC_BYTES, self._fetched)
 
     # ------------------------------------------------------------------ used buffers
 
-    def give_back(self, chain: Chain, length: int) -> None:
-        """Write the used entry of `chain`: its payload must be visible, or read, by now."""
-        if self.stopped:
-            return
-        entry = self.ring.use(chain, length)
-        self._dma.write(entry.address, entry.data, self._used_visible)
+    def give_back(self, uses: list[tuple[Chain, int]]) -> None:
+        """Write the used entries of `uses` (chain, length) in this order; they count as one.
 
-    def _used_visible(self) -> None:
+        The payload must be visible, or read, by now.
+        """
         if self.stopped:
             return
-        if self._event_reading:
-            self._event_wanted = True
-            return
-        self._event_reading = True
-        self._dma.read(self._driver_event, EVENT_BYTES, self._event_read)
+        slots = sum(chain.slots for chain, _ in uses)
+        for chain, length in uses[:-1]:
+            entry = self.ring.use(chain, length)
+            self.dma.write(entry.address, entry.data)
+        entry = self.ring.use(*uses[-1])
+        self.dma.write(entry.address, entry.data, lambda: self._used.passed(slots))
 
-    def _event_read(self, structure: bytes) -> None:
-        if self.stopped:
+    def read_driver_event(self, done: Callable[[bytes], None]) -> None:
+        """Read the driver's event suppression structure."""
+        self.dma.read(self._driver_event, EVENT_BYTES, done)
+
+    def interrupt(self) -> None:
+        """The driver wants to be told."""
+        self._on_interrupt()
+
+
+class _Notifier:
+    """Reads the driver's event suppression after used entries and decides on the interrupt.
+
+    One read serves all entries that were visible when it was asked for.
+    """
+
+    def __init__(self, queue: DeviceQueue) -> None:
+        self._queue = queue
+        self._unserved = 0
+        self._index = 0
+        self._wrap = True
+        self._reading = False
+
+    def passed(self, slots: int) -> None:
+        """`slots` more are visible as used."""
+        if self._queue.stopped:
             return
-        self._event_reading = False
-        if wants_interrupt(structure):
-            self._on_interrupt()
-        if self._event_wanted:
+        self._unserved += slots
+        if not self._reading:
+            self._read()
+
+    def _read(self) -> None:
+        self._reading = True
+        asked, self._unserved = self._unserved, 0
+        self._queue.read_driver_event(lambda raw: self._decide(raw, asked))
+
+    def _decide(self, raw: bytes, passed: int) -> None:
+        queue = self._queue
+        if queue.stopped:
+            return
+        size = queue.ring.size
+        event_idx = queue.features.event_idx
+        wanted = wants_interrupt(raw, self._index, self._wrap, passed, size, event_idx=event_idx)
+        self._index += passed
+        while self._index >= size:
+            self._index -= size
+            self._wrap = not self._wrap
+        self._reading = False
+        if wanted:
+            queue.interrupt()
+        if self._unserved and not queue.stopped:
             # Entries that became visible after this read was issued: the driver may have changed its
             # mind between.
-            self._event_wanted = False
-            self._used_visible()
+            self._read()

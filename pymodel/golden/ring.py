@@ -39,13 +39,18 @@ class Descriptor(NamedTuple):
 class Chain:
     """A complete descriptor chain, in the order of its buffers.
 
-    `buffer_id` is that of the last descriptor (§2.8.6); `slot` the ring index of the first.
+    `buffer_id` is that of the last descriptor (§2.8.6); `slot` the ring index of the first and `wrap` the
+    wrap counter there. `slots`: by how much it advances the ring. `table`: where its descriptors are, if it
+    is an indirect one; they are then none until `PackedRing.resolve` has them.
     """
 
     slot: int
+    wrap: bool
     descriptors: list[Descriptor]
     length: int
     buffer_id: int = 0
+    slots: int = 0
+    table: Descriptor | None = None
 
 
 class UsedEntry(NamedTuple):
@@ -58,19 +63,19 @@ class UsedEntry(NamedTuple):
 class PackedRing:
     """One ring of `size` descriptors at `base`; `writable` says which direction its buffers must have.
 
-    Both positions begin at index 0 with wrap counter 1 (§2.8.1).
+    `indirect`: may a descriptor point to a table of them (§2.8.7)? The position begins at index 0 with wrap
+    counter 1 (§2.8.1).
     """
 
-    __slots__ = ("_chain", "avail_index", "avail_wrap", "base", "size", "used_index", "used_wrap", "writable")
+    __slots__ = ("_chain", "avail_index", "avail_wrap", "base", "indirect", "size", "writable")
 
-    def __init__(self, base: int, size: int, *, writable: bool) -> None:
+    def __init__(self, base: int, size: int, *, writable: bool, indirect: bool = False) -> None:
         self.base = base
         self.size = size
         self.writable = writable
+        self.indirect = indirect
         self.avail_index = 0
         self.avail_wrap = True
-        self.used_index = 0
-        self.used_wrap = True
         self._chain: Chain | None = None
 
     def slot_address(self, index: int) -> int:
@@ -84,60 +89,84 @@ class PackedRing:
         """
         return flags & _BOTH == (_AVAIL if self.avail_wrap else _USED)
 
-    @property
-    def partial(self) -> Chain | None:
-        """The chain whose last descriptor has not been pushed yet."""
-        return self._chain
-
     def push(self, raw: bytes | memoryview, offset: int = 0) -> tuple[bool, Chain | None]:
         """Take the 16 bytes at the avail position: (was it available, the chain it completed or None).
 
-        Raises `RingFault` for what the contract calls an error: length 0, INDIRECT, a wrong direction,
-        a chain of more descriptors than the ring has.
+        Raises `RingFault` for what the contract calls an error: length 0, a wrong direction, a chain of more
+        descriptors than the ring has, INDIRECT where it may not be.
         """
         address, length, buffer_id, flags = _DESCRIPTOR.unpack_from(raw, offset)
         if not self.available(flags):
             return False, None
-        if flags & _INDIRECT:
-            raise RingFault("INDIRECT descriptor, which was not negotiated")
         if length == 0:
             raise RingFault("descriptor of length 0")
-        if bool(flags & _WRITE) != self.writable:
-            raise RingFault(
-                "device-readable descriptor in an RX chain"
-                if self.writable
-                else "device-writable descriptor in a TX chain"
-            )
         chain = self._chain
+        if flags & _INDIRECT:
+            if chain is not None:
+                raise RingFault("INDIRECT descriptor inside a chain")
+            self._check_table(length, flags)
+            chain = Chain(self.avail_index, self.avail_wrap, [], 0, buffer_id, 1, Descriptor(address, length))
+            self._advance()
+            return True, chain
+        self._check_direction(flags)
         if chain is None:
-            chain = self._chain = Chain(self.avail_index, [], 0)
+            chain = self._chain = Chain(self.avail_index, self.avail_wrap, [], 0)
         chain.descriptors.append(Descriptor(address, length))
         chain.length += length
-        self.avail_index += 1
-        if self.avail_index == self.size:
-            self.avail_index = 0
-            self.avail_wrap = not self.avail_wrap
+        chain.slots += 1
+        self._advance()
         if flags & _NEXT:
-            if len(chain.descriptors) == self.size:
+            if chain.slots == self.size:
                 raise RingFault(f"chain of more descriptors than the ring's {self.size}")
             return True, None
         chain.buffer_id = buffer_id
         self._chain = None
         return True, chain
 
+    def resolve(self, chain: Chain, table: bytes | memoryview) -> None:
+        """Take the descriptors of an indirect `chain` from the bytes of its `table`.
+
+        Of an entry's flags only WRITE counts. Raises `RingFault` as `push` does.
+        """
+        for offset in range(0, len(table), DESC_BYTES):
+            address, length, _, flags = _DESCRIPTOR.unpack_from(table, offset)
+            if length == 0:
+                raise RingFault("descriptor of length 0 in an indirect table")
+            self._check_direction(flags)
+            chain.descriptors.append(Descriptor(address, length))
+            chain.length += length
+
     def use(self, chain: Chain, length: int) -> UsedEntry:
-        """The used entry that gives `chain` back, at the used position, which then skips the chain.
+        """The used entry that gives `chain` back. It lies in the chain's own first slot, because chains
+        are used in the order of the ring.
 
         `length` is the number of bytes written to the chain (§2.8.7).
         """
-        flags = _BOTH if self.used_wrap else 0
+        flags = _BOTH if chain.wrap else 0
         if self.writable:
             flags |= _WRITE
-        entry = UsedEntry(
-            self.slot_address(self.used_index), _DESCRIPTOR.pack(0, length, chain.buffer_id, flags)
-        )
-        self.used_index += len(chain.descriptors)
-        if self.used_index >= self.size:
-            self.used_index -= self.size
-            self.used_wrap = not self.used_wrap
-        return entry
+        return UsedEntry(self.slot_address(chain.slot), _DESCRIPTOR.pack(0, length, chain.buffer_id, flags))
+
+    def _advance(self) -> None:
+        self.avail_index += 1
+        if self.avail_index == self.size:
+            self.avail_index = 0
+            self.avail_wrap = not self.avail_wrap
+
+    def _check_table(self, length: int, flags: int) -> None:
+        if not self.indirect:
+            raise RingFault("INDIRECT descriptor, which was not negotiated")
+        if flags & _NEXT:
+            raise RingFault("INDIRECT together with NEXT")
+        if length % DESC_BYTES:
+            raise RingFault(f"indirect table of {length} bytes, no multiple of {DESC_BYTES}")
+        if length > DESC_BYTES * self.size:
+            raise RingFault(f"indirect table of more descriptors than the ring's {self.size}")
+
+    def _check_direction(self, flags: int) -> None:
+        if bool(flags & _WRITE) != self.writable:
+            raise RingFault(
+                "device-readable descriptor in an RX chain"
+                if self.writable
+                else "device-writable descriptor in a TX chain"
+            )
