@@ -49,32 +49,43 @@ class Counters:
     tx_broadcast: int = 0
     tx_multicast: int = 0
 
-    def received(self, status: RxStatus, length: int) -> None:
-        """Count a received frame of `length` bytes (with FCS) under exactly one name."""
+    def received(self, status: RxStatus, data: bytes, *, fcs_wrong: bool) -> None:
+        """Count a received frame (DA…FCS) under exactly one name, and where RMON has it."""
         if status == RxStatus.STORED:
             self.rx_frames += 1
-            self.rx_bytes += length
+            self.rx_bytes += len(data)
         else:
-            name = _DROPPED[status]
-            setattr(self, name, getattr(self, name) + 1)
+            self.count(_DROPPED[status])
         if status >= RxStatus.DISABLED:
-            self._count_size("rx", length)
+            self._count_good("rx", data)
+        elif fcs_wrong and status == RxStatus.UNDERSIZE:
+            self.rx_fragments += 1
+        elif fcs_wrong and status == RxStatus.OVERSIZE:
+            self.rx_jabbers += 1
+
+    def sent(self, data: bytes) -> None:
+        """Count a frame (DA…FCS) that the MAC sent whole."""
+        self.tx_frames += 1
+        self.tx_bytes += len(data)
+        self._count_good("tx", data)
 
     def count(self, name: str) -> None:
         """Add one to the counter `name`."""
         setattr(self, name, getattr(self, name) + 1)
 
-    def sent(self, length: int) -> None:
-        """Count a frame of `length` bytes (with FCS) that the MAC sent whole."""
-        self.tx_frames += 1
-        self.tx_bytes += length
-        self._count_size("tx", length)
+    def _count_good(self, direction: str, data: bytes) -> None:
+        """RFC 2819 §5: etherStatsPkts64Octets and those after it, BroadcastPkts and MulticastPkts."""
+        length = len(data)
+        self.count(f"{direction}_{next(name for most, name in _SIZES if length <= most)}")
+        if data[:6] == _BROADCAST:
+            self.count(f"{direction}_broadcast")
+        elif data[0] & _GROUP:
+            self.count(f"{direction}_multicast")
 
-    def _count_size(self, direction: str, length: int) -> None:
-        """RFC 2819 §5, etherStatsPkts64Octets and those after it."""
-        name = f"{direction}_{next(name for most, name in _SIZES if length <= most)}"
-        setattr(self, name, getattr(self, name) + 1)
 
+_BROADCAST: Final = b"\xff" * 6
+_GROUP: Final = 1
+"""The bit of a destination address's first byte that makes it a group's (IEEE 802.3 §3.2.3)."""
 
 _SIZES: Final = (
     (64, "64"),

@@ -119,7 +119,7 @@ class Dma:
 
 
 class Channel:
-    """One queue's share of the port, for one life of that queue: what of it is in flight can be asked.
+    """One queue's share of the port: what of it is in flight can be asked.
 
     `on_idle()` when the last of its transfers has ended.
     """

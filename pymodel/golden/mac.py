@@ -33,6 +33,11 @@ def seal(frame: bytes) -> bytes:
     return frame + fcs(frame)
 
 
+def fcs_wrong(data: bytes) -> bool:
+    """Does the FCS at the end of `data` (DA…FCS) not match, or is there no room for one?"""
+    return len(data) < FCS_SIZE or fcs(memoryview(data)[:-FCS_SIZE]) != data[-FCS_SIZE:]
+
+
 def max_frame(mtu: int) -> int:
     """Longest frame without FCS: MTU, Ethernet header and one VLAN tag."""
     return mtu + HEADER_SIZE + VLAN_SIZE
@@ -58,6 +63,6 @@ def inspect(frame: Frame, mtu: int, *, bad_preamble: bool = False) -> RxStatus:
         return RxStatus.UNDERSIZE
     if len(data) > max_frame(mtu) + FCS_SIZE:
         return RxStatus.OVERSIZE
-    if fcs(memoryview(data)[:-FCS_SIZE]) != data[-FCS_SIZE:]:
+    if fcs_wrong(data):
         return RxStatus.FCS_ERROR
     return RxStatus.STORED

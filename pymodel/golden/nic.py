@@ -5,19 +5,19 @@ DMA a fixed latency, the wire exactly its 10 Gb/s.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from pymodel.golden import mac as ethernet
 from pymodel.golden.counters import Counters
 from pymodel.golden.dma import Channel, Dma
 from pymodel.golden.engines import RxEngine, TxEngine, TxMac
-from pymodel.golden.features import Features
 from pymodel.golden.observer import Observer
 from pymodel.golden.queue import DeviceQueue
 from pymodel.golden.registers import QUEUES, Registers
 from pymodel.hostmem import HostMemory
 from pymodel.ports import Frame
-from pymodel.regs import NET_HDR_BYTES, Queue, RxStatus
+from pymodel.regs import FEATURES_OFFERED, NET_HDR_BYTES, Queue, RxStatus
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import CYCLE
 
@@ -30,7 +30,8 @@ FIFO_BYTES: Final = 32768
 class GoldenNic:
     """`DevicePort` and `WirePort` of one NIC.
 
-    `mac`: its address; `mtu`: greatest payload of a frame in bytes; `queue_num_max`: greatest ring size;
+    `mac`: its address; `mtu`: greatest payload of a frame in bytes after the hardware reset; `queue_num_max`:
+    greatest ring size; `offered`: its feature bits;
     `dma_latency`: ps from a request to its first data; `rx_fifo_bytes`, `tx_fifo_bytes`: capacities.
     `counters` shows the statistics; `faults` why the device asked for a reset, in words.
     """
@@ -43,6 +44,7 @@ class GoldenNic:
         mac: bytes = b"\x02\0\0\0\0\1",
         mtu: int = 1500,
         queue_num_max: int = 256,
+        offered: int = FEATURES_OFFERED,
         dma_latency: int = DMA_LATENCY,
         rx_fifo_bytes: int = FIFO_BYTES,
         tx_fifo_bytes: int = FIFO_BYTES,
@@ -52,7 +54,9 @@ class GoldenNic:
             raise ValueError(f"a FIFO is too small for one frame: {longest} bytes with mtu={mtu}")
         self.memory = memory
         self.counters = Counters()
-        self.registers = Registers(self, self.counters, mac=mac, mtu=mtu, queue_num_max=queue_num_max)
+        self.registers = Registers(
+            self, self.counters, mac=mac, mtu=mtu, queue_num_max=queue_num_max, offered=offered
+        )
         self.faults: list[str] = []
         self._scheduler = scheduler
         self._observer: Observer | None = None
@@ -66,6 +70,7 @@ class GoldenNic:
         self._tx_mac = TxMac(scheduler, self._sent)
         self._tx = TxEngine(self._tx_mac, self.counters, fifo_bytes=tx_fifo_bytes)
         self._rx = RxEngine(self.counters, fifo_bytes=rx_fifo_bytes)
+        self._channels = self._make_channels()
         self._queues: list[DeviceQueue | None] = [None] * QUEUES
         self._interrupt_handler: Callable[[bool], None] | None = None
         self._wire_handler: Callable[[Frame], None] | None = None
@@ -114,6 +119,7 @@ class GoldenNic:
         """Hardware reset, at once: posted writes, transfers and frames on their way are lost."""
         self._epoch += 1
         self._dma.abandon()
+        self._channels = self._make_channels()
         self._tx_mac.abandon()
         for queue in range(QUEUES):
             self._stop(queue)
@@ -153,8 +159,8 @@ class GoldenNic:
             self._start(queue)
         elif not runs:
             self._stop(queue)
-        if self.registers.queues[queue].resetting and self._dma.inflight == 0:
-            self.registers.finish_queue_reset(queue)
+            if self._channels[queue].inflight == 0:
+                self._queue_idle(queue)
 
     def device_reset(self) -> None:
         """Status 0 was written: everything stops, and Status reads 0 when the last transfer has ended."""
@@ -177,9 +183,9 @@ class GoldenNic:
     def _start(self, index: int) -> None:
         is_rx = index == Queue.RX
         queue = DeviceQueue(
-            Channel(self._dma, lambda: None),
+            self._channels[index],
             self.registers.queues[index],
-            Features.of(self.registers.driver_features),
+            self.registers.features,
             writable=is_rx,
             on_chain=lambda: self._pump_rx() if is_rx else self._pump_tx(),
             on_interrupt=self.registers.used_buffer,
@@ -215,11 +221,17 @@ class GoldenNic:
     def _idle(self) -> None:
         if self.registers.resetting:
             self.registers.finish_reset()
-        for queue in range(QUEUES):
+
+    def _make_channels(self) -> list[Channel]:
+        return [Channel(self._dma, partial(self._queue_idle, queue)) for queue in range(QUEUES)]
+
+    def _queue_idle(self, queue: int) -> None:
+        """`queue` has no transfer in flight: that ends its reset, if it is being reset."""
+        if self._queues[queue] is None:
             self.registers.finish_queue_reset(queue)
 
     def _sent(self, frame: Frame) -> None:
-        self.counters.sent(len(frame.data))
+        self.counters.sent(frame.data)
         if self._observer is not None:
             self._observer.wire_out(frame)
         if self._wire_handler is not None:
@@ -233,7 +245,7 @@ class GoldenNic:
                 status = RxStatus.DISABLED
             elif not self._rx.has_room(frame.data):
                 status = RxStatus.OVERFLOW
-        self.counters.received(status, len(frame.data))
+        self.counters.received(status, frame.data, fcs_wrong=ethernet.fcs_wrong(frame.data))
         if self._observer is not None:
             self._observer.wire_in(frame)
             self._observer.rx_decision(status)

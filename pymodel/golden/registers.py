@@ -7,6 +7,7 @@ out comes in through `used_buffer`, `needs_reset`, `set_link` and `finish_reset`
 from typing import Final, Protocol
 
 from pymodel.golden.counters import COUNTER_AT, Counters
+from pymodel.golden.features import Features
 from pymodel.regs import (
     FEATURE_NEEDS,
     FEATURES_OFFERED,
@@ -82,10 +83,20 @@ class QueueRegisters:
 
 
 class Registers:
-    """The 8 KiB window. `counters` are shown in it and belong to whoever counts."""
+    """The 8 KiB window. `counters` are shown in it and belong to whoever counts.
+
+    `offered`: the feature bits of the device; fewer than the register description's for a plain one.
+    """
 
     def __init__(
-        self, listener: Listener, counters: Counters, *, mac: bytes, mtu: int, queue_num_max: int
+        self,
+        listener: Listener,
+        counters: Counters,
+        *,
+        mac: bytes,
+        mtu: int,
+        queue_num_max: int,
+        offered: int = FEATURES_OFFERED,
     ) -> None:
         if len(mac) != 6:
             raise ValueError(f"mac has {len(mac)} bytes, 6 expected")
@@ -99,12 +110,18 @@ class Registers:
         self.mtu = mtu
         self._mtu_after_rst = mtu
         self.queue_num_max = queue_num_max
+        self.offered = offered
         self.link_up = True
         self.config_generation = 0
         self.status = 0
         self.resetting = False
         self._latches: dict[str, int] = {}
         self._clear()
+
+    @property
+    def features(self) -> Features:
+        """Those of the accepted features that change what becomes of chains and frames."""
+        return Features.of(self.driver_features)
 
     def _clear(self) -> None:
         self.queues = [QueueRegisters() for _ in range(QUEUES)]
@@ -209,7 +226,7 @@ class Registers:
                 return self.queue_num_max if self._queue() is not None else 0
             case Reg.DEVICE_FEATURES:
                 sel = self._device_features_sel
-                return FEATURES_OFFERED >> 32 * sel & _WORD if sel < 2 else 0
+                return self.offered >> 32 * sel & _WORD if sel < 2 else 0
             case Reg.CONFIG_GENERATION:
                 return self.config_generation
         return _CONSTANTS.get(offset, 0)
@@ -293,7 +310,7 @@ class Registers:
         accepted = self.driver_features
         return (
             not self._beyond
-            and accepted & ~FEATURES_OFFERED == 0
+            and accepted & ~self.offered == 0
             and accepted & FEATURES_REQUIRED == FEATURES_REQUIRED
             and all(accepted >> other & 1 for one, other in FEATURE_NEEDS.items() if accepted >> one & 1)
         )
