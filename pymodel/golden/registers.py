@@ -123,6 +123,11 @@ class Registers:
         """Those of the accepted features that change what becomes of chains and frames."""
         return Features.of(self.driver_features)
 
+    @property
+    def queue_selected(self) -> int:
+        """What QUEUE_SEL holds."""
+        return self._queue_sel
+
     def _clear(self) -> None:
         self.queues = [QueueRegisters() for _ in range(QUEUES)]
         self.interrupt_status = 0

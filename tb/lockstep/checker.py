@@ -2,8 +2,9 @@
 
 It is fed every event at the NIC's ports in the order of simulated time, and looks at nothing else: the
 golden core works on a shadow of host memory that holds what the NIC itself has read. Predicted are each
-frame on the wire, each byte written to memory, each used entry, each counter, and whether an interrupt is
-due. Beside it runs the ring-protocol checker. `finish` reports what should have come and did not.
+frame on the wire, each byte in a buffer that is used, each used entry, each counter, and whether an
+interrupt is due. Beside it runs the ring-protocol checker. `finish` reports what should have come and did
+not.
 
 What a functional model cannot know is taken from the RTL's own events, each place with a comment.
 """
@@ -12,102 +13,99 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from pymodel.golden import mac as ethernet
 from pymodel.golden.counters import COUNTER_AT, Counters
-from pymodel.golden.queue import wants_interrupt
 from pymodel.golden.registers import QUEUES, Registers
 from pymodel.hostmem import HostMemory
-from pymodel.ports import Frame
-from pymodel.regs import EVENT_BYTES, NET_HDR_BYTES, Interrupt, Queue, Reg, RxStatus, Status
+from pymodel.regs import FEATURES_OFFERED, Interrupt, Queue, Reg, Side, Status
 from pymodel.simtime import CYCLE, US
 from tb.lockstep import events as ev
 from tb.lockstep.counter_check import CounterChecker
 from tb.lockstep.interrupts import REASON, InterruptChecker
+from tb.lockstep.life import Life
+from tb.lockstep.receive import Receive
 from tb.lockstep.ring_protocol import QueueProtocol
-from tb.lockstep.sides import RxSide, TxSide
+from tb.lockstep.rx_side import RxSide
+from tb.lockstep.suppression import EventReads
 from tb.lockstep.tally import Mismatch, Tally
+from tb.lockstep.transfers import Transfers
+from tb.lockstep.tx_side import TxSide
 from tb.lockstep.wire_side import WireSide
 
-START_WINDOW: Final = 256 * CYCLE
-"""How long a queue may take to start or stop after the register write (ps)."""
-AFTERLIFE: Final = 16 * US
-"""How long after a queue was stopped its transfers in flight may last (ps)."""
 PIN_DELAY: Final = 2 * CYCLE
 """How long after its event the reset pin is seen at a clock edge (ps)."""
-HOLD: Final = 4 * US
-"""How long a write may wait for the read burst that explains it (ps)."""
+OUTRUN: Final = 4 * US
+"""By how much (ps) an error may be seen here later than the NIC has acted on it."""
 
 _RX: Final = int(Queue.RX)
 _TX: Final = int(Queue.TX)
-_LINE: Final = 15
-_ERROR_RESPONSE: Final = 2
 _OUTPUTS: Final = (ev.DmaRequest, ev.DmaRead, ev.DmaWrite, ev.WireOut, ev.RxDecision)
 _NEEDS_RESET: Final = int(Status.DEVICE_NEEDS_RESET)
 _CONFIG: Final = int(Interrupt.CONFIG_CHANGE)
-
-
-class _Life:
-    """One queue from the moment it runs; kept when it is stopped, because transfers in flight end."""
-
-    __slots__ = ("events_asked", "over", "protocol", "served", "side", "used")
-
-    def __init__(self, protocol: QueueProtocol, side: TxSide | RxSide) -> None:
-        self.protocol = protocol
-        self.side = side
-        self.used = 0
-        """Used entries visible in memory."""
-        self.served = 0
-        """Used entries after which the driver's event suppression was read."""
-        self.events_asked: deque[int] = deque()
-        """For each read of that structure under way: `used` when it was asked for."""
-        self.over = False
-        """Its last transfer in flight has ended."""
+_TX_COUNTERS: Final = ("tx_oversize", "tx_bad_offload", "tx_tso")
 
 
 class Checker:
     """Feed `observe`; call `finish` at the end; then look at `mismatches` and `comparisons`.
 
-    `memory` gives base and size of host memory; its content is never looked at. `mac`, `mtu` and
-    `queue_num_max` are the parameters of the NIC under test.
+    `memory` gives base and size of host memory; its content is never looked at. `mac`, `mtu`,
+    `queue_num_max` and `offered` (feature bits) are the parameters of the NIC under test.
     """
 
     def __init__(
-        self, memory: HostMemory, *, mac: bytes = b"\x02\0\0\0\0\1", mtu: int = 1500, queue_num_max: int = 256
+        self,
+        memory: HostMemory,
+        *,
+        mac: bytes = b"\x02\0\0\0\0\1",
+        mtu: int = 1500,
+        queue_num_max: int = 256,
+        offered: int = FEATURES_OFFERED,
     ) -> None:
         self.tally = Tally()
         self.now = 0
-        self._base = memory.base
-        self._size = memory.size
-        self._shadow = bytearray(memory.size)
-        self._mtu = mtu
         self._counters = Counters()
-        self._registers = Registers(self, self._counters, mac=mac, mtu=mtu, queue_num_max=queue_num_max)
+        self._registers = Registers(
+            self, self._counters, mac=mac, mtu=mtu, queue_num_max=queue_num_max, offered=offered
+        )
         self._counter_check = CounterChecker(self.tally, self._counters, self._counter_slack)
+        counts = self._counter_check.about_to_count
         self._interrupts = InterruptChecker(self.tally)
         self._wire = WireSide(self.tally)
-        self._lives: list[_Life | None] = [None] * QUEUES
-        self._changed_at = [0] * QUEUES
+        self._lives: list[Life | None] = [None] * QUEUES
         self._fault: str | None = None
         self._needs_reset_at: int | None = None
         """When DEVICE_NEEDS_RESET was read."""
-        self._frames_in: deque[Frame] = deque()
-        self._decisions: deque[tuple[int, int]] = deque()
-        self._unseen = 0
+        self._transfers = Transfers(
+            self.tally,
+            memory.base,
+            memory.size,
+            self._lives,
+            fault=self._found_fault,
+            chains_found=self._chains_found,
+            counts=counts,
+            uncertain=lambda: self._fault is not None,
+        )
+        self._receive = Receive(
+            self.tally,
+            self._registers,
+            self._counters,
+            store=self._store,
+            counts=counts,
+            faulty=lambda: self._fault is not None,
+        )
         self._uncounted: Counter[str] = Counter()
         self._kicks: deque[tuple[int, int]] = deque()
         """(time, queue) of notifies that an error, of which the end is not seen yet, may have outrun."""
         self._deaf_until = 0
         """What the NIC still shows before this comes from before the reset pin was seen."""
-        self._held: deque[ev.DmaWrite | ev.DmaRequest] = deque()
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.MmioWrite: self._mmio_write,
             ev.MmioRead: self._mmio_read,
-            ev.DmaRequest: self._dma_request,
-            ev.DmaRead: self._dma_read,
-            ev.DmaWrite: self._dma_write,
+            ev.DmaRequest: self._transfers.request,
+            ev.DmaRead: self._transfers.read,
+            ev.DmaWrite: self._transfers.write,
             ev.WireOut: self._wire_out,
-            ev.WireIn: self._wire_in,
-            ev.RxDecision: self._rx_decision,
+            ev.WireIn: self._receive.frame,
+            ev.RxDecision: self._receive.decision,
             ev.Irq: self._irq,
             ev.Link: self._link,
             ev.Reset: self._reset,
@@ -122,7 +120,7 @@ class Checker:
 
     @property
     def comparisons(self) -> int:
-        """Comparisons made: frames, writes, used entries, interrupts, registers, counters, ring rules."""
+        """Comparisons made: frames, buffers, used entries, interrupts, registers, counters, ring rules."""
         return sum(n for kind, n in self.tally.counts.items() if not kind.endswith("bytes"))
 
     def observe(self, event: ev.Event) -> None:
@@ -139,45 +137,23 @@ class Checker:
         if time >= self._deaf_until or not isinstance(event, _OUTPUTS):
             self._handlers[type(event)](event)
 
-    def expect_unseen(self, count: int) -> None:
-        """The next `count` receive decisions are on raw words that no WireIn shows.
-
-        Their status is taken from the RTL's own event; only that nothing of them is stored is checked.
-        """
-        self._unseen += count
-
     def finish(self) -> None:
         """The run is over, with everything done: what is still expected is a mismatch."""
-        self._release_held(force=True)
-        self.now += HOLD
+        self.now += OUTRUN
         end = self.now
         self._interrupts.finish(end)
         self._check_needs_reset(force=True)
         self._counter_check.finish()
-        missing = self.tally.mismatch
-        if self._wire.required:
-            missing(end, "frame sent", f"{self._wire.required} frames were never sent")
+        self._wire.finish(end)
         for life in self._lives:
-            if life is None:
-                continue
-            life.protocol.finish(end)
-            if life.protocol.stopped_at is None and self._fault is None:
-                if life.side.pending:
-                    missing(end, "used entry", f"{life.side.pending} chains were never used")
-                if life.used > life.served:
-                    missing(end, "lost interrupt", "event suppression was not read after the last used entry")
-        if len(self._decisions) != self._unseen:
-            missing(end, "receive status", f"{len(self._decisions)} decisions without a frame")
-        if self._frames_in:
-            missing(end, "receive status", f"{len(self._frames_in)} received frames were never decided on")
-        if (
-            self._fault is not None
-            and not self._interrupts.line
-            and not self._registers.status & _NEEDS_RESET
-        ):
-            missing(
-                end, "device status", f"DEVICE_NEEDS_RESET was never signalled, in spite of: {self._fault}"
-            )
+            if life is not None:
+                for missing in life.finish(end, faulty=self._fault is not None):
+                    self.tally.mismatch(end, "used entry", missing)
+        self._receive.finish(end)
+        signalled = self._interrupts.line or self._registers.status & _NEEDS_RESET
+        if self._fault is not None and not signalled:
+            text = f"DEVICE_NEEDS_RESET was never signalled, in spite of: {self._fault}"
+            self.tally.mismatch(end, "device status", text)
 
     # ------------------------------------------------------------------ registers
 
@@ -193,6 +169,8 @@ class Checker:
             # taken to be late enough.
             self._finish_reset()
         registers.write(offset, event.value, event.size)
+        if offset & ~3 == Side.MTU:
+            self._receive.mtu_written(event.time)
 
     def _mmio_read(self, event: ev.MmioRead) -> None:
         offset, value = event.offset, event.value
@@ -205,6 +183,8 @@ class Checker:
         elif offset == Reg.STATUS:
             self._status_read(event.time, value)
         else:
+            if offset == Reg.QUEUE_RESET and not value:
+                self._queue_reset_ended()
             self._compare_register(event.time, offset, value, self._registers.read(offset))
 
     def _status_read(self, time: int, value: int) -> None:
@@ -224,6 +204,15 @@ class Checker:
             if life is not None:
                 life.over = True
 
+    def _queue_reset_ended(self) -> None:
+        """The selected queue's reset, if one is under way, has ended: when, the device alone knows."""
+        for queue, registers in enumerate(self._registers.queues):
+            if registers.resetting and queue == self._registers.queue_selected:
+                self._registers.finish_queue_reset(queue)
+                life = self._lives[queue]
+                if life is not None:
+                    life.over = True
+
     def _check_needs_reset(self, *, force: bool = False) -> None:
         """The device asked for a reset: there must be a reason by now."""
         asked = self._needs_reset_at
@@ -238,13 +227,15 @@ class Checker:
         if value != expected:
             self.tally.mismatch(time, "register", f"{offset:#05x} reads {value:#x}, {expected:#x} expected")
 
+    # ------------------------------------------------------------------ what the registers order
+
     def kick(self, queue: int) -> None:
         """The driver notified a queue that runs."""
         life = self._lives[queue]
         if life is not None:
             life.protocol.kicked(self.now)
         kicks = self._kicks
-        while kicks and kicks[0][0] + HOLD < self.now:
+        while kicks and kicks[0][0] + OUTRUN < self.now:
             kicks.popleft()
         kicks.append((self.now, queue))
         if self._fault is not None:
@@ -253,7 +244,7 @@ class Checker:
     def _take_kicks_back(self) -> None:
         """Whether a notify came before the device stopped for its error, it alone knows."""
         for time, queue in self._kicks:
-            if time + HOLD >= self.now:
+            if time + OUTRUN >= self.now:
                 name = "rx_kicks" if queue == _RX else "tx_kicks"
                 self._counter_check.take_back(name)
                 self._uncounted[name] += 1
@@ -262,7 +253,7 @@ class Checker:
     def queue_changed(self, queue: int) -> None:
         """A queue has started or stopped running."""
         life = self._lives[queue]
-        running = life is not None and life.protocol.stopped_at is None
+        running = life is not None and life.running
         runs = self._registers.runs(queue)
         if runs == running:
             return
@@ -284,297 +275,113 @@ class Checker:
         """The line is compared by `InterruptChecker`, which knows about uncertain times."""
 
     def _start(self, queue: int) -> None:
-        self._changed_at[queue] = self.now
-        if queue == _RX:
-            self._release_held(force=True)
-        registers = self._registers.queues[queue]
+        receives = queue == _RX
+        if receives:
+            self._receive.changed_at = self.now
+        registers, features = self._registers.queues[queue], self._registers.features
         protocol = QueueProtocol(
             self.tally,
-            "RX" if queue == _RX else "TX",
+            "RX" if receives else "TX",
             base=registers.desc,
             size=registers.num,
             driver_event=registers.driver,
             device_event=registers.device,
-            max_read=None if queue == _RX else ethernet.max_frame(self._mtu) + NET_HDR_BYTES,
+            receives=receives,
+            indirect=features.indirect,
+            event_idx=features.event_idx,
         )
         side: TxSide | RxSide
-        if queue == _RX:
-            side = RxSide(self.tally, registers.desc, registers.num, counters=self._counters)
+        if receives:
+            side = RxSide(self.tally, registers.desc, registers.num, features, counters=self._counters)
         else:
             side = TxSide(
                 self.tally,
                 registers.desc,
                 registers.num,
-                mtu=self._mtu,
+                features,
+                mtu=self._registers.mtu,
                 counters=self._counters,
-                read=self._shadow_read,
-                send=self._wire.expect,
+                memory=self._transfers.memory,
+                wire=self._wire,
             )
-        self._lives[queue] = _Life(protocol, side)
+        reads = EventReads(self.tally, self._interrupts, protocol, event_idx=features.event_idx)
+        self._lives[queue] = Life(protocol, side, reads)
 
     def _stop(self, queue: int) -> None:
         life = self._lives[queue]
-        if life is None or life.protocol.stopped_at is not None:
+        if life is None or not life.running:
             return
-        self._changed_at[queue] = self.now
         life.protocol.stop(self.now)
         # Whether the chains and frames under way were already sent or counted, the device alone knows.
         if isinstance(life.side, TxSide):
-            oversize = life.side.abandon(lambda data: self._wire.expect(data, optional=True))
-            self._uncounted["tx_oversize"] += oversize
+            self._wire.excuse()
+            self._maybe_counted(life.side.abandon())
         else:
+            self._receive.changed_at = self.now
             self._uncounted["rx_truncated"] += life.side.in_flight
 
-    def _raise_fault(self, reason: str) -> None:
-        """The device must ask for a reset; what else it still does, the device alone knows."""
-        if self._fault is None:
-            self._fault = reason
-            self._interrupts.fault()
-            self._take_kicks_back()
-            for life in self._lives:
-                if life is not None:
-                    life.protocol.faulty = True
+    def _maybe_counted(self, chains: int) -> None:
+        for name in _TX_COUNTERS:
+            self._uncounted[name] += chains
 
-    def _may_fail(self) -> bool:
-        """Does an error found now concern the device? Not when it is stopped and did not complain."""
-        return self._registers.running or self._needs_reset_at is not None
+    def _chains_found(self, life: Life) -> None:
+        """More chains became known, perhaps of a ring that the NIC does not know yet to be stopped."""
+        if isinstance(life.side, TxSide) and not life.running:
+            self._maybe_counted(life.side.abandon())
+
+    # ------------------------------------------------------------------ errors
+
+    def _found_fault(self, reason: str) -> None:
+        """The device must ask for a reset; what else it still does, the device alone knows.
+
+        Not when it is stopped and did not complain: the error then concerns nobody.
+        """
+        if self._fault is not None or not (self._registers.running or self._needs_reset_at is not None):
+            return
+        self._fault = reason
+        self._wire.excuse()
+        self._interrupts.fault()
+        self._take_kicks_back()
+        for life in self._lives:
+            if life is not None:
+                life.protocol.faulty = True
 
     def _clear_fault(self) -> None:
         self._fault = None
         self._interrupts.config_allowed = False
 
     def _counter_slack(self, name: str) -> int:
-        rx_life, tx_life = self._lives[_RX], self._lives[_TX]
+        """How many more may be counted already: they are counted before their effect is seen outside."""
         slack = self._uncounted[name]
-        if name == "rx_truncated" and rx_life is not None and isinstance(rx_life.side, RxSide):
-            slack += rx_life.side.in_flight
-        elif name == "tx_oversize" and tx_life is not None:
-            slack += len(tx_life.side.chains)
+        for life in self._lives:
+            if life is None or not life.running:
+                continue
+            if isinstance(life.side, TxSide):
+                slack += (life.side.pending + life.side.fetching) * (name in _TX_COUNTERS)
+            else:
+                slack += life.side.in_flight * (name == "rx_truncated")
         return slack
-
-    # ------------------------------------------------------------------ DMA
-
-    def _shadow_read(self, address: int, length: int) -> bytes:
-        at = address - self._base
-        if at < 0 or at + length > self._size:
-            return bytes(length)
-        return bytes(self._shadow[at : at + length])
-
-    def _owners(self) -> list[_Life | None]:
-        """The lives to which an address may belong.
-
-        When nothing of a stopped one is in flight any more, its memory may be that of a running one.
-        """
-        running = any(life is not None and life.protocol.stopped_at is None for life in self._lives)
-        return [None if running and self._is_over(life) else life for life in self._lives]
-
-    def _is_over(self, life: _Life | None) -> bool:
-        if life is None or life.protocol.stopped_at is None:
-            return False
-        return life.over or life.protocol.stopped_at + AFTERLIFE < self.now
-
-    def _dma_request(self, event: ev.DmaRequest) -> None:
-        time, address, write, _ = event
-        for queue, life in enumerate(self._owners()):
-            if life is None:
-                continue
-            protocol = life.protocol
-            if protocol.base <= address < protocol.end:
-                if write and queue == _RX and self._held:
-                    self._held.append(event)
-                else:
-                    protocol.request(time, address, write)
-                return
-            if not write and address & ~_LINE == protocol.driver_event & ~_LINE:
-                life.events_asked.append(life.used)
-                protocol.area_request(time, "driver event suppression")
-                return
-            if write and address & ~_LINE == protocol.device_event & ~_LINE:
-                protocol.area_request(time, "device event suppression")
-                return
-        payload = self._lives[_RX if write else _TX]
-        if payload is not None:
-            payload.protocol.area_request(time, "a buffer")
-
-    def _dma_read(self, event: ev.DmaRead) -> None:
-        time, address, data, _, resp = event
-        end = address + len(data)
-        failed = bool(resp & _ERROR_RESPONSE)
-        if failed and self._may_fail():
-            self._raise_fault(f"error response to a read at {address:#x}")
-        for queue, life in enumerate(self._owners()):
-            if life is None:
-                continue
-            protocol = life.protocol
-            if protocol.base <= address < protocol.end:
-                if failed:
-                    protocol.failed(write=False)
-                    return
-                protocol.ring_read(time, address, data)
-                life.side.ring_read(address, data)
-                if life.side.fault is not None and self._may_fail():
-                    self._raise_fault(life.side.fault)
-                if queue == _RX and self._held:
-                    self._release_held()
-                return
-            if address <= protocol.driver_event < end:
-                self._event_read(time, life, data[protocol.driver_event - address :], failed)
-        if failed:
-            return
-        at = address - self._base
-        self._shadow[at : at + len(data)] = data
-        tx_life = self._lives[_TX]
-        if tx_life is not None:
-            tx_life.protocol.payload_read(address, end)
-
-    def _event_read(self, time: int, life: _Life, structure: bytes, failed: bool) -> None:
-        """The driver's event suppression decides on the interrupt of the entries used before the request."""
-        asked = life.events_asked.popleft() if life.events_asked else life.used
-        if failed or life.protocol.stopped_at is not None or self._fault is not None:
-            # Whether it was in time for the stop, or the error, the device alone knows.
-            if asked and not failed:
-                self._interrupts.allow(time)
-            return
-        if wants_interrupt(structure[:EVENT_BYTES]):
-            if asked > life.served:
-                self._interrupts.used(time)
-            elif asked:
-                self._interrupts.allow(time)
-        elif asked > life.served:
-            self.tally.counts["interrupts"] += 1
-        life.served = max(life.served, asked)
-
-    def _dma_write(self, event: ev.DmaWrite) -> None:
-        if event.resp & _ERROR_RESPONSE:
-            if self._may_fail():
-                self._raise_fault(f"error response to a write at {event.address:#x}")
-            for life in self._owners():
-                if life is not None and life.protocol.base <= event.address < life.protocol.end:
-                    life.protocol.failed(write=True)
-            return
-        time, address, data, _, _ = event
-        rx_life, tx_life = self._owners()
-        if tx_life is not None and tx_life.protocol.base <= address < tx_life.protocol.end:
-            self._used_write(tx_life, time, address, data)
-            return
-        for life in (tx_life, rx_life):
-            if life is not None and 0 <= address - life.protocol.device_event < EVENT_BYTES:
-                life.protocol.event_write(time, address, data)
-                return
-        if rx_life is None:
-            self._outside(time, address, data)
-        elif self._held:
-            self._held.append(event)
-            self._release_held()
-        elif not self._rx_write(rx_life, event):
-            self._held.append(event)
-
-    def _used_write(self, life: _Life, time: int, address: int, data: bytes) -> None:
-        self._counter_check.about_to_count(time)
-        life.protocol.used_write(time, address, data)
-        life.side.used_write(time, address, data)
-        life.used += 1
-
-    def _rx_write(self, life: _Life, event: ev.DmaWrite, *, force: bool = False) -> bool:
-        """A write to the RX ring or into an RX buffer.
-
-        False: it must wait, because the burst of descriptors that explains it has not ended yet; the NIC
-        may act on the first beats of a burst, of which only the end is seen here.
-        """
-        time, address, data = event.time, event.address, event.data
-        protocol = life.protocol
-        side = life.side
-        wait = protocol.reading and not force
-        if protocol.base <= address < protocol.end:
-            if wait and not protocol.knows(data):
-                return False
-            self._used_write(life, time, address, data)
-        elif protocol.payload_write(time, address, address + len(data)):
-            if isinstance(side, RxSide):
-                side.payload_write(time, address, data)
-        elif wait:
-            return False
-        else:
-            self._outside(time, address, data)
-        return True
-
-    def _release_held(self, *, force: bool = False) -> None:
-        life = self._lives[_RX]
-        held = self._held
-        while held and life is not None:
-            event = held[0]
-            if isinstance(event, ev.DmaRequest):
-                life.protocol.request(event.time, event.address, event.write)
-            elif not self._rx_write(life, event, force=force or event.time + HOLD < self.now):
-                return
-            held.popleft()
-
-    def _outside(self, time: int, address: int, data: bytes) -> None:
-        self.tally.mismatch(
-            time,
-            "write outside buffers",
-            f"{len(data)} bytes at {address:#x}: no receive buffer, used entry or event structure",
-        )
 
     # ------------------------------------------------------------------ wire
 
     def _wire_out(self, event: ev.WireOut) -> None:
         self._counter_check.about_to_count(event.time)
+        if event.frame.error:
+            self._counters.tx_underflow += 1
+            self._wire.broke_off(event.time, event.frame)
+            return
         life = self._lives[_TX]
         if life is not None and isinstance(life.side, TxSide):
             # A frame may end before its used entry is written: the chain is executed at the earlier one.
-            while not self._wire.foresees(event.frame.data) and life.side.execute():
+            while not self._wire.foresees(event.frame.data) and life.side.advance():
                 pass
-        self._counters.sent(len(event.frame.data))
+        self._counters.sent(event.frame.data)
         self._wire.sent(event.time, event.frame)
 
-    def _wire_in(self, event: ev.WireIn) -> None:
-        self._frames_in.append(event.frame)
-        self._decide()
-
-    def _rx_decision(self, event: ev.RxDecision) -> None:
-        if event.status > RxStatus.STORED:
-            self.tally.mismatch(event.time, "receive status", f"{event.status} means nothing")
-        self._decisions.append((event.time, min(event.status, int(RxStatus.STORED))))
-        self._decide()
-
-    def _decide(self) -> None:
-        while self._frames_in and self._decisions:
-            self._compare_status(self._frames_in.popleft(), *self._decisions.popleft())
-        while self._unseen and self._decisions:
-            self._unseen -= 1
-            time, status = self._decisions.popleft()
-            self._counter_check.about_to_count(time)
-            self._counters.received(RxStatus(status), 0)
-            if status == RxStatus.STORED:
-                self.tally.mismatch(time, "receive status", "raw words were stored as a good frame")
-
-    def _compare_status(self, frame: Frame, time: int, status: int) -> None:
-        self.tally.counts["receive status"] += 1
-        expected = ethernet.inspect(frame, self._mtu)
-        allowed = {int(expected)}
-        if expected == RxStatus.STORED:
-            # Whether the FIFO had room is taken from the RTL; so is the moment in which a queue starts
-            # or stops, or an error stops it.
-            changing = abs(time - self._changed_at[_RX]) <= START_WINDOW or self._fault is not None
-            if self._registers.runs(_RX):
-                allowed |= {int(RxStatus.OVERFLOW)}
-                if changing:
-                    allowed |= {int(RxStatus.DISABLED)}
-            else:
-                allowed = {int(RxStatus.DISABLED)}
-                if changing:
-                    allowed |= {int(RxStatus.STORED), int(RxStatus.OVERFLOW)}
-        if status not in allowed:
-            wanted = " or ".join(RxStatus(s).name for s in sorted(allowed))
-            text = f"{RxStatus(status).name} for {len(frame.data)} bytes, {wanted} expected"
-            self.tally.mismatch(time, "receive status", text)
-            status = min(allowed)
-        self._counter_check.about_to_count(time)
-        self._counters.received(RxStatus(status), len(frame.data))
+    def _store(self, frame: bytes) -> None:
         life = self._lives[_RX]
-        if status == RxStatus.STORED and life is not None and isinstance(life.side, RxSide):
-            life.side.store(frame.data)
+        if life is not None and isinstance(life.side, RxSide):
+            life.side.store(frame)
 
     # ------------------------------------------------------------------ the rest
 
@@ -599,10 +406,7 @@ class Checker:
         self._kicks.clear()
         self._interrupts.reset(event.time)
         self._wire.clear()
-        self._lives = [None] * QUEUES
-        self._changed_at = [event.time] * QUEUES
-        self._frames_in.clear()
-        self._decisions.clear()
-        self._held.clear()
+        self._lives[:] = [None] * QUEUES
+        self._receive.reset(event.time)
         self._needs_reset_at = None
         self._clear_fault()

@@ -55,17 +55,21 @@ class DmaWrite(NamedTuple):
 
 
 class WireOut(NamedTuple):
-    """The NIC has sent a frame; `time` is its end."""
+    """The NIC has sent a frame, or broken it off (`frame.error`); `time` is its end."""
 
     time: int
     frame: Frame
 
 
 class WireIn(NamedTuple):
-    """A frame has arrived at the NIC whole; `time` is its end."""
+    """A frame has arrived at the NIC; `time` is its end, or of its first wrong character (`frame.error`).
+
+    `bad_preamble`: its eighth byte is no SFD; its data is then empty.
+    """
 
     time: int
     frame: Frame
+    bad_preamble: bool = False
 
 
 class RxDecision(NamedTuple):

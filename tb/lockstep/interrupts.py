@@ -97,6 +97,10 @@ class InterruptChecker:
         """Event suppression was read once more than needed, and wants an interrupt: one may come."""
         self._bits[0].cause = time
 
+    def high_since(self, time: int) -> bool:
+        """Was the line high at `time` or later?"""
+        return self.line or self._fell_at >= time
+
     def config(self, time: int) -> None:
         """The configuration changed, or the device needs reset."""
         self._cause(1, time)

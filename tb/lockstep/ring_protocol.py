@@ -10,11 +10,12 @@ chain what was done to it. It knows nothing of frames. Each broken rule is a mis
 `chain never used`.
 """
 
-from dataclasses import dataclass, field
+from collections import deque
 from typing import Final
 
 from pymodel.regs import DESC_BYTES, EVENT_BYTES, DescFlag, EventFlag
 from pymodel.simtime import CYCLE
+from tb.lockstep.buffers import Buffer, ChainRecord
 from tb.lockstep.tally import Tally
 
 SETTLE: Final = 32 * CYCLE
@@ -22,62 +23,17 @@ SETTLE: Final = 32 * CYCLE
 
 _NEXT: Final = int(DescFlag.NEXT)
 _WRITE: Final = int(DescFlag.WRITE)
+_INDIRECT: Final = int(DescFlag.INDIRECT)
 _AVAIL: Final = int(DescFlag.AVAIL)
 _USED: Final = int(DescFlag.USED)
 _REMEMBERED: Final = 64
-
-
-@dataclass(slots=True)
-class _Buffer:
-    """One descriptor: where it lies and which of its bytes the NIC has not touched yet."""
-
-    start: int
-    end: int
-    missing: list[tuple[int, int]]
-
-    def touch(self, start: int, end: int) -> None:
-        """The NIC has transferred the bytes start…end."""
-        first = self.missing[0] if self.missing else None
-        if first is not None and start <= first[0] and len(self.missing) == 1:
-            if end >= first[1]:
-                self.missing.clear()
-            elif end > first[0]:
-                self.missing[0] = (end, first[1])
-            return
-        left: list[tuple[int, int]] = []
-        for a, b in self.missing:
-            if a < start:
-                left.append((a, min(b, start)))
-            if b > end:
-                left.append((max(a, end), b))
-        self.missing = left
-
-
-@dataclass(slots=True)
-class _Chain:
-    """A chain that the NIC has read and not used. `touched`: when a byte of it was last transferred."""
-
-    position: int
-    buffer_id: int = 0
-    buffers: list[_Buffer] = field(default_factory=list)
-    touched: int = 0
-
-    @property
-    def missing(self) -> int:
-        """Bytes of its buffers that were not transferred."""
-        return sum(b - a for buffer in self.buffers for a, b in buffer.missing)
-
-    @property
-    def length(self) -> int:
-        """Bytes of its buffers."""
-        return sum(buffer.end - buffer.start for buffer in self.buffers)
+_WRAP: Final = 0x8000
 
 
 class QueueProtocol:
     """The rules of one life of one ring, from the moment it runs until it is stopped.
 
-    `base`, `size`, `driver_event`, `device_event`: its areas. `max_read`: bytes of a TX chain that the NIC
-    has to read at most (a longer frame is not sent); None for a receive queue.
+    `base`, `size`, `driver_event`, `device_event`: its areas. `receives`: its buffers are written.
     """
 
     def __init__(
@@ -89,28 +45,37 @@ class QueueProtocol:
         size: int,
         driver_event: int,
         device_event: int,
-        max_read: int | None,
+        receives: bool,
+        indirect: bool = False,
+        event_idx: bool = False,
     ) -> None:
         self.base = base
         self.end = base + DESC_BYTES * size
+        self.size = size
         self.driver_event = driver_event
         self.device_event = device_event
         self.stopped_at: int | None = None
         self.faulty = False
         """A transfer failed or a descriptor is bad: the device may leave everything as it is."""
+        self.passed = 0
+        """Slots that the driver sees as used, from the first on without a gap."""
+        self.entries = 0
+        """Used entries written."""
         self._tally = tally
         self._name = name
-        self._size = size
-        self._max_read = max_read
-        self._receives = max_read is None
+        self._receives = receives
+        self._indirect = indirect
+        self._event_idx = event_idx
         self._next = 0
-        self._used = 0
-        self._open: _Chain | None = None
-        self._chains: list[_Chain] = []
+        self._ahead: dict[int, int] = {}
+        """Used entries behind a gap: position → slots."""
+        self._open: ChainRecord | None = None
+        self._chains: list[ChainRecord] = []
+        self._tables: deque[ChainRecord] = deque()
         self._recent: list[int] = []
         self._clock = 0
-        self._used_requests: list[int] = []
-        self._read_requests: list[int] = []
+        self._used_requests: deque[int] = deque()
+        self._read_requests: deque[int] = deque()
         self._disabled = False
         self._empty = False
         self._looked_at = 0
@@ -132,10 +97,9 @@ class QueueProtocol:
         if self.stopped_at is not None and time > self.stopped_at + SETTLE:
             self._bad(time, "access to stopped ring", f"{what} was accessed")
 
-    @property
-    def reading(self) -> bool:
-        """Is a read of this ring under way?"""
-        return bool(self._read_requests)
+    def reads_table(self, address: int) -> bool:
+        """May a read at `address` be one of an indirect table of this ring?"""
+        return any(chain.reads(address) for chain in self._tables)
 
     # ------------------------------------------------------------------ the driver's side
 
@@ -143,43 +107,43 @@ class QueueProtocol:
         """The driver notified this queue."""
         self._kicked_at = time
 
-    def knows(self, used_entry: bytes) -> bool:
-        """Is the buffer id of `used_entry` one that the NIC has read and not used?"""
-        buffer_id = int.from_bytes(used_entry[12:14], "little")
-        return any(chain.buffer_id == buffer_id for chain in self._chains)
-
     def failed(self, write: bool) -> None:
         """A burst to the ring was answered with an error."""
         requests = self._used_requests if write else self._read_requests
         if requests:
-            del requests[0]
+            requests.popleft()
 
     def ring_read(self, time: int, address: int, data: bytes) -> None:
         """A burst of descriptors has been read: take those that are next and available."""
-        asked = self._read_requests.pop(0) if self._read_requests else time
-        slot = self._next % self._size
+        asked = self._read_requests.popleft() if self._read_requests else time
+        slot = self._next % self.size
         offset = self.base + DESC_BYTES * slot - address
         if not 0 <= offset < len(data):
             return
         self._looked_at = asked
         while offset < len(data) and address + offset < self.end:
             flags = data[offset + 14] | data[offset + 15] << 8
-            wrap = not self._next // self._size & 1
+            wrap = not self._next // self.size & 1
             self._empty = bool(flags & _AVAIL) != wrap or bool(flags & _USED) == wrap
             if self._empty:
                 return
             self._take(data, offset, flags)
             offset += DESC_BYTES
-            if self._next % self._size == 0:
+            if self._next % self.size == 0:
                 return
 
     def _take(self, data: bytes, offset: int, flags: int) -> None:
         start = int.from_bytes(data[offset : offset + 8], "little")
-        end = start + int.from_bytes(data[offset + 8 : offset + 12], "little")
+        length = int.from_bytes(data[offset + 8 : offset + 12], "little")
         chain = self._open
         if chain is None:
-            chain = self._open = _Chain(self._next)
-        chain.buffers.append(_Buffer(start, end, [(start, end)]))
+            chain = self._open = ChainRecord(self._next)
+        if flags & _INDIRECT and self._indirect:
+            chain.table = Buffer(start, min(length, DESC_BYTES * self.size))
+            self._tables.append(chain)
+        else:
+            chain.buffers.append(Buffer(start, length))
+        chain.slots += 1
         self._next += 1
         if not flags & _NEXT:
             chain.buffer_id = data[offset + 12] | data[offset + 13] << 8
@@ -188,91 +152,112 @@ class QueueProtocol:
 
     # ------------------------------------------------------------------ payload
 
-    def payload_read(self, address: int, end: int) -> None:
-        """The NIC has read address…end: these bytes count as read in the oldest chains they lie in.
+    def payload_read(self, address: int, data: bytes) -> None:
+        """The NIC has read `data`: table entries, or bytes of the oldest chains that they lie in.
 
         It may begin with a chain whose last descriptors it has not read yet.
         """
+        end = address + len(data)
+        for chain in self._tables:
+            if chain.reads(address):
+                chain.read_table(address, data)
+        while self._tables and self._tables[0].table is None:
+            self._tables.popleft()
+        if self._receives:
+            return
         for chain in self._known():
             for buffer in chain.buffers:
-                if buffer.missing and buffer.start < end and address < buffer.end:
+                if not buffer.whole and buffer.start < end and address < buffer.end:
                     buffer.touch(address, end)
                     if buffer.end >= end:
                         return
 
-    def _known(self) -> list[_Chain]:
+    def _known(self) -> list[ChainRecord]:
         return self._chains if self._open is None else [*self._chains, self._open]
 
-    def _find(self, address: int, end: int) -> tuple[_Chain, _Buffer] | None:
+    def payload_write(self, address: int, data: bytes) -> bool:
+        """The NIC has written `data`; False if that is no buffer of this queue.
+
+        Any buffer will do, until its chain is used: what is written may be overwritten (cut-through).
+        """
+        end = address + len(data)
         for chain in self._known():
             for buffer in chain.buffers:
                 if buffer.start <= address and end <= buffer.end:
-                    return chain, buffer
-        return None
-
-    def payload_write(self, time: int, address: int, end: int) -> bool:
-        """The NIC has written address…end; False if that is no buffer of this queue."""
-        found = self._find(address, end)
-        if found is None:
-            return False
-        chain, buffer = found
-        buffer.touch(address, end)
-        self._clock += 1
-        chain.touched = self._clock
-        return True
+                    buffer.store(address, data)
+                    self._clock += 1
+                    chain.touched = self._clock
+                    return self._receives
+        return False
 
     # ------------------------------------------------------------------ used entries
 
-    def used_write(self, time: int, address: int, data: bytes) -> None:
-        """A write to the ring: it must be a used entry that §2.8 allows now."""
+    def used_write(self, time: int, address: int, data: bytes) -> ChainRecord | None:
+        """A write to the ring: it must be a used entry that §2.8 allows now. The chain that it gives back."""
         self._tally.counts["ring rules"] += 1
-        asked = self._used_requests.pop(0) if self._used_requests else self._clock
+        asked = self._used_requests.popleft() if self._used_requests else self._clock
         if len(data) != DESC_BYTES or (address - self.base) % DESC_BYTES:
             self._bad(
                 time, "used entry torn", f"{len(data)} bytes at slot {self._slot(address)} + "
                 f"{(address - self.base) % DESC_BYTES}; one aligned write of {DESC_BYTES} expected"
             )  # fmt: skip
-            return
+            return None
         buffer_id = data[12] | data[13] << 8
         flags = data[14] | data[15] << 8
-        length = int.from_bytes(data[8:12], "little")
-        chain = next((c for c in self._chains if c.buffer_id == buffer_id), None)
+        chain = self._find(buffer_id, self._slot(address))
         if chain is None:
             kind = "descriptor used twice" if buffer_id in self._recent else "used entry unknown"
             self._bad(time, kind, f"used entry for buffer id {buffer_id} in slot {self._slot(address)}")
-            return
-        expected = self._used % self._size
-        if self._slot(address) != expected:
-            text = f"buffer id {buffer_id} in slot {self._slot(address)}, {expected} expected"
-            self._bad(time, "used entry slot", text)
-        wrap = not self._used // self._size & 1
-        if bool(flags & _AVAIL) != wrap or bool(flags & _USED) != wrap:
-            self._bad(
-                time,
-                "wrap error",
-                f"flags {flags:#06x} in slot {self._slot(address)}, wrap counter {int(wrap)}",
-            )
-        if bool(flags & _WRITE) != self._receives:
-            self._bad(time, "used entry flags", f"WRITE is wrong in {flags:#06x} for buffer id {buffer_id}")
-        self._check_payload(time, chain, length, asked)
-        self._used += len(chain.buffers)
+            return None
+        self._check_entry(time, chain, address, flags)
+        self._check_payload(time, chain, int.from_bytes(data[8:12], "little"), asked)
         self._chains.remove(chain)
         self._recent.append(buffer_id)
         if len(self._recent) > _REMEMBERED:
             del self._recent[0]
+        self.entries += 1
+        self._ahead[chain.position] = chain.slots
+        while self.passed in self._ahead:
+            self.passed += self._ahead.pop(self.passed)
+        return chain
 
-    def _check_payload(self, time: int, chain: _Chain, length: int, asked: int) -> None:
-        if self._max_read is not None:
-            needed = chain.length if chain.length <= self._max_read else 0
-        else:
-            needed = length if length else chain.length
-        done = chain.length - chain.missing
-        if done < needed:
+    def _find(self, buffer_id: int, slot: int) -> ChainRecord | None:
+        """The chain with that id; in that slot, if there are several because the driver gave it twice."""
+        found = [chain for chain in self._chains if chain.buffer_id == buffer_id]
+        return next(
+            (chain for chain in found if chain.position % self.size == slot), found[0] if found else None
+        )
+
+    def _check_entry(self, time: int, chain: ChainRecord, address: int, flags: int) -> None:
+        """Chains are used in the order of the ring, so each entry belongs into its chain's first slot."""
+        slot, expected = self._slot(address), chain.position % self.size
+        if slot != expected:
+            self._bad(
+                time, "used entry slot", f"buffer id {chain.buffer_id} in slot {slot}, {expected} expected"
+            )
+        wrap = not chain.position // self.size & 1
+        if bool(flags & _AVAIL) != wrap or bool(flags & _USED) != wrap:
+            self._bad(time, "wrap error", f"flags {flags:#06x} in slot {slot}, wrap counter {int(wrap)}")
+        if bool(flags & _WRITE) != self._receives:
+            self._bad(
+                time, "used entry flags", f"WRITE is wrong in {flags:#06x} for buffer id {chain.buffer_id}"
+            )
+
+    def _check_payload(self, time: int, chain: ChainRecord, length: int, asked: int) -> None:
+        if not self._receives:
+            return
+        missing = chain.missing(length)
+        if missing:
             self._bad(
                 time, "used before payload",
-                f"buffer id {chain.buffer_id} is used with {done} of {needed} bytes transferred",
+                f"buffer id {chain.buffer_id} is used with {length - missing} of {length} bytes transferred",
             )  # fmt: skip
-        elif self._receives and chain.touched > asked:
+        elif length > chain.length:
+            self._bad(
+                time, "used before payload",
+                f"buffer id {chain.buffer_id} has {chain.length} bytes, and is used with {length}",
+            )  # fmt: skip
+        elif chain.touched > asked:
             self._bad(
                 time, "used before payload",
                 f"buffer id {chain.buffer_id}: used entry asked for before its payload was in memory",
@@ -283,14 +268,21 @@ class QueueProtocol:
     def event_write(self, time: int, address: int, data: bytes) -> None:
         """A write to the device event suppression structure."""
         self._tally.counts["ring rules"] += 1
-        flags = int.from_bytes(data[2:4], "little")
-        if (
-            address != self.device_event
-            or len(data) != EVENT_BYTES
-            or data[:2] != b"\0\0"
-            or flags not in (EventFlag.ENABLE, EventFlag.DISABLE)
-        ):
+        if address != self.device_event or len(data) != EVENT_BYTES:
             self._bad(time, "event suppression", f"{data.hex()} written at {address - self.device_event:+d}")
+            return
+        named = int.from_bytes(data[:2], "little")
+        flags = int.from_bytes(data[2:], "little")
+        if self._event_idx:
+            wrap = not self._next // self.size & 1
+            expected = self._next % self.size | _WRAP * wrap
+            right = (named, flags) == (expected, EventFlag.DESC)
+            wanted = f"DESC with {expected:#06x}"
+        else:
+            right = not named and flags in (EventFlag.ENABLE, EventFlag.DISABLE)
+            wanted = "ENABLE or DISABLE"
+        if not right:
+            self._bad(time, "event suppression", f"{data.hex()} written, {wanted} expected")
             return
         self._disabled = flags == EventFlag.DISABLE
         if not self._disabled:
@@ -324,6 +316,8 @@ class QueueProtocol:
                 self._bad(
                     time, "chain never used", f"buffer id {chain.buffer_id} was read and not given back"
                 )
+        if self._ahead:
+            self._bad(time, "chain never used", f"{len(self._ahead)} used entries stand behind a gap")
         if self._open is not None and self._empty:
             self._bad(time, "chain never used", "a chain without end was read")
 

@@ -97,7 +97,9 @@ def test_one_swapped_byte_in_a_received_frame_is_found(plant):
     plant.flip(at, 17)
     found = plant.replay()
     assert kinds(found) == ["payload"]
-    assert found[0].time == plant.events[at].time
+    # Looked at when the buffer is used: before, it might have been written again.
+    used = next(e for e in plant.events[at:] if plant.in_ring(plant.rx, e, ev.DmaWrite))
+    assert found[0].time == used.time
     assert "byte 17 of" in found[0].text
 
 
@@ -152,8 +154,7 @@ def test_interrupt_falls_by_itself_is_found(plant):
 def test_frame_lost_in_the_nic_is_found(plant):
     at = plant.index(lambda e: isinstance(e, ev.WireOut), 7)
     del plant.events[at]
-    found = plant.replay()
-    assert found[0].kind == "frame sent" and "missing" in found[0].text
+    assert any(m.kind == "frame sent" and "missing" in m.text for m in plant.replay())
 
 
 def test_last_frame_never_sent_is_found_at_the_end(plant):
@@ -432,14 +433,3 @@ def test_bus_error_not_signalled_is_found_at_the_end(plant):
     assert kinds(found) == ["device status"] and "error response" in found[0].text
     plant.events.append(ev.Irq(time + CYCLE, True))
     assert plant.replay() == []
-
-
-def test_raw_words_announced_their_decision_is_taken_over(plant):
-    from tb.lockstep.checker import Checker
-
-    checker = Checker(plant.memory)
-    checker.expect_unseen(2)
-    checker.observe(ev.RxDecision(0, 0))
-    checker.observe(ev.RxDecision(10, 7))
-    checker.finish()
-    assert [str(m.text) for m in checker.mismatches] == ["raw words were stored as a good frame"]

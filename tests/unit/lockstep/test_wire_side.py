@@ -54,7 +54,88 @@ def test_required_frame_skipped_is_found_and_the_next_ones_match_again(wire):
     assert wire.required == 0
 
 
-def test_frame_with_a_code_error_is_found(wire):
+def broken(wire: WireSide, data: bytes) -> None:
+    wire.broke_off(0, Frame(data, 0, 0, error=True))
+
+
+def found(wire: WireSide) -> list[str]:
+    wire.finish(0)
+    return [m.text for m in wire._tally.mismatches]
+
+
+@pytest.mark.parametrize("length", [0, 1, 63])
+def test_frame_broken_off_and_sent_again_whole_is_right(wire, length):
     wire.expect(A)
-    wire.sent(0, Frame(A, 0, 0, error=True))
-    assert len(wire._tally.mismatches) == 1
+    broken(wire, A[:length])
+    assert send(wire, A) == []
+    assert found(wire) == []
+
+
+def test_frame_broken_off_and_another_one_next_is_found(wire):
+    wire.expect(A)
+    wire.expect(B)
+    broken(wire, B[:9])
+    send(wire, A, B)
+    assert found(wire) == ["9 bytes of a frame had been sent, which did not come again"]
+
+
+def test_frame_broken_off_and_never_sent_again_is_found(wire):
+    broken(wire, A[:9])
+    assert found(wire) == ["a frame broke off and never came again"]
+
+
+def test_frame_broken_off_twice_is_found(wire):
+    wire.expect(A)
+    broken(wire, A[:9])
+    broken(wire, A[:20])
+    assert send(wire, A) == ["two frames broke off, one behind the other"]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_second_frame_broken_off_is_found_unless_a_reset_was_between(wire, reset):
+    for data in (A, B):
+        wire.expect(data)
+        broken(wire, data[:9])
+        send(wire, data)
+        if reset:
+            wire.release()
+    assert len(found(wire)) == (not reset)
+
+
+def test_frame_with_offload_work_broken_off_is_found(wire):
+    wire.expect(A, plain=False)
+    broken(wire, A[:9])
+    send(wire, A)
+    (text,) = found(wire)
+    assert "began before it was whole" in text
+
+
+@pytest.mark.parametrize("stop", [WireSide.release, WireSide.excuse])
+@pytest.mark.parametrize("after", [(), (C,), (A, C)])
+def test_frame_broken_off_by_a_stop_need_not_come_again(wire, stop, after):
+    wire.allow(lambda: [A])
+    stop(wire)
+    broken(wire, A[:9])
+    wire.expect(C)
+    send(wire, *(after or (C,)))
+    assert found(wire) == []
+
+
+@pytest.mark.parametrize("sent", [(), (A,), (A, B)])
+def test_first_frames_of_a_stopped_chain_may_come(wire, sent):
+    wire.allow(lambda: [A, B])
+    wire.expect(C)
+    assert send(wire, *sent, C) == []
+    assert found(wire) == []
+
+
+def test_frames_of_a_stopped_chain_with_a_gap_are_found(wire):
+    wire.allow(lambda: [A, B])
+    assert send(wire, B) == ["64 bytes that no chain asked for"]
+
+
+def test_frame_whose_data_came_after_the_stop_is_right(wire):
+    frames = [B]
+    wire.allow(lambda: frames)
+    frames[0] = A
+    assert send(wire, A) == []
