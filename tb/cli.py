@@ -68,13 +68,54 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory of the run (build/sim)"
     )
 
+    drill = commands.add_parser(
+        "packetdrill",
+        help="run packetdrill scripts over the stack, in simulated time",
+        description="Run scripts in the packetdrill language (docs/packetdrill.md). Further options of the "
+        "form --name=value are options of the scripts: --mtu=1400, --tolerance_usecs=10000 …",
+    )
+    drill.add_argument("--nic", choices=("golden", "rtl"), default="golden", help="below the driver (golden)")
+    drill.add_argument("--profile", default="linux", help="whose TCP the machine has (linux)")
+    drill.add_argument("--json", action="store_true", help="results as JSON on standard output, nothing else")
+    drill.add_argument("-v", "--verbose", action="store_true", help="show what happened, line by line")
+    drill.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE.pkt", help="scripts, run one after the other"
+    )
+
     commands.add_parser("bench", help="measure the NIC's rate, and the co-simulation's speed")
     return parser
 
 
+def _packetdrill(arguments: argparse.Namespace, further: list[str], console: Console) -> int:
+    from tb.packetdrill import command
+    from tb.packetdrill.errors import ScriptError
+    from tb.packetdrill.session import PROFILES
+
+    if arguments.profile not in PROFILES:
+        print(f"fdwire: no profile {arguments.profile}; there are {', '.join(PROFILES)}", file=sys.stderr)
+        return 2
+    try:
+        options = command.options_from(further)
+    except ScriptError as error:
+        print(f"fdwire: {error}", file=sys.stderr)
+        return 2
+    return command.run(
+        arguments.files,
+        nic=arguments.nic,
+        profile=arguments.profile,
+        options=options,
+        as_json=arguments.json,
+        verbose=arguments.verbose,
+        console=console,
+    )
+
+
 def main() -> int:
     """Run one command; its exit status."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments, further = parser.parse_known_args()
+    if further and arguments.command != "packetdrill":
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     console = Console(soft_wrap=True)
     try:
         if arguments.command == "sim":
@@ -96,6 +137,8 @@ def main() -> int:
             from tb.sim import command
 
             return command.open_waves(arguments.out.resolve(), console)
+        if arguments.command == "packetdrill":
+            return _packetdrill(arguments, further, console)
         from tb.bench import command as bench
 
         return bench.run(console)

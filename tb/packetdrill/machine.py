@@ -1,0 +1,32 @@
+"""The machine under test, as a runner sees it: a kernel, and a wire that ends at the runner."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pymodel.scheduler import Scheduler
+from pymodel.task import Blocking
+
+
+class Machine(Protocol):
+    """Everything that happens, happens on `scheduler`; packets are whole IP packets."""
+
+    scheduler: Scheduler
+
+    def start(self, receive: Callable[[int, bytes], None]) -> Blocking[None]:
+        """Bring it up. `receive(time, packet)` is called for each packet that it sends."""
+
+    def call(self, name: str, *arguments: Any) -> Blocking[Any]:
+        """The system call `name`, in the one process that a script is.
+
+        Arguments and results are those of `pymodel.socket.syscalls.Kernel`. Raises OSError, or
+        ScriptError for a call that is not there.
+        """
+
+    def inject(self, packet: bytes) -> Blocking[None]:
+        """`packet` arrives; returns when the machine has dealt with it. ScriptError if it cannot be sent."""
+
+    def command(self, text: str) -> None:
+        """A shell command. ScriptError for one that is not known, ScriptFailure for one that fails."""
+
+    def stop(self) -> None:
+        """Switch it off."""

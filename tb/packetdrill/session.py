@@ -1,0 +1,75 @@
+"""One script, from its text to its verdict, on a simulated host with a golden NIC."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pymodel.golden.nic import GoldenNic
+from pymodel.hostmem import HostMemory
+from pymodel.scheduler import Scheduler
+from pymodel.simtime import SEC
+from pymodel.task import Task
+from pymodel.tcp.profile import LINUX, Profile
+from tb.packetdrill import config as options
+from tb.packetdrill.config import Config
+from tb.packetdrill.errors import ScriptError, ScriptFailure
+from tb.packetdrill.parser import parse
+from tb.packetdrill.runner import Runner
+from tb.packetdrill.simulated import SimulatedMachine
+from tb.packetdrill.syntax import Script
+
+PROFILES: Final[dict[str, Profile]] = {"linux": LINUX}
+LARGEST: Final = 65_535
+_FIFO: Final = 1 << 17
+_LIMIT: Final = 100_000 * SEC
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a script ended. `reason` is empty when it passed; `line` is 0 where none is to blame."""
+
+    passed: bool
+    reason: str = ""
+    line: int = 0
+    log: tuple[str, ...] = ()
+
+
+def configure(script: Script, command_line: dict[str, str]) -> Config:
+    """The options of `script`, overridden by those of the command line. Raises ScriptError."""
+    config = Config()
+    for name, value, line in script.options:
+        options.apply(config, name, value, line)
+    for name, value in command_line.items():
+        options.apply(config, name, value)
+    return config
+
+
+def run_golden(text: str, command_line: dict[str, str] | None = None, profile: str = "linux") -> Verdict:
+    """Run the script in `text` over the golden NIC."""
+    try:
+        script = parse(text)
+        config = configure(script, command_line or {})
+    except ScriptError as error:
+        return Verdict(False, error.message, error.line)
+    scheduler = Scheduler()
+    nic = GoldenNic(scheduler, HostMemory(), mtu=LARGEST - 18, rx_fifo_bytes=_FIFO, tx_fifo_bytes=_FIFO)
+    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]), largest=LARGEST - 18)
+    runner = Runner(script, config, machine)
+    if config.dry_run:
+        return Verdict(True)
+    task = Task(scheduler, runner.run(), "script")
+    try:
+        while not task.done:
+            if not scheduler.step():
+                return Verdict(False, "nothing can happen any more", 0, tuple(runner.log))
+    finally:
+        machine.stop()
+    return judge(runner, task)
+
+
+def judge(runner: Runner, task: Task[None]) -> Verdict:
+    """The verdict of a run that has ended."""
+    try:
+        task.result()
+    except (ScriptFailure, ScriptError) as error:
+        return Verdict(False, error.message, error.line, tuple(runner.log))
+    return Verdict(True, log=tuple(runner.log))

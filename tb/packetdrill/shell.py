@@ -1,0 +1,124 @@
+"""Shell commands of scripts, mapped onto the simulated host's own settings and tables.
+
+No shell runs. A command line is split into words, `;`, `&&`, `||` and `|` do what they do in a shell, output
+goes nowhere but into a pipe, and the exit status decides: a script whose command fails has failed.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Final
+
+from pymodel.host import Host
+from tb.packetdrill import commands
+from tb.packetdrill.errors import ScriptError, ScriptFailure
+
+_HELPERS: Final = re.compile(
+    r"(^|/)(defaults?|set_defaults?|set_sysctls?|common)(\.sh|\.py)?$|(^|/)set_sysctls?\.py$"
+)
+"""Scripts beside a script that put a Linux machine into its default state: it already is."""
+_SEPARATORS: Final = frozenset({";", "&&", "||", "|", "\n", "&"})
+_PUNCTUATION: Final = ";&|<>()\n"
+
+
+class Shell:
+    """Runs command lines for `host`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def run(self, text: str) -> None:
+        """Run `text`. ScriptError for a command that is not known, ScriptFailure if it ends badly."""
+        text = re.sub(r"\\\n", " ", text)
+        text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+        status, said = self._list(_words(text))
+        if status:
+            raise ScriptFailure(
+                f"`{text.strip()}` ended with status {status}" + (f": {said}" if said else "")
+            )
+
+    def _list(self, words: list[str]) -> tuple[int, str]:
+        """Pipelines with `;`, `&&` and `||` in between; the status and output of the last."""
+        status, output = 0, ""
+        pipeline: list[str] = []
+        skip = False
+        for word in [*words, ";"]:
+            if word not in _SEPARATORS or word == "|":
+                pipeline.append(word)
+                continue
+            if pipeline and not skip:
+                status, output = self._pipeline(pipeline)
+            pipeline = []
+            skip = (word == "&&" and status != 0) or (word == "||" and status == 0)
+            if word in (";", "\n") and status and output.startswith("error:"):
+                break
+        return status, output
+
+    def _pipeline(self, words: list[str]) -> tuple[int, str]:
+        status, output = 0, ""
+        command: list[str] = []
+        negate = words[0] == "!"
+        for word in [*(words[1:] if negate else words), "|"]:
+            if word != "|":
+                command.append(word)
+                continue
+            status, output = self._command(command, output)
+            command = []
+        return (int(status == 0) if negate else status), output
+
+    def _command(self, words: list[str], given: str) -> tuple[int, str]:
+        words = _without_redirections(words)
+        while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):
+            words = words[1:]
+        if words and words[0] in ("sudo", "command", "exec", "env", "source", "."):
+            words = words[1:]
+        if not words:
+            return 0, ""
+        name = words[0].rsplit("/", 1)[-1]
+        if _HELPERS.search(words[0]):
+            return commands.helper(self._host, words[1:])
+        if name in ("sh", "bash", "python", "python3") and len(words) > 1:
+            if words[1] == "-c":
+                return self._list(_words(words[2]))
+            if _HELPERS.search(words[1]):
+                return commands.helper(self._host, words[2:])
+        run: Callable[[Host, list[str], str], tuple[int, str]] | None = commands.KNOWN.get(name)
+        if run is None:
+            raise ScriptError(f"`{' '.join(words)}`: {name} is no command known here")
+        return run(self._host, words[1:], given)
+
+
+def _words(text: str) -> list[str]:
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=_PUNCTUATION)
+    lexer.whitespace = " \t\r"
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        return [word if set(word) != {"\n"} else ";" for word in _unglued(lexer)]
+    except ValueError as error:
+        raise ScriptError(f"`{text.strip()}`: {error}") from None
+
+
+def _unglued(lexer: shlex.shlex) -> list[str]:
+    """`;\\n` comes as one word: punctuation is taken apart again."""
+    words: list[str] = []
+    for word in lexer:
+        if word and set(word) <= set(_PUNCTUATION):
+            words += re.findall(r"&&|\|\||>>|>&|[;&|<>()\n]", word)
+        else:
+            words.append(word)
+    return words
+
+
+def _without_redirections(words: list[str]) -> list[str]:
+    kept: list[str] = []
+    at = 0
+    while at < len(words):
+        if words[at] in (">", ">>", "<", ">&"):
+            if kept and kept[-1] in ("1", "2"):
+                kept.pop()
+            at += 2
+            continue
+        kept.append(words[at])
+        at += 1
+    return kept

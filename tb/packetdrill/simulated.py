@@ -1,0 +1,108 @@
+"""A simulated host as the machine under test. The script is the rest of the world: its wire ends here."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any, Final
+
+from pymodel.host import Host, Nic
+from pymodel.ports import Frame
+from pymodel.scheduler import Scheduler
+from pymodel.simtime import MS, US
+from pymodel.socket.process import Process
+from pymodel.task import Blocking, Wait
+from pymodel.tcp.profile import Profile
+from tb.packetdrill import shell
+from tb.packetdrill.config import Config
+from tb.packetdrill.errors import ScriptError
+from tb.packetdrill.frames import MAC, arp_reply, duration, frame, ip_packet
+
+_SETTLE: Final = 1 * MS
+"""How long the machine may take over a packet that arrives: far more than it ever needs."""
+
+
+class SimulatedMachine:
+    """`pymodel.host.Host` over `nic`, whose wire is the script's.
+
+    `largest`: the greatest IP packet that the NIC can receive; the machine's own MTU is the script's.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        nic: Nic,
+        config: Config,
+        profile: Profile,
+        *,
+        largest: int,
+        queue_size: int = 64,
+    ) -> None:
+        self.scheduler = scheduler
+        self.config = config
+        self._nic = nic
+        self._largest = largest
+        length = ipaddress.IPv4Network(f"0.0.0.0/{config.netmask_ip}").prefixlen
+        self.host = Host(
+            "dut",
+            scheduler,
+            nic,
+            address=f"{config.local_ip}/{length}",
+            seed=1,
+            profile=profile,
+            queue_size=queue_size,
+        )
+        self.shell = shell.Shell(self.host)
+        self.process = Process(self.host.kernel, "script")
+        self._receive: Callable[[int, bytes], None] = lambda time, packet: None
+        self._free_at = 0
+
+    def start(self, receive: Callable[[int, bytes], None]) -> Blocking[None]:
+        """Probe the NIC, set addresses and the route to the remote host."""
+        self._receive = receive
+        self._nic.set_wire_handler(self._sent)
+        yield from self.host.bring_up()
+        device = self.host.device
+        if self.config.mtu > self._largest:
+            raise ScriptError(f"--mtu={self.config.mtu}: this NIC takes at most {self._largest}")
+        device.mtu = self.config.mtu
+        self.host.ip.add_route("0.0.0.0/0", self.config.gateway_ip)
+
+    def _sent(self, sent: Frame) -> None:
+        answer = arp_reply(sent.data, own=ipaddress.IPv4Address(self.config.local_ip).packed)
+        if answer is not None:
+            self._deliver(answer)
+            return
+        packet = ip_packet(sent.data)
+        if packet is not None:
+            self._receive(self.scheduler.now, packet)
+
+    def _deliver(self, data: bytes) -> None:
+        start = max(self.scheduler.now, self._free_at)
+        end = start + duration(len(data))
+        self._free_at = end
+        self._nic.deliver(Frame(data, start, end))
+
+    def call(self, name: str, *arguments: Any) -> Blocking[Any]:
+        """See `Machine`."""
+        method = getattr(self.host.kernel, name, None)
+        if method is None:
+            raise ScriptError(f"{name}() is not there")
+        return (yield from method(self.process, *arguments))
+
+    def inject(self, packet: bytes) -> Blocking[None]:
+        """See `Machine`: it is over when the driver has handed the frame to the stack."""
+        if len(packet) > self._largest:
+            raise ScriptError(f"a packet of {len(packet)} bytes; this NIC takes at most {self._largest}")
+        stats = self.host.device.stats
+        seen = stats.rx_packets
+        limit = self.scheduler.now + _SETTLE
+        self._deliver(frame(self.host.device.mac, MAC, packet))
+        while stats.rx_packets == seen and self.scheduler.now < limit:
+            yield Wait(deadline=self.scheduler.now + US)
+
+    def command(self, text: str) -> None:
+        """See `Machine`."""
+        self.shell.run(text)
+
+    def stop(self) -> None:
+        """See `Machine`."""
+        self.host.power_off()

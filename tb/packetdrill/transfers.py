@@ -1,0 +1,247 @@
+"""The system calls that move bytes. A buffer is `...` or a string; what is sent for `...` is zeros."""
+
+from collections.abc import Generator
+from typing import Any, Final
+
+from tb.packetdrill.constants import CONSTANTS
+from tb.packetdrill.errors import ScriptError, ScriptFailure
+from tb.packetdrill.evaluate import array, integer, member, structure, unwrap
+from tb.packetdrill.flows import Address, Flows
+from tb.packetdrill.machine import Machine
+from tb.packetdrill.syntax import ANYTHING, Call, Expression, Name, Number, Structure, Text
+
+Arguments = tuple[Expression, ...]
+Result = Generator[Any, Any, int]
+
+
+def _is_null(expression: Expression) -> bool:
+    return (isinstance(expression, Name) and expression.name == "NULL") or expression == Number(0)
+
+
+class Transfers:
+    """Reading and writing on `machine`. `fds`: the script's descriptors to the machine's."""
+
+    def __init__(self, machine: Machine, flows: Flows) -> None:
+        self.machine = machine
+        self.flows = flows
+        self.fds: dict[int, int] = {}
+
+    def live(self, expression: Expression) -> int:
+        """The machine's descriptor for the script's; one never seen is taken as it is."""
+        script = integer(expression)
+        return self.fds.get(script, script)
+
+    def _use(self, expression: Expression) -> int:
+        """As `live`, for a call that works on a connection: the next packet is about it."""
+        fd = self.live(expression)
+        flow = self.flows.of(fd)
+        if flow is not None and not flow.listening:
+            self.flows.current = flow
+        return fd
+
+    def _address(self, expression: Expression, ip: bytes, port: int) -> Address | None:
+        raise NotImplementedError
+
+    # ---- in
+
+    def do_read(self, a: Arguments, call: Call) -> Result:
+        """read(2)."""
+        data = yield from self.machine.call("read", self._use(a[0]), integer(a[2]))
+        return _compare("read", a[1], data)
+
+    def do_readv(self, a: Arguments, call: Call) -> Result:
+        """readv(2)."""
+        buffers = [bytearray(length) for _, length in _vectors(a[1])]
+        count: int = yield from self.machine.call("readv", self._use(a[0]), [memoryview(b) for b in buffers])
+        _compare_vectors("readv", a[1], buffers, count)
+        return count
+
+    def do_recv(self, a: Arguments, call: Call) -> Result:
+        """recv(2)."""
+        data = yield from self.machine.call("recv", self._use(a[0]), integer(a[2]), integer(a[3]))
+        return _compare("recv", a[1], data)
+
+    def do_recvfrom(self, a: Arguments, call: Call) -> Result:
+        """recvfrom(2)."""
+        data, _ = yield from self.machine.call("recvfrom", self._use(a[0]), integer(a[2]), integer(a[3]))
+        return _compare("recvfrom", a[1], data)
+
+    def do_recvmsg(self, a: Arguments, call: Call) -> Result:
+        """recvmsg(2): contents, `msg_flags` and ancillary data are compared where the script gives them."""
+        message, flags = structure(a[1]), integer(a[2])
+        vectors = message.get("msg_iov", "2")
+        buffers = [bytearray(length) for _, length in _vectors(vectors)] if vectors is not None else []
+        views = [memoryview(buffer) for buffer in buffers]
+        count, got_flags, *rest = yield from self.machine.call("recvmsg", self._use(a[0]), views, flags)
+        if vectors is not None:
+            _compare_vectors("recvmsg", vectors, buffers, count)
+        expected = message.get("msg_flags", "4")
+        if expected is not None and expected is not ANYTHING and integer(expected) != got_flags:
+            raise ScriptFailure(
+                f"recvmsg(): msg_flags {integer(expected):#x} expected, {got_flags:#x} returned"
+            )
+        control = message.get("msg_control", "3")
+        if control is not None and control is not ANYTHING:
+            got = next((item for item in rest if isinstance(item, list)), [])
+            _compare_control(control, got)
+        return int(count)
+
+    # ---- out
+
+    def do_write(self, a: Arguments, call: Call) -> Result:
+        """write(2)."""
+        return self.machine.call("write", self._use(a[0]), _data(a[1], integer(a[2])))
+
+    def do_writev(self, a: Arguments, call: Call) -> Result:
+        """writev(2)."""
+        return self.machine.call("writev", self._use(a[0]), [_data(*vector) for vector in _vectors(a[1])])
+
+    def do_send(self, a: Arguments, call: Call) -> Result:
+        """send(2)."""
+        data = _data(a[1], integer(a[2]))
+        return self.machine.call("sendto", self._use(a[0]), data, _send_flags(a[3]))
+
+    def do_sendto(self, a: Arguments, call: Call) -> Result:
+        """sendto(2). `...` as an address: the connection's, or the remote host for a datagram."""
+        fd = self._use(a[0])
+        address = self._destination(fd, a[4] if len(a) > 4 else ANYTHING)
+        return self.machine.call("sendto", fd, _data(a[1], integer(a[2])), _send_flags(a[3]), address)
+
+    def _destination(self, fd: int, expression: Expression) -> Address | None:
+        flow = self.flows.of(fd)
+        if _is_null(expression) or flow is None:
+            return None
+        if expression is ANYTHING and (flow.protocol == 6 or flow.remote[1]):
+            return None if flow.protocol == 6 else flow.remote
+        address = self._address(expression, flow.remote[0], 8080)
+        if address is not None and not flow.remote[1]:
+            flow.remote = address
+        return address
+
+    def do_sendmsg(self, a: Arguments, call: Call) -> Result:
+        """sendmsg(2). Integers in ancillary data travel as an int."""
+        fd, message = self._use(a[0]), structure(a[1])
+        vectors = message.get("msg_iov", "2")
+        buffers = [_data(*vector) for vector in _vectors(vectors)] if vectors is not None else []
+        address = self._destination(fd, message.get("msg_name", "0") or Number(0))
+        control = message.get("msg_control", "3")
+        items = [] if control is None or control is ANYTHING or _is_null(control) else list(array(control))
+        packed = [_pack_control(structure(item)) for item in items]
+        return self.machine.call(
+            "sendmsg", fd, [memoryview(b) for b in buffers], packed, _send_flags(a[2]), address
+        )
+
+    def do_sendfile(self, a: Arguments, call: Call) -> Result:
+        """sendfile(2)."""
+        offset = None if _is_null(a[2]) or a[2] is ANYTHING else integer(unwrap(a[2]))
+        return self.machine.call("sendfile", self._use(a[0]), self.live(a[1]), offset, integer(a[3]))
+
+    def do_splice(self, a: Arguments, call: Call) -> Result:
+        """splice(2)."""
+        source, out = self.live(a[0]), self.live(a[2])
+        for end in (a[0], a[2]):
+            self._use(end)
+        offsets = [None if _is_null(x) or x is ANYTHING else integer(unwrap(x)) for x in (a[1], a[3])]
+        return self.machine.call("splice", source, offsets[0], out, offsets[1], integer(a[4]), integer(a[5]))
+
+    # ---- files and pipes
+
+    def do_open(self, a: Arguments, call: Call) -> Result:
+        """open(2)."""
+        if not isinstance(a[0], Text):
+            raise ScriptError("open() needs a path")
+        return self.machine.call("open", a[0].value.decode(), integer(a[1]))
+
+    def do_pipe(self, a: Arguments, call: Call) -> Result:
+        """pipe(2), pipe2(2): both descriptors are mapped."""
+        ends = yield from self.machine.call("pipe", integer(a[1]) if len(a) > 1 else 0)
+        for expression, fd in zip(array(a[0]), ends, strict=True):
+            self.fds[fd if expression is ANYTHING else integer(expression)] = fd
+        return 0
+
+    do_pipe2 = do_pipe
+
+
+def _send_flags(expression: Expression) -> int:
+    """A script has no signal handler: EPIPE comes without SIGPIPE, as in the original (which ignores it)."""
+    return integer(expression)
+
+
+def _data(expression: Expression, length: int) -> bytes:
+    """`length` bytes: the string's, then zeros."""
+    if isinstance(expression, Text):
+        return expression.value[:length].ljust(max(length, 0), b"\0")
+    if expression is ANYTHING or _is_null(expression):
+        return bytes(max(length, 0))
+    raise ScriptError("a buffer is `...` or a string")
+
+
+def _vectors(expression: Expression) -> list[tuple[Expression, int]]:
+    """(buffer, length) of each `{buffer, length}`."""
+    found: list[tuple[Expression, int]] = []
+    for item in array(expression):
+        vector = structure(item)
+        base = vector.get("iov_base", "0")
+        if base is None:
+            raise ScriptError("an iovec is {buffer, length}")
+        found.append((base, member(vector, None, "iov_len", "1")))
+    return found
+
+
+def _compare(call: str, expected: Expression, data: bytes) -> int:
+    if isinstance(expected, Text) and expected.value[: len(data)] != data:
+        raise ScriptFailure(f"{call}() gave {data[:40]!r}, {expected.value[:40]!r} expected")
+    return len(data)
+
+
+def _compare_vectors(call: str, expected: Expression, buffers: list[bytearray], count: int) -> None:
+    left = count
+    for (wanted, _), buffer in zip(_vectors(expected), buffers, strict=True):
+        part = bytes(buffer[: max(left, 0)])
+        _compare(call, wanted, part)
+        left -= len(part)
+
+
+_LEVELS: Final = ("cmsg_level", "0")
+_TYPES: Final = ("cmsg_type", "1")
+
+
+def _pack_control(item: Structure) -> tuple[int, int, bytes]:
+    data = item.get("cmsg_data", "2")
+    value = integer(unwrap(data)) if data is not None else 0
+    return member(item, None, *_LEVELS), member(item, None, *_TYPES), value.to_bytes(4, "little")
+
+
+def _compare_control(expected: Expression, got: list[tuple[int, int, bytes]]) -> None:
+    items = [structure(item) for item in array(expected)]
+    if len(items) != len(got):
+        raise ScriptFailure(f"recvmsg(): {len(items)} pieces of ancillary data expected, {len(got)} returned")
+    for item, (level, kind, data) in zip(items, got, strict=True):
+        wanted = (member(item, level, *_LEVELS), member(item, kind, *_TYPES))
+        if wanted != (level, kind):
+            raise ScriptFailure(f"recvmsg(): ancillary data {wanted} expected, {(level, kind)} returned")
+        _compare_control_data(level, kind, item.get("cmsg_data", "2"), data)
+
+
+def _compare_control_data(level: int, kind: int, expected: Expression | None, data: bytes) -> None:
+    if expected is None or expected is ANYTHING:
+        return
+    inner = unwrap(expected)
+    if not isinstance(inner, Structure):
+        value = int.from_bytes(data, "little", signed=True)
+        if integer(inner) != value:
+            raise ScriptFailure(f"recvmsg(): ancillary value {integer(inner)} expected, {value} returned")
+        return
+    layout = {"ee_errno": (0, 4), "ee_origin": (4, 5), "ee_type": (5, 6), "ee_code": (6, 7),
+              "ee_pad": (7, 8), "ee_info": (8, 12), "ee_data": (12, 16)}  # fmt: skip
+    for name, want in inner.members:
+        if want is ANYTHING or name not in layout:
+            if name not in layout and not (
+                level == CONSTANTS["SOL_SOCKET"] and kind == CONSTANTS["SCM_TIMESTAMPING"]
+            ):
+                raise ScriptError(f"{name} is no member of ancillary data known here")
+            continue
+        begin, end = layout[name]
+        value = int.from_bytes(data[begin:end], "little")
+        if integer(want) != value:
+            raise ScriptFailure(f"recvmsg(): {name} {integer(want)} expected, {value} returned")
