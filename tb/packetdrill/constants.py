@@ -75,9 +75,7 @@ _MORE: Final = {
 CONSTANTS: Final[dict[str, int]] = {
     **_MORE,
     **{name: value for name, value in vars(kernel).items() if name.isupper() and isinstance(value, int)},
-    **{name: number for number, name in errno.errorcode.items()},
-    "EWOULDBLOCK": errno.EAGAIN,
-    "ENOTSUP": errno.EOPNOTSUPP,
+    **{name: number for name, number in vars(errno).items() if isinstance(number, int)},
 }
 
 SIZES: Final[dict[str, int]] = {
@@ -92,4 +90,4 @@ SIZES: Final[dict[str, int]] = {
 
 def errno_name(number: int) -> str:
     """EAGAIN for 11."""
-    return errno.errorcode.get(number, str(number))
+    return "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))

@@ -32,10 +32,16 @@ def expression(scanner: Scanner) -> Expression:
 
 def result(scanner: Scanner) -> Expression:
     """What a call returns. No arithmetic: the `+` or `*` behind it begins the next event's time."""
-    left = _unary(scanner)
+    left = _plain(scanner)
     while scanner.take(r"\|(?!\|)"):
-        left = Binary("|", left, _unary(scanner))
+        left = Binary("|", left, _plain(scanner))
     return left
+
+
+def _plain(scanner: Scanner) -> Expression:
+    """A constant, whose parenthesis (a note) is no call; anything else as elsewhere."""
+    name = scanner.take(_IDENTIFIER)
+    return _unary(scanner) if name is None else Name(name)
 
 
 def arguments(scanner: Scanner, close: str = r"\)") -> tuple[Expression, ...]:

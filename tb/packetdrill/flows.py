@@ -35,6 +35,8 @@ class Flow:
     fin_in: bool = False
     fin_out: bool = False
     reset: bool = False
+    begins_anew: bool = False
+    """A SYN came when everything was over: a SYN,ACK that follows starts other numbers."""
     live_stamp: dict[int, int] = field(default_factory=dict)
     """The machine's timestamps, from the script's to live."""
     first_stamp: tuple[int, int, int] | None = None
@@ -74,7 +76,7 @@ class Flow:
     def learn_isn(self, script: int, live: int) -> None:
         """The machine's SYN: a new beginning."""
         self.script_isn, self.live_isn = script, live
-        self.fin_in = self.fin_out = self.reset = False
+        self.fin_in = self.fin_out = self.reset = self.begins_anew = False
 
 
 class Flows:
@@ -143,7 +145,7 @@ class Flows:
         elif not flow.remote[1]:
             flow = self._child(TCP, (flow.local[0], flow.local[1] or self._bind_port))
         elif syn and flow.over:
-            flow.live_isn = None
+            flow.begins_anew = True
         self.current = flow
         return flow
 

@@ -25,7 +25,7 @@ class Machine(Protocol):
     def inject(self, packet: bytes) -> Blocking[None]:
         """`packet` arrives; returns when the machine has dealt with it. ScriptError if it cannot be sent."""
 
-    def command(self, text: str) -> None:
+    def command(self, text: str) -> Blocking[None]:
         """A shell command. ScriptError for one that is not known, ScriptFailure for one that fails."""
 
     def stop(self) -> None:

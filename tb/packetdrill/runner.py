@@ -24,7 +24,6 @@ from tb.packetdrill.syntax import (
     Command,
     Event,
     EventTime,
-    IcmpMessage,
     Packet,
     Script,
     TcpSegment,
@@ -75,7 +74,11 @@ class Runner:
         """The whole script. Raises ScriptFailure or ScriptError, with the line."""
         yield from self.machine.start(self._receive)
         for text, line in self.script.setup:
-            self._setup(text, line)
+            try:
+                yield from self.machine.command(text)
+            except (ScriptFailure, ScriptError) as error:
+                error.line = error.line or line
+                raise
         self._begin = self.machine.scheduler.now
         for event in self.script.events:
             try:
@@ -84,13 +87,6 @@ class Runner:
                 error.line = error.line or event.line
                 raise
         yield from self._finish_lasting()
-
-    def _setup(self, text: str, line: int) -> None:
-        try:
-            self.machine.command(text)
-        except (ScriptFailure, ScriptError) as error:
-            error.line = error.line or line
-            raise
 
     def _receive(self, time: int, data: bytes) -> None:
         packet = parse(data, time - self._begin)
@@ -131,7 +127,7 @@ class Runner:
         if isinstance(action, Call):
             yield from self._call(event, action, tolerance)
         elif isinstance(action, Command):
-            self.machine.command(action.text)
+            yield from self.machine.command(action.text)
         elif isinstance(action, Code):
             yield from self._assertions.run(action.text)
         else:
@@ -233,8 +229,9 @@ class Runner:
         body = expected.body
         shown = expected
         if isinstance(body, TcpSegment) and self._is_train(body, packet):
-            # One of several segments that the script writes as one: PSH and FIN belong to the last.
-            flags = body.flags.replace("P", "").replace("F", "")
+            # One of several segments that the script writes as one: FIN belongs to the last, and PSH ends
+            # each burst that the sender handed to its device at once, which the script does not show.
+            flags = body.flags.replace("P", "").replace("F", "") + "P" * ("P" in packet.flags)
             shown = replace(expected, body=replace(body, flags=flags, length=packet.length))
         found = compare.differences(shown, packet, flow, self.config)
         sent = f"> {compare.describe(packet, flow)}"
@@ -279,12 +276,10 @@ class Runner:
         self.flows.current = flow
         body = expected.body
         if isinstance(body, TcpSegment) and packet.protocol == TCP:
-            if "S" in packet.flags and flow.live_isn is None:
+            if "S" in packet.flags and (flow.live_isn is None or flow.begins_anew):
                 flow.learn_isn(body.seq, packet.seq)
             flow.fin_out |= "F" in packet.flags
             flow.reset |= "R" in packet.flags
-        elif isinstance(body, IcmpMessage):
-            return
 
 
 def _seconds(time: int) -> str:

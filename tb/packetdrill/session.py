@@ -18,8 +18,8 @@ from tb.packetdrill.simulated import SimulatedMachine
 from tb.packetdrill.syntax import Script
 
 PROFILES: Final[dict[str, Profile]] = {"linux": LINUX}
-LARGEST: Final = 65_535
-_FIFO: Final = 1 << 17
+LARGEST: Final = 9000
+"""The greatest IP packet that the golden NIC can be told to receive."""
 _LIMIT: Final = 100_000 * SEC
 
 
@@ -51,8 +51,8 @@ def run_golden(text: str, command_line: dict[str, str] | None = None, profile: s
     except ScriptError as error:
         return Verdict(False, error.message, error.line)
     scheduler = Scheduler()
-    nic = GoldenNic(scheduler, HostMemory(), mtu=LARGEST - 18, rx_fifo_bytes=_FIFO, tx_fifo_bytes=_FIFO)
-    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]), largest=LARGEST - 18)
+    nic = GoldenNic(scheduler, HostMemory(), mtu=LARGEST)
+    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]), largest=LARGEST)
     runner = Runner(script, config, machine)
     if config.dry_run:
         return Verdict(True)

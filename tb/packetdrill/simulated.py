@@ -99,8 +99,9 @@ class SimulatedMachine:
         while stats.rx_packets == seen and self.scheduler.now < limit:
             yield Wait(deadline=self.scheduler.now + US)
 
-    def command(self, text: str) -> None:
+    def command(self, text: str) -> Blocking[None]:
         """See `Machine`."""
+        yield from ()
         self.shell.run(text)
 
     def stop(self) -> None:

@@ -62,7 +62,7 @@ def checksum(data: bytes) -> int:
     """RFC 1071, over `data` as it is."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -115,7 +115,7 @@ def _option_bytes(option: Option) -> bytes:
 
 def flag_bits(flags: str) -> int:
     """The nine control bits (RFC 9293 §3.1, and AE) of letters such as "S."."""
-    bits: int = 0
+    bits = 0
     for letter in flags:
         bits |= _FLAG_BITS[letter]
     return bits
