@@ -1,0 +1,146 @@
+"""Socket options of the level IPPROTO_TCP (tcp(7)): bytes of the system call to and from `TcpOptions`."""
+
+import errno
+from typing import Any, Final
+
+from pymodel.simtime import MS, SEC
+from pymodel.socket import constants as c
+from pymodel.socket.errors import error
+from pymodel.socket.options import INT, INT_MAX, Number
+from pymodel.tcp import TcpOptions
+from pymodel.tcp.algorithms import ALGORITHMS
+
+MSS_DEFAULT: Final = 536
+"""TCP_MSS_DEFAULT: what TCP_MAXSEG shows before there is a connection (RFC 9293 MUST-15)."""
+CLAMP_MIN: Final = 1152
+"""SOCK_MIN_RCVBUF / 2: the least TCP_WINDOW_CLAMP."""
+LINGER2_MAX: Final = 120
+"""TCP_FIN_TIMEOUT_MAX, in s."""
+NAME_MAX: Final = 16
+"""TCP_CA_NAME_MAX: bytes in the name of a congestion control."""
+_RTO_FIRST, _RTO_LAST = 1, 120
+"""TCP_TIMEOUT_INIT and TCP_RTO_MAX, in s."""
+
+_RANGES: Final[dict[int, Number]] = {
+    c.TCP_NODELAY: Number(flag=True),
+    c.TCP_MAXSEG: Number(),
+    c.TCP_CORK: Number(flag=True),
+    c.TCP_KEEPIDLE: Number(low=1, high=32_767),
+    c.TCP_KEEPINTVL: Number(low=1, high=32_767),
+    c.TCP_KEEPCNT: Number(low=1, high=127),
+    c.TCP_SYNCNT: Number(low=1, high=127),
+    c.TCP_LINGER2: Number(),
+    c.TCP_DEFER_ACCEPT: Number(),
+    c.TCP_WINDOW_CLAMP: Number(),
+    c.TCP_USER_TIMEOUT: Number(low=0),
+    c.TCP_NOTSENT_LOWAT: Number(),
+}
+"""What `TcpOptions` knows."""
+
+INERT: Final[dict[int, Number]] = {
+    c.TCP_QUICKACK: Number(default=1, flag=True),
+    c.TCP_THIN_LINEAR_TIMEOUTS: Number(low=0, high=1),
+    c.TCP_THIN_DUPACK: Number(low=0, high=1),
+    c.TCP_FASTOPEN: Number(low=0),
+    c.TCP_SAVE_SYN: Number(low=0, high=2),
+    c.TCP_FASTOPEN_CONNECT: Number(low=0, high=1),
+    c.TCP_FASTOPEN_NO_COOKIE: Number(low=0, high=1),
+    c.TCP_INQ: Number(low=0, high=1),
+    c.TCP_TX_DELAY: Number(low=0),
+}
+"""What the socket itself keeps."""
+
+
+def period_of(seconds: int) -> int:
+    """TCP_DEFER_ACCEPT counts SYN,ACKs, not seconds: the time of as many as `seconds` takes (in s)."""
+    if seconds <= 0:
+        return 0
+    timeout = period = _RTO_FIRST
+    while seconds > period:
+        timeout = min(timeout << 1, _RTO_LAST)
+        period += timeout
+    return period
+
+
+def parse(name: int, value: bytes, *, closed: bool) -> tuple[str, Any]:
+    """setsockopt(2): the `TcpOptions` attribute and its value. `closed`: there is no connection.
+
+    OSError: ENOPROTOOPT, EINVAL, ENOENT (an unknown congestion control).
+    """
+    if name == c.TCP_CONGESTION:
+        if not value:
+            raise error(errno.EINVAL)
+        text = value[: NAME_MAX - 1].split(b"\0")[0].decode("ascii", "replace")
+        if text not in ALGORITHMS:
+            raise error(errno.ENOENT)
+        return "congestion", text
+    spec = _RANGES.get(name)
+    if len(value) < INT.size:
+        raise error(errno.EINVAL)
+    if spec is None:
+        raise error(errno.ENOPROTOOPT)
+    number = spec.check(INT.unpack_from(value)[0], 0)
+    match name:
+        case c.TCP_NODELAY:
+            return "nodelay", bool(number)
+        case c.TCP_CORK:
+            return "cork", bool(number)
+        case c.TCP_MAXSEG:
+            if number and not 88 <= number <= 32_767:
+                raise error(errno.EINVAL)
+            return "maxseg", number
+        case c.TCP_KEEPIDLE:
+            return "keepalive_idle", number * SEC
+        case c.TCP_KEEPINTVL:
+            return "keepalive_interval", number * SEC
+        case c.TCP_KEEPCNT:
+            return "keepalive_count", number
+        case c.TCP_SYNCNT:
+            return "syncnt", number
+        case c.TCP_LINGER2:
+            return "linger2", None if number == 0 else -1 if number < 0 else min(number, LINGER2_MAX) * SEC
+        case c.TCP_DEFER_ACCEPT:
+            return "defer_accept", period_of(number) * SEC
+        case c.TCP_WINDOW_CLAMP:
+            if number == 0 and not closed:
+                raise error(errno.EINVAL)
+            return "window_clamp", max(number, CLAMP_MIN) if number else 0
+        case c.TCP_USER_TIMEOUT:
+            return "user_timeout", number * MS
+        case _:
+            return "notsent_lowat", number & 0xFFFF_FFFF or None
+
+
+def show(options: TcpOptions, name: int) -> bytes:
+    """getsockopt(2) of what `parse` sets; OSError(ENOPROTOOPT)."""
+    match name:
+        case c.TCP_CONGESTION:
+            return (options.congestion or "cubic").encode().ljust(NAME_MAX, b"\0")
+        case c.TCP_NODELAY:
+            number = int(bool(options.nodelay))
+        case c.TCP_CORK:
+            number = int(options.cork)
+        case c.TCP_MAXSEG:
+            number = options.maxseg or MSS_DEFAULT
+        case c.TCP_KEEPIDLE:
+            number = (options.keepalive_idle or 7200 * SEC) // SEC
+        case c.TCP_KEEPINTVL:
+            number = (options.keepalive_interval or 75 * SEC) // SEC
+        case c.TCP_KEEPCNT:
+            number = options.keepalive_count or 9
+        case c.TCP_SYNCNT:
+            number = options.syncnt or 6
+        case c.TCP_LINGER2:
+            number = 60 if options.linger2 is None else max(options.linger2 // SEC, -1)
+        case c.TCP_DEFER_ACCEPT:
+            number = options.defer_accept // SEC
+        case c.TCP_WINDOW_CLAMP:
+            number = options.window_clamp
+        case c.TCP_USER_TIMEOUT:
+            number = options.user_timeout // MS
+        case c.TCP_NOTSENT_LOWAT:
+            lowat = options.notsent_lowat or 0
+            number = lowat if lowat <= INT_MAX else lowat - (1 << 32)
+        case _:
+            raise error(errno.ENOPROTOOPT)
+    return INT.pack(number)
