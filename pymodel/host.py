@@ -90,7 +90,8 @@ class Host:
 
     def _udp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
         sport, dport = struct.unpack_from("!HH", header)
-        self.udp.unreachable(error, src, dst, sport, dport)
+        cause = self.ip.icmp.cause
+        self.udp.unreachable(error, src, dst, sport, dport, cause=cause, payload=header[8:])
 
     def _port_unreachable(self, packet: bytes, src: bytes, dst: bytes) -> None:
         self.ip.icmp.report(icmp.UNREACHABLE, icmp.PORT_UNREACHABLE, packet, src, dst)

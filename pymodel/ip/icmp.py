@@ -3,7 +3,7 @@
 import errno
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
@@ -37,6 +37,15 @@ ErrorHandler = Callable[[int, bytes, bytes, bytes], None]
 """(errno, src, dst, first bytes of the transport header) of a packet that we sent."""
 
 
+class Report(NamedTuple):
+    """The message behind an error: its type, code and second word, and who sent it."""
+
+    kind: int
+    code: int
+    info: int
+    offender: bytes
+
+
 class Sender(Protocol):
     """The part of the IP layer that ICMP uses."""
 
@@ -49,11 +58,15 @@ class Sender(Protocol):
 
 
 class IcmpLayer:
-    """`on_error`: IP protocol → handler of errors about its packets; `echo` hears echo replies."""
+    """`on_error`: IP protocol → handler of errors about its packets; `echo` hears echo replies.
+
+    `cause`: while a handler runs, the message that it is told of.
+    """
 
     def __init__(self, scheduler: Scheduler, ip: Sender) -> None:
         self.stats: Counter[str] = Counter()
         self.on_error: dict[int, ErrorHandler] = {}
+        self.cause: Report | None = None
         self.echo: Callable[[bytes, icmp.IcmpMessage], None] | None = None
         self._scheduler = scheduler
         self._ip = ip
@@ -77,7 +90,7 @@ class IcmpLayer:
             if self.echo is not None:
                 self.echo(src, message)
         elif message.kind in icmp.ERRORS:
-            self._error_in(message)
+            self._error_in(message, src)
         else:
             self.stats["icmp_ignored"] += 1
 
@@ -102,7 +115,7 @@ class IcmpLayer:
         quoted = packet[: 576 - ipv4.HEADER_LEN - icmp.HEADER_LEN]
         self._send(icmp.IcmpMessage(kind, code, 0, quoted), src, dst)
 
-    def _error_in(self, message: icmp.IcmpMessage) -> None:
+    def _error_in(self, message: icmp.IcmpMessage, offender: bytes) -> None:
         quoted = message.payload
         # The quoted packet is cut short, so its length and checksum cannot be checked as for a whole one.
         # RFC 792: its header with all options, and eight bytes behind it.
@@ -121,7 +134,10 @@ class IcmpLayer:
             return
         handler = self.on_error.get(quoted[9])
         if handler is not None:
+            info = message.rest & 0xFFFF if error == errno.EMSGSIZE else 0
+            self.cause = Report(message.kind, message.code, info, offender)
             handler(error, quoted[12:16], quoted[16:20], quoted[header_len:])
+            self.cause = None
 
     def _send(self, message: icmp.IcmpMessage, src: bytes, dst: bytes) -> int:
         data = icmp.emit(message)

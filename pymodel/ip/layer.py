@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pymodel.hostmem import HostMemory
-from pymodel.ip.icmp import IcmpLayer
+from pymodel.ip.icmp import IcmpLayer, Report
 from pymodel.ip.neigh import NeighbourTable
 from pymodel.ip.route import Route, RoutingTable, mask
 from pymodel.loopback import LoopbackDevice
@@ -191,7 +191,9 @@ class IpLayer:
         header = ipv4.parse(data)
         handler = self.icmp.on_error.get(header.proto)
         if handler is not None:
+            self.icmp.cause = Report(icmp.UNREACHABLE, icmp.HOST_UNREACHABLE, 0, header.src)
             handler(errno.EHOSTUNREACH, header.src, header.dst, data[header.header_len :])
+            self.icmp.cause = None
 
     # ---- input ----
 

@@ -39,11 +39,12 @@ class Number:
     high: int = INT_MAX
     flag: bool = False
     privileged: int = 0
-    """The errno for an ordinary user."""
+    """The errno for an ordinary user who asks for more than `free`."""
+    free: int = -1
 
     def check(self, number: int, uid: int) -> int:
         """`number` as it is stored; EINVAL, or `privileged`."""
-        if self.privileged and uid:
+        if self.privileged and uid and not 0 <= number <= self.free:
             raise error(self.privileged)
         if not self.low <= number <= self.high:
             raise error(errno.EINVAL)
@@ -56,7 +57,7 @@ _SOL, _IP = c.SOL_SOCKET, c.IPPROTO_IP
 NUMBERS: Final[dict[Key, Number]] = {
     (_SOL, c.SO_DEBUG): Number(flag=True, privileged=errno.EACCES),
     (_SOL, c.SO_NO_CHECK): FLAG,
-    (_SOL, c.SO_PRIORITY): Number(),
+    (_SOL, c.SO_PRIORITY): Number(privileged=errno.EPERM, free=6),
     (_SOL, c.SO_TIMESTAMP): FLAG,
     (_SOL, c.SO_TIMESTAMPNS): FLAG,
     (_SOL, c.SO_MARK): Number(privileged=errno.EPERM),
@@ -64,7 +65,7 @@ NUMBERS: Final[dict[Key, Number]] = {
     (_SOL, c.SO_RXQ_OVFL): FLAG,
     (_SOL, c.SO_PEEK_OFF): Number(default=-1),
     (_SOL, c.SO_SELECT_ERR_QUEUE): FLAG,
-    (_SOL, c.SO_BUSY_POLL): Number(low=0),
+    (_SOL, c.SO_BUSY_POLL): Number(low=0, privileged=errno.EPERM, free=0),
     (_SOL, c.SO_MAX_PACING_RATE): Number(default=-1),
     (_SOL, c.SO_INCOMING_CPU): Number(default=-1),
     (_SOL, c.SO_ZEROCOPY): Number(low=0, high=1),
@@ -113,6 +114,7 @@ class Options:
     receive_buffer: int | None = None
     numbers: dict[Key, int] = field(default_factory=dict)
     """Those of `NUMBERS` that differ from the default."""
+    ip_options: bytes = b""
     device: bytes = b""
     """SO_BINDTODEVICE."""
 
@@ -201,6 +203,7 @@ def _store_ip(options: Options, name: int, value: bytes, uid: int, stream: bool)
     if name == c.IP_OPTIONS:
         if value.strip(b"\0\1"):
             raise error(errno.EINVAL)  # only padding is taken: no options are sent
+        options.ip_options = value if any(value) else b""
         return
     if name in (c.IP_ADD_MEMBERSHIP, c.IP_DROP_MEMBERSHIP, c.IP_MULTICAST_IF):
         if stream:
@@ -251,7 +254,7 @@ def load(options: Options, level: int, name: int) -> bytes:
     if key in NUMBERS:
         return INT.pack(options.number(level, name))
     if key == (_IP, c.IP_OPTIONS):
-        return b""
+        return options.ip_options
     if key == (_IP, c.IP_MULTICAST_IF):
         return bytes(4)
     raise error(errno.ENOPROTOOPT)

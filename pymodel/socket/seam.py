@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from pymodel.task import WaitQueue
+from pymodel.tcp import TcpOptions
 
 
 class Connection(Protocol):
@@ -13,9 +14,10 @@ class Connection(Protocol):
     local: tuple[bytes, int]
     remote: tuple[bytes, int]
     queue: WaitQueue
-    nodelay: bool
+    options: TcpOptions
     sndbuf: int
     rcvbuf: int
+    snd_mss: int
 
     @property
     def state(self) -> IntEnum:
@@ -40,8 +42,30 @@ class Connection(Protocol):
     def take_error(self) -> int:
         """`error`, cleared."""
 
-    def send(self, data: bytes | memoryview) -> int:
-        """Copies what fits."""
+    @property
+    def writable_for_poll(self) -> bool:
+        """Whether poll(2) calls it writable."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes in the send buffer that were never sent."""
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes in the send buffer, sent or not."""
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Changes one of `TcpOptions`."""
+
+    @property
+    def quickack(self) -> bool:
+        """ACKs are not delayed at present."""
+
+    def set_quickack(self, on: bool) -> None:
+        """Do not delay ACKs for a while, or do."""
+
+    def send(self, data: bytes | memoryview, *, more: bool = False) -> int:
+        """Copies what fits; `more`: more will follow at once."""
 
     def recv(self, n: int, peek: bool = False) -> bytes:
         """Up to `n` bytes."""
@@ -55,8 +79,8 @@ class Connection(Protocol):
     def abort(self) -> None:
         """RST."""
 
-    def info(self) -> dict[str, Any]:
-        """Figures of the TCB."""
+    def info(self) -> dict[str, int]:
+        """Figures of the TCB, as TCP_INFO."""
 
 
 class Listening(Protocol):
@@ -64,6 +88,7 @@ class Listening(Protocol):
 
     queue: WaitQueue
     backlog: int
+    options: TcpOptions
 
     @property
     def pending(self) -> int:

@@ -6,7 +6,7 @@ operation. Addresses are (packed address, port).
 
 import errno
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,14 +14,12 @@ from pymodel.scheduler import Scheduler
 from pymodel.socket import constants as c
 from pymodel.socket.errors import error
 from pymodel.socket.file import OpenFile
+from pymodel.socket.messages import Control, ErrorQueue, SockAddr
 from pymodel.socket.options import INT, Options, load, store
 from pymodel.socket.portalloc import ANY, PortTable
 from pymodel.socket.seam import SourceOf, Tcp
 from pymodel.task import Blocking
 from pymodel.udp import UdpLayer
-
-SockAddr = tuple[bytes, int]
-"""`struct sockaddr_in`: packed address and port."""
 
 LOOPBACK = b"\x7f\0\0\1"
 
@@ -36,6 +34,7 @@ class Message(NamedTuple):
     sender: SockAddr | None
     flags: int
     length: int
+    control: tuple[Control, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,6 +69,8 @@ class Socket(OpenFile):
         self.network = network
         self.uid = uid
         self.options = Options()
+        self.errors = ErrorQueue()
+        """What recvmsg(MSG_ERRQUEUE) gives."""
 
     @property
     def listening(self) -> bool:
@@ -92,8 +93,14 @@ class Socket(OpenFile):
         """connect(2); None is AF_UNSPEC, which dissolves the association."""
         raise error(errno.EOPNOTSUPP)
 
-    def send(self, data: memoryview, flags: int, address: SockAddr | None = None) -> Blocking[int]:
-        """sendto(2)."""
+    def send(
+        self,
+        data: memoryview,
+        flags: int,
+        address: SockAddr | None = None,
+        control: Sequence[Control] = (),
+    ) -> Blocking[int]:
+        """sendmsg(2) of what was gathered already."""
         raise error(errno.EOPNOTSUPP)
 
     def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
@@ -104,6 +111,20 @@ class Socket(OpenFile):
         """recvmsg(2)."""
         data, sender = yield from self.receive(count, flags)
         return Message(data, sender, 0, len(data))
+
+    def receive_error(self, count: int) -> Message:
+        """recvmsg(2) with MSG_ERRQUEUE: the oldest error, up to `count` bytes of what it quotes; EAGAIN.
+
+        What it was about becomes the pending error no more, but the next ICMP error does (ip_recv_error).
+        """
+        entry, pending = self.errors.take()
+        self.set_error(pending)
+        data = entry.payload[:count]
+        flags = c.MSG_ERRQUEUE | (c.MSG_TRUNC if len(data) < len(entry.payload) else 0)
+        return Message(data, entry.destination, flags, len(data), (entry.control(),))
+
+    def set_error(self, number: int) -> None:
+        """Make `number` the pending error, or none if it is 0."""
 
     def shutdown(self, how: int) -> None:
         """shutdown(2)."""
@@ -125,11 +146,19 @@ class Socket(OpenFile):
         """An option of `self.options` has changed; pass it on to the protocol."""
 
     def set_option(self, level: int, name: int, value: bytes) -> None:
-        """setsockopt(2): ENOPROTOOPT, EINVAL, EDOM."""
-        self.option_stored(store(self.options, level, name, value))
+        """setsockopt(2) of SOL_SOCKET and IPPROTO_IP: ENOPROTOOPT, EINVAL, EDOM …"""
+        stream = self.type == c.SOCK_STREAM
+        self.option_stored(store(self.options, level, name, value, uid=self.uid, stream=stream))
 
     def get_option(self, level: int, name: int) -> bytes:
-        """getsockopt(2), not yet cut to the caller's buffer: ENOPROTOOPT."""
+        """getsockopt(2) of SOL_SOCKET and IPPROTO_IP, not yet cut to the caller's buffer: ENOPROTOOPT.
+
+        EOPNOTSUPP for a level that the protocol does not know (do_ip_getsockopt).
+        """
+        if level not in (c.SOL_SOCKET, c.IPPROTO_IP):
+            raise error(errno.EOPNOTSUPP)
+        if (level, name) == (c.IPPROTO_IP, c.IP_MTU):
+            return INT.pack(self.path_mtu())
         if level == c.SOL_SOCKET:
             if name == c.SO_ERROR:
                 return INT.pack(self.take_error())
@@ -142,6 +171,10 @@ class Socket(OpenFile):
             if fixed is not None:
                 return INT.pack(fixed)
         return load(self.options, level, name)
+
+    def path_mtu(self) -> int:
+        """IP_MTU: ENOTCONN."""
+        raise error(errno.ENOTCONN)
 
     def read(self, count: int) -> Blocking[bytes]:
         """read(2) is recv(2) without flags, but does not look at the socket for 0 bytes (sock_read_iter)."""

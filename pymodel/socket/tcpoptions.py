@@ -56,7 +56,9 @@ def period_of(seconds: int) -> int:
     if seconds <= 0:
         return 0
     timeout = period = _RTO_FIRST
-    while seconds > period:
+    count = 1
+    while seconds > period and count < 255:  # rskq_defer_accept is a byte
+        count += 1
         timeout = min(timeout << 1, _RTO_LAST)
         period += timeout
     return period

@@ -6,18 +6,23 @@ are wrong follows net/ipv4/af_inet.c and tcp.c.
 """
 
 import errno
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from pymodel.simtime import SEC
 from pymodel.socket import constants as c
+from pymodel.socket import tcpoptions
 from pymodel.socket.errors import error
 from pymodel.socket.file import Watcher
+from pymodel.socket.messages import Control, SockAddr, ZeroCopy, check_socket_level
 from pymodel.socket.options import INT
 from pymodel.socket.portalloc import ANY, Binding
 from pymodel.socket.seam import Connection, Listening
-from pymodel.socket.sock import LOOPBACK, Network, SockAddr, Socket
+from pymodel.socket.sock import LOOPBACK, Message, Network, Socket
 from pymodel.task import Blocking, Wait
+from pymodel.tcp import State, TcpOptions, tcpinfo
 
 Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED"])
 """What the program knows: `socket_state` of include/linux/net.h."""
@@ -56,6 +61,12 @@ class TcpSocket(Socket):
         self._send_shut = False
         self._no_space = False
         """Somebody has found the send buffer full: tell when there is room (SOCK_NOSPACE)."""
+        self._sent = 0
+        """Bytes that the connection has taken from us."""
+        self._zero_copy = ZeroCopy()
+        self._tcp_options = TcpOptions()
+        self._own: dict[int, int] = {}
+        """Those of `tcpoptions.INERT` that were set."""
         self._taken = 0
         self._announced = 0
         """Bytes that were read, and bytes received so far whose arrival has woken somebody."""
@@ -81,7 +92,7 @@ class TcpSocket(Socket):
 
     def _attach(self, connection: Connection) -> None:
         self.connection = connection
-        self._taken = self._announced = 0
+        self._taken = self._announced = self._sent = 0
         connection.queue.add(self._tcp_changed)
 
     def _detach(self) -> None:
@@ -94,7 +105,11 @@ class TcpSocket(Socket):
     def _tcp_changed(self) -> None:
         """TCP has woken the connection's queue: find out for what, as epoll must know."""
         connection = self.connection
-        if connection is None or not self._watchers:
+        if connection is None:
+            return
+        if self._zero_copy.waiting:
+            self._zero_copied(connection)
+        if not self._watchers:
             self.queue.wake()
             return
         state, events = connection.state.name, 0
@@ -107,7 +122,7 @@ class TcpSocket(Socket):
             if connection.readable >= self.options.receive_low_water:
                 events |= DATA_READY
             self._announced = received
-        if self._no_space and state in SENDING and self._has_room(connection):
+        if self._no_space and state in SENDING and connection.writable_for_poll:
             self._no_space = False
             events |= WRITE_SPACE
         if connection.error:
@@ -116,6 +131,14 @@ class TcpSocket(Socket):
             self.notify(events)
         else:
             self.queue.wake()
+
+    def _zero_copied(self, connection: Connection) -> None:
+        """Calls with MSG_ZEROCOPY are over when the peer has everything, or nobody will."""
+        left = 0 if connection.state.name == "CLOSED" else connection.unacknowledged
+        done = self._zero_copy.completed(self._sent - left)
+        if done is not None:
+            self.errors.add(done)
+            self.notify(c.POLLERR)
 
     def watch(self, watcher: Watcher) -> None:
         """As in `OpenFile`; what has happened so far is no news."""
@@ -150,27 +173,22 @@ class TcpSocket(Socket):
         if state not in OPENING:
             if connection.readable >= self.options.receive_low_water:
                 mask |= READABLE
-            if send_shut or self._has_room(connection):
+            if send_shut or connection.writable_for_poll:
                 mask |= WRITABLE
             else:
                 self._no_space = True
-        if connection.error:
+        if connection.error or self.errors:
             mask |= c.POLLERR
         return mask
-
-    @staticmethod
-    def _has_room(connection: Connection) -> bool:
-        # sk_stream_is_writeable: a third of the buffer must be free, so that a writer is not woken
-        # for every acknowledged segment.
-        free = connection.writable
-        return free > 0 and 2 * free >= connection.sndbuf - free
 
     # Names
 
     def bind(self, address: SockAddr) -> None:
         """bind(2): EINVAL if bound, EACCES, EADDRNOTAVAIL, EADDRINUSE."""
         host, port = address
-        if not self.network.is_local(host):
+        foreign = self.options.number(c.IPPROTO_IP, c.IP_FREEBIND)
+        foreign |= self.options.number(c.IPPROTO_IP, c.IP_TRANSPARENT)
+        if not foreign and not self.network.is_local(host):
             raise error(errno.EADDRNOTAVAIL)
         if 0 < port < 1024 and self.uid != 0:
             raise error(errno.EACCES)
@@ -237,7 +255,7 @@ class TcpSocket(Socket):
         assert binding is not None
         if self.network.tcp_ports.conflict(binding):
             raise error(errno.EADDRINUSE)
-        self.listener = self.network.tcp.listen(self._name, backlog)
+        self.listener = self.network.tcp.listen(self._name, backlog, self._tcp_options)
         self.listener.queue.add(self._connection_came)
         binding.listening = True
         self._receive_shut = self._send_shut = False
@@ -259,15 +277,14 @@ class TcpSocket(Socket):
 
     def _adopt(self, connection: Connection) -> "TcpSocket":
         child = TcpSocket(self.network, self.uid)
-        for attribute in self.options.__slots__:
-            setattr(child.options, attribute, getattr(self.options, attribute))
+        child.options = replace(self.options, numbers=dict(self.options.numbers))
+        child._tcp_options = replace(self._tcp_options)
+        child._own = dict(self._own)
         child.phase = Phase.CONNECTED
         child._attach(connection)
         child._name = connection.local
         child._binding = child._new_binding(*connection.local, explicit=False)
         self.network.tcp_ports.add(child._binding)
-        for attribute in ("nodelay", "send_buffer", "receive_buffer"):
-            child.option_stored(attribute)
         return child
 
     # Active side
@@ -326,12 +343,8 @@ class TcpSocket(Socket):
             local_port = binding.port if unused(binding.port) else 0
         if local_port == 0:
             raise error(errno.EADDRNOTAVAIL)
-        settings = {"nodelay": self.options.nodelay}
-        if self.options.send_buffer is not None:
-            settings["sndbuf"] = self.options.send_buffer // 2
-        if self.options.receive_buffer is not None:
-            settings["rcvbuf"] = self.options.receive_buffer // 2
-        self._attach(network.tcp.connect((source, local_port), (host, port), **settings))
+        connection = network.tcp.connect((source, local_port), (host, port), self._tcp_options)
+        self._attach(connection)
         if binding is None:
             self._binding = self._new_binding(source, local_port, explicit=False)
             network.tcp_ports.add(self._binding)
@@ -361,7 +374,19 @@ class TcpSocket(Socket):
 
     # Data
 
-    def send(self, data: memoryview, flags: int, address: SockAddr | None = None) -> Blocking[int]:
+    def path_mtu(self) -> int:
+        """IP_MTU: of the path to the peer; ENOTCONN."""
+        if self.connection is None or self.state in {"CLOSED", "SYN_SENT"}:
+            raise error(errno.ENOTCONN)
+        return int(self.connection.info()["pmtu"])
+
+    def send(
+        self,
+        data: memoryview,
+        flags: int,
+        address: SockAddr | None = None,
+        control: Sequence[Control] = (),
+    ) -> Blocking[int]:
         """send(2): returns when every byte is in the send buffer (RFC 9293 §3.9.1.2).
 
         EPIPE, ECONNRESET and what else TCP reports; EAGAIN if nothing fits; a partial count if
@@ -370,35 +395,61 @@ class TcpSocket(Socket):
         """
         if flags & c.MSG_OOB:
             raise error(errno.EOPNOTSUPP)
+        check_socket_level(control)
         deadline = self.deadline(self.options.send_timeout, flags)
         while self.connection is not None and self.connection.state.name in OPENING:
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             yield from self._wait(deadline)
-        connection = self.connection
         sent = 0
-        while True:
-            if (
-                connection is None
-                or connection.error
-                or self._send_shut
-                or connection.state.name not in SENDING
-            ):
-                if sent:
+        try:
+            while True:
+                connection = self._sending(sent)
+                if connection is None:
                     return sent
-                number = connection.take_error() if connection is not None else 0
-                raise error(number or errno.EPIPE)
-            sent += connection.send(data[sent:] if sent else data)
-            if sent == len(data):
-                return sent
-            self._no_space = True
-            if self._expired(deadline):
-                if sent:
+                taken = connection.send(data[sent:] if sent else data, more=bool(flags & c.MSG_MORE))
+                sent += taken
+                self._sent += taken
+                if sent == len(data):
                     return sent
-                raise error(errno.EAGAIN)
-            woken = True
-            while woken and not self.poll() & (WRITABLE | c.POLLERR | c.POLLHUP):
-                woken = yield from self._wait(deadline)
+                self._no_space = True
+                if self._expired(deadline):
+                    if sent:
+                        return sent
+                    raise error(errno.EAGAIN)
+                woken = True
+                while woken and not self.poll() & (WRITABLE | c.POLLERR | c.POLLHUP):
+                    woken = yield from self._wait(deadline)
+        finally:
+            if sent and flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY):
+                self._zero_copy.sent(self._sent)
+
+    def _sending(self, sent: int) -> Connection | None:
+        """The connection, if it takes data; else None after `sent` bytes were taken, or the error."""
+        connection = self.connection
+        if (
+            connection is not None
+            and not connection.error
+            and not self._send_shut
+            and connection.state.name in SENDING
+        ):
+            return connection
+        if sent:
+            return None
+        raise error((connection.take_error() if connection is not None else 0) or errno.EPIPE)
+
+    def receive_message(self, count: int, flags: int) -> Blocking[Message]:
+        """recvmsg(2): with TCP_INQ, how much is left to read."""
+        data, _ = yield from self.receive(count, flags)
+        control: tuple[Control, ...] = ()
+        connection = self.connection
+        if self._own.get(c.TCP_INQ) and connection is not None:
+            left = connection.readable or int(connection.eof)
+            control = ((c.IPPROTO_TCP, c.TCP_CM_INQ, INT.pack(left)),)
+        return Message(data, None, 0, len(data), control)
+
+    def set_error(self, number: int) -> None:
+        """Errors of a connection stay with it: only the error queue itself has changed."""
 
     def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
         """recv(2): what has come, b"" after the peer's FIN; ENOTCONN, EAGAIN, ECONNRESET …
@@ -466,7 +517,7 @@ class TcpSocket(Socket):
             return 0
         if request == c.SIOCINQ:
             return connection.readable
-        return int(connection.info()["unacked" if request == c.SIOCOUTQ else "unsent"])
+        return connection.unacknowledged if request == c.SIOCOUTQ else connection.unsent
 
     # The end
 
@@ -536,21 +587,73 @@ class TcpSocket(Socket):
         if self._binding is not None:
             self._binding.reuse_address = bool(options.reuse_address)
             self._binding.reuse_port = bool(options.reuse_port)
-        connection = self.connection
-        if connection is None:
-            return
-        if attribute == "nodelay":
-            connection.nodelay = bool(options.nodelay)
+        if attribute == "keepalive":
+            self._tell_tcp("keepalive", bool(options.keepalive))
         elif attribute == "send_buffer" and options.send_buffer is not None:
-            connection.sndbuf = options.send_buffer // 2
+            self._tell_tcp("sndbuf", options.send_buffer // 2)
+            self._tcp_changed()
         elif attribute == "receive_buffer" and options.receive_buffer is not None:
-            connection.rcvbuf = options.receive_buffer // 2
+            self._tell_tcp("rcvbuf", options.receive_buffer // 2)
+
+    def _tell_tcp(self, name: str, value: Any) -> None:
+        self._tcp_options.update({name: value})
+        if self.listener is not None:
+            self.listener.options.update({name: value})
+        if self.connection is not None:
+            self.connection.set_option(name, value)
+
+    def set_option(self, level: int, name: int, value: bytes) -> None:
+        """setsockopt(2), with tcp(7)'s options."""
+        if level != c.IPPROTO_TCP:
+            super().set_option(level, name, value)
+            return
+        spec = tcpoptions.INERT.get(name)
+        if spec is None:
+            self._tell_tcp(*tcpoptions.parse(name, value, closed=self.state == "CLOSED"))
+            return
+        if len(value) < INT.size:
+            raise error(errno.EINVAL)
+        number = spec.check(INT.unpack_from(value)[0], self.uid)
+        if name in (c.TCP_FASTOPEN, c.TCP_FASTOPEN_CONNECT) and self.state not in ("CLOSED", "LISTEN"):
+            raise error(errno.EINVAL)
+        if name == c.TCP_FASTOPEN:
+            number = min(number, c.SOMAXCONN)
+        self._own[name] = number if name != c.TCP_THIN_DUPACK else 0  # Linux forgets that one
+        if name == c.TCP_QUICKACK and self.connection is not None:
+            self.connection.set_quickack(bool(number))
 
     def get_option(self, level: int, name: int) -> bytes:
-        """getsockopt(2); the buffers' sizes are those of the connection where there is one."""
-        if level == c.SOL_SOCKET and self.connection is not None and self.state != "CLOSED":
+        """getsockopt(2), with tcp(7)'s options; what the connection decides comes from there."""
+        connection = self.connection if self.state != "CLOSED" else None
+        if level == c.IPPROTO_TCP:
+            return self._tcp_option(name, connection)
+        if level == c.SOL_SOCKET and connection is not None:
             if name == c.SO_SNDBUF and self.options.send_buffer is None:
-                return INT.pack(2 * self.connection.sndbuf)
+                return INT.pack(2 * connection.sndbuf)
             if name == c.SO_RCVBUF and self.options.receive_buffer is None:
-                return INT.pack(2 * self.connection.rcvbuf)
+                return INT.pack(2 * connection.rcvbuf)
         return super().get_option(level, name)
+
+    def _tcp_option(self, name: int, connection: Connection | None) -> bytes:
+        if name == c.TCP_INFO:
+            return tcpinfo.pack(self.info())
+        if name == c.TCP_MAXSEG and connection is not None:
+            return INT.pack(connection.snd_mss)
+        if name == c.TCP_QUICKACK and connection is not None:
+            return INT.pack(int(connection.quickack))
+        if name in (c.TCP_ULP, c.TCP_SAVED_SYN):
+            return b""  # none
+        if name in tcpoptions.INERT:
+            return INT.pack(self._own.get(name, tcpoptions.INERT[name].default))
+        return tcpoptions.show(self._tcp_options, name)
+
+    def info(self) -> dict[str, int]:
+        """TCP_INFO by name: the connection's, or what Linux says of a socket that has none."""
+        if self.connection is not None:
+            return self.connection.info()
+        info = dict.fromkeys(tcpinfo.FIELDS, 0)
+        info.update(state=tcpinfo.STATE_NUMBERS[State.CLOSED], rto=1_000_000, snd_mss=tcpoptions.MSS_DEFAULT)
+        info.update(snd_cwnd=10, snd_ssthresh=tcpinfo.INFINITE_SSTHRESH, reordering=3)
+        if self.listener is not None:
+            info.update(state=tcpinfo.LISTEN, unacked=self.listener.pending, sacked=self.listener.backlog)
+        return info

@@ -5,15 +5,30 @@ net/core/sock.c.
 """
 
 import errno
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pymodel.socket import constants as c
 from pymodel.socket.errors import error
-from pymodel.socket.options import INT
+from pymodel.socket.messages import (
+    Control,
+    Outgoing,
+    QueuedError,
+    SockAddr,
+    ZeroCopy,
+    outgoing,
+    pktinfo,
+    sockaddr_in,
+    timestamp,
+    timestamping,
+)
+from pymodel.socket.options import FLAG, INT, Number
 from pymodel.socket.portalloc import ANY, Binding
-from pymodel.socket.sock import LOOPBACK, Message, Network, SockAddr, Socket
+from pymodel.socket.sock import LOOPBACK, Message, Network, Socket
 from pymodel.task import Blocking, Wait
-from pymodel.udp import Endpoint, Event, UdpLayer
+from pymodel.udp import Datagram, Endpoint, Event, Refusal, UdpLayer
 from pymodel.udp.layer import MAX_DATAGRAM
 from pymodel.wire.ipv4 import is_multicast
 
@@ -23,11 +38,30 @@ DATA_READY: Final = c.POLLIN | c.POLLPRI | c.POLLRDNORM | c.POLLRDBAND
 """What sock_def_readable wakes for."""
 
 
-class UdpSocket(Socket):
-    """A SOCK_DGRAM socket of AF_INET.
+MAX_SEGMENTS: Final = 128
+"""UDP_MAX_SEGMENTS: datagrams that one call may make by UDP_SEGMENT."""
 
-    Not there: corking (MSG_MORE is EOPNOTSUPP), multicast (ENETUNREACH), the options of ip(7) and udp(7).
-    """
+UDP_OPTIONS: Final = {
+    c.UDP_CORK: FLAG,
+    c.UDP_NO_CHECK6_TX: FLAG,
+    c.UDP_NO_CHECK6_RX: FLAG,
+    c.UDP_SEGMENT: Number(low=0, high=0xFFFF),
+    c.UDP_GRO: FLAG,
+}
+
+
+@dataclass
+class _Corked:
+    """A datagram that MSG_MORE or UDP_CORK holds back; where it goes was settled by the first call."""
+
+    data: bytearray
+    source: bytes
+    remote: SockAddr
+    sent: Outgoing
+
+
+class UdpSocket(Socket):
+    """A SOCK_DGRAM socket of AF_INET. Not there: multicast (ENETUNREACH), UDP_GRO (without effect)."""
 
     type = c.SOCK_DGRAM
     protocol = c.IPPROTO_UDP
@@ -36,6 +70,11 @@ class UdpSocket(Socket):
         super().__init__(network, uid)
         self.udp = udp
         self.endpoint = Endpoint(self._told)
+        self._arrivals: deque[int] = deque()
+        """When each datagram in the endpoint's queue came in."""
+        self._corked: _Corked | None = None
+        self._zero_copy = ZeroCopy()
+        self._udp_options: dict[int, int] = {}
         self._binding: Binding | None = None
         self._source = ANY
         """The address that datagrams leave with (inet_saddr); ANY: the route's."""
@@ -47,6 +86,8 @@ class UdpSocket(Socket):
 
     def _told(self, event: Event) -> None:
         """UDP has news; wake as sock_def_readable, sock_def_error_report and sock_def_write_space do."""
+        if event is Event.DATA:
+            self._arrivals.append(self.network.scheduler.now)
         if event is not Event.ROOM:
             self.notify(DATA_READY if event is Event.DATA else c.POLLERR)
         elif self.endpoint.writable:
@@ -57,7 +98,11 @@ class UdpSocket(Socket):
     def poll(self) -> int:
         """datagram_poll of net/core/datagram.c."""
         endpoint = self.endpoint
-        mask = c.POLLERR if endpoint.error else 0
+        mask = 0
+        if endpoint.error or self.errors:
+            mask |= c.POLLERR
+            if self.options.number(c.SOL_SOCKET, c.SO_SELECT_ERR_QUEUE):
+                mask |= c.POLLPRI
         if self._receive_shut:
             mask |= c.POLLRDHUP | READABLE
             if self._send_shut:
@@ -77,7 +122,9 @@ class UdpSocket(Socket):
         """
         host, port = address
         group = self.udp.ip.is_broadcast(host)
-        if not group and not self.network.is_local(host):
+        foreign = self.options.number(c.IPPROTO_IP, c.IP_FREEBIND)
+        foreign |= self.options.number(c.IPPROTO_IP, c.IP_TRANSPARENT)
+        if not group and not foreign and not self.network.is_local(host):
             raise error(errno.EADDRNOTAVAIL)
         if 0 < port < 1024 and self.uid != 0:
             raise error(errno.EACCES)
@@ -129,8 +176,14 @@ class UdpSocket(Socket):
 
     # The association
 
-    def _route(self, address: bytes) -> tuple[bytes, bytes]:
-        """(source, destination) for datagrams to `address`.
+    def path_mtu(self) -> int:
+        """IP_MTU: of the path to the peer; ENOTCONN."""
+        if self.endpoint.remote is None:
+            raise error(errno.ENOTCONN)
+        return self.udp.ip.mtu_for(self.endpoint.remote[0])
+
+    def _route(self, address: bytes, wanted: bytes | None = None) -> tuple[bytes, bytes]:
+        """(source, destination) for datagrams to `address`. `wanted`: the source that IP_PKTINFO asks for.
 
         ENETUNREACH, EACCES for a broadcast without SO_BROADCAST, EINVAL from 127/8 to another host.
         """
@@ -140,6 +193,10 @@ class UdpSocket(Socket):
         if route is None:
             raise error(errno.ENETUNREACH)
         source = route if self._source == ANY else self._source
+        if wanted is not None:
+            if not self.network.is_local(wanted):
+                raise error(errno.ENETUNREACH)
+            source = wanted
         ip = self.udp.ip
         if source[0] == LOOPBACK[0] and not ip.is_local(address):
             raise error(errno.EINVAL)
@@ -175,8 +232,14 @@ class UdpSocket(Socket):
 
     # Data
 
-    def send(self, data: memoryview, flags: int, address: SockAddr | None = None) -> Blocking[int]:
-        """sendto(2): one datagram, whole or not at all.
+    def send(
+        self,
+        data: memoryview,
+        flags: int,
+        address: SockAddr | None = None,
+        control: Sequence[Control] = (),
+    ) -> Blocking[int]:
+        """sendmsg(2): one datagram, whole or not at all; with MSG_MORE or UDP_CORK a part of one.
 
         EAGAIN, EMSGSIZE (here: beyond what fits into one packet of the path), EDESTADDRREQ, EINVAL for
         port 0, EPIPE, a pending error of earlier datagrams (ECONNREFUSED), and as `_route`.
@@ -184,31 +247,90 @@ class UdpSocket(Socket):
         self._autobind()
         if len(data) > 0xFFFF:
             raise error(errno.EMSGSIZE)
-        if flags & (c.MSG_OOB | c.MSG_MORE):
+        if flags & c.MSG_OOB:
             raise error(errno.EOPNOTSUPP)
-        endpoint = self.endpoint
-        remote = address if address is not None else endpoint.remote
-        if remote is None:
-            raise error(errno.EDESTADDRREQ)
-        if address is not None and not address[1]:
-            raise error(errno.EINVAL)
-        source, host = self._route(remote[0])
-        if len(data) > MAX_DATAGRAM:
+        more = bool(flags & c.MSG_MORE or self._udp_options.get(c.UDP_CORK))
+        corked = self._corked
+        if corked is None:
+            remote = address if address is not None else self.endpoint.remote
+            if remote is None:
+                raise error(errno.EDESTADDRREQ)
+            if address is not None and not address[1]:
+                raise error(errno.EINVAL)
+            sent = outgoing(control)
+            source, host = self._route(remote[0], sent.source)
+            corked = _Corked(bytearray(), source, (host, remote[1]), sent)
+        if len(corked.data) + len(data) > MAX_DATAGRAM:
+            self._corked = None
             raise error(errno.EMSGSIZE)
-        deadline = self.deadline(self.options.send_timeout, flags)
+        yield from self._wait_room(self.deadline(self.options.send_timeout, flags))
+        if more:
+            corked.data += data
+            self._corked = corked
+            return len(data)
+        whole = corked.data + data if corked.data else data
+        self._corked = None
+        self._send_now(corked, memoryview(whole))
+        if flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY):
+            self._zero_copied()
+        return len(data)
+
+    def _wait_room(self, deadline: int | None) -> Blocking[None]:
         while True:
             self._raise_error()
             if self._send_shut:
                 raise error(errno.EPIPE)
-            if endpoint.has_room:
-                break
+            if self.endpoint.has_room:
+                return
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             yield Wait(self.queue, deadline=deadline)
-        number = self.udp.send(endpoint, data, source, (host, remote[1]))
-        if number:
-            raise error(number)
-        return len(data)
+
+    def _send_now(self, corked: _Corked, data: memoryview) -> None:
+        ttl, tos = corked.sent.ttl, corked.sent.tos
+        ttl = self.options.number(c.IPPROTO_IP, c.IP_TTL) if ttl is None else ttl
+        tos = self.options.number(c.IPPROTO_IP, c.IP_TOS) if tos is None else tos
+        size = corked.sent.segment
+        size = self._udp_options.get(c.UDP_SEGMENT, 0) if size is None else size
+        if size and len(data) > size * MAX_SEGMENTS:
+            raise error(errno.EINVAL)
+        size = size or max(len(data), 1)
+        for at in range(0, max(len(data), 1), size):
+            part = data[at : at + size]
+            number = self.udp.send(self.endpoint, part, corked.source, corked.remote, ttl=ttl, tos=tos)
+            if number == errno.EMSGSIZE and self.options.number(c.IPPROTO_IP, c.IP_RECVERR):
+                mtu = self.udp.ip.mtu_for(corked.remote[0])
+                self.errors.add(
+                    QueuedError(number, c.SO_EE_ORIGIN_LOCAL, info=mtu, destination=corked.remote)
+                )
+            if number:
+                raise error(number)
+
+    def _zero_copied(self) -> None:
+        """MSG_ZEROCOPY of a datagram is over as soon as it was copied."""
+        self._zero_copy.sent(0)
+        done = self._zero_copy.completed(0)
+        assert done is not None
+        self.errors.add(done)
+        self.notify(c.POLLERR)
+
+    def _refused(self, refusal: Refusal) -> None:
+        self.errors.add(
+            QueuedError(
+                refusal.number,
+                c.SO_EE_ORIGIN_ICMP,
+                refusal.kind,
+                refusal.code,
+                refusal.info,
+                offender=refusal.offender,
+                destination=refusal.destination,
+                payload=refusal.payload,
+            )
+        )
+
+    def set_error(self, number: int) -> None:
+        """Make `number` the pending error."""
+        self.endpoint.error = number
 
     def receive_message(self, count: int, flags: int) -> Blocking[Message]:
         """recvmsg(2): one datagram, of which what is beyond `count` bytes is lost (MSG_TRUNC is set).
@@ -216,12 +338,11 @@ class UdpSocket(Socket):
         MSG_PEEK, MSG_TRUNC (its real length is returned), MSG_DONTWAIT. EAGAIN, or a pending error of
         datagrams sent (ECONNREFUSED). After SHUT_RD a call that would block returns b"" and no sender.
         """
-        if flags & c.MSG_ERRQUEUE:
-            raise error(errno.EAGAIN)  # nothing is ever put there without IP_RECVERR
         deadline = self.deadline(self.options.receive_timeout, flags)
+        peek = bool(flags & c.MSG_PEEK)
         while True:
             self._raise_error()
-            datagram = self.endpoint.receive(peek=bool(flags & c.MSG_PEEK))
+            datagram = self.endpoint.receive(peek=peek)
             if datagram is not None:
                 break
             if self._expired(deadline):
@@ -229,11 +350,38 @@ class UdpSocket(Socket):
             if self._receive_shut:
                 return Message(b"", None, 0, 0)
             yield Wait(self.queue, deadline=deadline)
+        when = self._arrivals[0] if peek else self._arrivals.popleft()
         data = datagram.data
         kept = data[:count]
         truncated = c.MSG_TRUNC if len(kept) < len(data) else 0
         length = len(data) if flags & c.MSG_TRUNC else len(kept)
-        return Message(kept, datagram.sender, truncated, length)
+        return Message(kept, datagram.sender, truncated, length, tuple(self._control(datagram, when)))
+
+    def _control(self, datagram: Datagram, when: int) -> Iterator[Control]:
+        """sock_recv_cmsgs, then ip_cmsg_recv: what the options ask for, in Linux's order."""
+        options = self.options
+        if not options.numbers:
+            return
+        sol, ip = c.SOL_SOCKET, c.IPPROTO_IP
+        if options.number(sol, c.SO_TIMESTAMP) or options.number(sol, c.SO_TIMESTAMPNS):
+            yield timestamp(bool(options.number(sol, c.SO_TIMESTAMPNS)), when)
+        if options.number(sol, c.SO_TIMESTAMPING) & c.SOF_TIMESTAMPING_SOFTWARE:
+            yield timestamping(when)
+        if options.number(sol, c.SO_RXQ_OVFL) and self.endpoint.drops:
+            yield sol, c.SO_RXQ_OVFL, INT.pack(self.endpoint.drops)
+        host, _ = datagram.destination
+        if options.number(ip, c.IP_PKTINFO):
+            index = 1 if datagram.interface == "lo" else 2
+            own = (
+                host if self.udp.ip.is_local(host) else self.network.ip.source_for(datagram.sender[0]) or host
+            )
+            yield pktinfo(index, own, host)
+        if options.number(ip, c.IP_RECVTTL):
+            yield ip, c.IP_TTL, INT.pack(datagram.ttl)
+        if options.number(ip, c.IP_RECVTOS):
+            yield ip, c.IP_TOS, bytes([datagram.tos])
+        if options.number(ip, c.IP_RECVORIGDSTADDR):
+            yield ip, c.IP_RECVORIGDSTADDR, sockaddr_in(datagram.destination)
 
     def receive(self, count: int, flags: int) -> Blocking[tuple[bytes, SockAddr | None]]:
         """recvfrom(2): as `receive_message`; what MSG_TRUNC counts beyond the buffer reads as zeros."""
@@ -286,6 +434,7 @@ class UdpSocket(Socket):
             self._binding.reuse_address = bool(options.reuse_address)
             self._binding.reuse_port = bool(options.reuse_port)
         endpoint.share = bool(options.reuse_port)
+        endpoint.refused = self._refused if options.number(c.IPPROTO_IP, c.IP_RECVERR) else None
         if attribute == "receive_buffer" and options.receive_buffer is not None:
             endpoint.rcvbuf = options.receive_buffer
         elif attribute == "send_buffer" and options.send_buffer is not None:
@@ -293,17 +442,27 @@ class UdpSocket(Socket):
             self._told(Event.ROOM)
 
     def set_option(self, level: int, name: int, value: bytes) -> None:
-        """setsockopt(2): ENOPROTOOPT beyond SOL_SOCKET."""
-        if level != c.SOL_SOCKET:
+        """setsockopt(2), with udp(7)'s options: turning UDP_CORK off sends what was held back."""
+        if level != c.IPPROTO_UDP:
+            super().set_option(level, name, value)
+            return
+        if len(value) < INT.size:
+            raise error(errno.EINVAL)
+        if name not in UDP_OPTIONS:
             raise error(errno.ENOPROTOOPT)
-        super().set_option(level, name, value)
+        self._udp_options[name] = UDP_OPTIONS[name].check(INT.unpack_from(value)[0], self.uid)
+        if name == c.UDP_CORK and not self._udp_options[name] and self._corked is not None:
+            corked, self._corked = self._corked, None
+            self._send_now(corked, memoryview(corked.data))
 
     def get_option(self, level: int, name: int) -> bytes:
-        """getsockopt(2): EOPNOTSUPP beyond SOL_SOCKET (do_ip_getsockopt)."""
-        if level != c.SOL_SOCKET:
-            raise error(errno.EOPNOTSUPP)
-        if name == c.SO_SNDBUF:
+        """getsockopt(2), with udp(7)'s options."""
+        if level == c.IPPROTO_UDP:
+            if name not in UDP_OPTIONS:
+                raise error(errno.ENOPROTOOPT)
+            return INT.pack(self._udp_options.get(name, 0))
+        if level == c.SOL_SOCKET and name == c.SO_SNDBUF:
             return INT.pack(self.endpoint.sndbuf)
-        if name == c.SO_RCVBUF:
+        if level == c.SOL_SOCKET and name == c.SO_RCVBUF:
             return INT.pack(self.endpoint.rcvbuf)
         return super().get_option(level, name)

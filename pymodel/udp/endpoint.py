@@ -22,10 +22,33 @@ def truesize(length: int) -> int:
 
 
 class Datagram(NamedTuple):
-    """What was received: its data, and the sender's (address, port)."""
+    """What was received: its data, the sender's (address, port), and what the IP header said.
+
+    `interface`: the name of the device it came in by.
+    """
 
     data: bytes
     sender: tuple[bytes, int]
+    destination: tuple[bytes, int] = (bytes(4), 0)
+    ttl: int = 0
+    tos: int = 0
+    interface: str = ""
+
+
+class Refusal(NamedTuple):
+    """An error that was reported about a datagram sent, for who wants to know all of it (IP_RECVERR).
+
+    `number`: errno; `kind`, `code`, `info`, `offender`: of the ICMP message; `payload`: what it quotes of the
+    datagram to `destination`.
+    """
+
+    number: int
+    kind: int
+    code: int
+    info: int
+    offender: bytes
+    destination: tuple[bytes, int]
+    payload: bytes
 
 
 class Event(Enum):
@@ -42,13 +65,15 @@ class Event(Enum):
 class Endpoint:
     """Bound to `local` if its port is not 0 (by `UdpLayer.bind`); connected if `remote` is not None.
 
-    `tell` is called for every `Event`. `rcvbuf` and `sndbuf` are
+    `tell` is called for every `Event`. `refused`, if it is set, for every error reported by ICMP, whether the
+    endpoint is connected or not. `rcvbuf` and `sndbuf` are
     bytes of truesize. `share`: divide the senders with others of this kind at the same address and port
     (SO_REUSEPORT). `arrivals` counts datagrams queued so far; `drops` those that found no room.
     """
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self.tell = tell
+        self.refused: Callable[[Refusal], None] | None = None
         self.local: tuple[bytes, int] = (bytes(4), 0)
         self.remote: tuple[bytes, int] | None = None
         self.rcvbuf = BUFFER_DEFAULT

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pymodel.skbuff import Checksum, SkBuff
-from pymodel.udp.endpoint import Datagram, Endpoint, truesize
+from pymodel.udp.endpoint import Datagram, Endpoint, Refusal, truesize
 from pymodel.udp.ipsender import IpSender
 from pymodel.wire import ipv4
 from pymodel.wire.errors import WireError
@@ -66,7 +66,16 @@ class UdpLayer:
                 del self._ports[port]
         endpoint.local = (address, 0)
 
-    def send(self, endpoint: Endpoint, data: memoryview, src: bytes, dst: tuple[bytes, int]) -> int:
+    def send(
+        self,
+        endpoint: Endpoint,
+        data: memoryview,
+        src: bytes,
+        dst: tuple[bytes, int],
+        *,
+        ttl: int = 64,
+        tos: int = 0,
+    ) -> int:
         """Send one datagram from `src` and the endpoint's port to `dst`; 0 or an errno.
 
         EMSGSIZE beyond what one IP packet to there can carry: there are no fragments. A full queue of the
@@ -82,7 +91,7 @@ class UdpLayer:
         charge = truesize(len(data))
         endpoint.sending += charge
         skb.destructor = lambda _: endpoint.sent(charge)
-        error = self.ip.send(skb, PROTO, src, dst[0])
+        error = self.ip.send(skb, PROTO, src, dst[0], ttl=ttl, tos=tos)
         if error == errno.ENOBUFS:
             self.stats["SndbufErrors"] += 1
             return 0
@@ -103,7 +112,17 @@ class UdpLayer:
             self.stats[error.reason] += 1
             skb.free()
             return
-        datagram = Datagram(data[HEADER_LEN : header.length], (src, header.sport))
+        ttl = tos = 0
+        if skb.network_header is not None:
+            tos, ttl = (skb.memory.slice(skb.network_header + at, 1)[0] for at in (1, 8))
+        datagram = Datagram(
+            data[HEADER_LEN : header.length],
+            (src, header.sport),
+            (dst, header.dport),
+            ttl,
+            tos,
+            skb.dev.name if skb.dev is not None else "",
+        )
         if self.ip.is_broadcast(dst):
             self._to_group(datagram, dst, header.dport)
             skb.free()
@@ -157,14 +176,29 @@ class UdpLayer:
 
     # ---- errors from below ----
 
-    def unreachable(self, error: int, src: bytes, dst: bytes, sport: int, dport: int) -> None:
+    def unreachable(
+        self,
+        error: int,
+        src: bytes,
+        dst: bytes,
+        sport: int,
+        dport: int,
+        *,
+        cause: tuple[int, int, int, bytes] | None = None,
+        payload: bytes = b"",
+    ) -> None:
         """ICMP or the neighbour layer reports `error` (errno) about a datagram that we sent.
 
-        `src`, `sport` are ours. Only a connected endpoint is told, and only of `HARD_ERRORS`.
+        `src`, `sport` are ours. An endpoint that wants every report (`refused`) gets it; else only a
+        connected one is told, and only of `HARD_ERRORS`. `cause`: type, code, information and sender.
         """
         endpoint = self._lookup((src, sport), (dst, dport))
         if endpoint is None:
             self.stats["unreachable_no_endpoint"] += 1
+        elif endpoint.refused is not None and cause is not None:
+            self.stats["unreachable"] += 1
+            endpoint.refused(Refusal(error, *cause, (dst, dport), payload))
+            endpoint.fail(error)
         elif endpoint.remote is None or error not in HARD_ERRORS:
             self.stats["unreachable_ignored"] += 1
         else:

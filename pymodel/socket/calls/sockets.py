@@ -2,18 +2,28 @@
 
 import errno
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pymodel.socket import constants as c
 from pymodel.socket.calls.base import IOV_MAX, Buffer, Calls
 from pymodel.socket.errors import error
-from pymodel.socket.sock import SockAddr, Socket
+from pymodel.socket.messages import Control, SockAddr, fit
+from pymodel.socket.sock import Socket
 from pymodel.socket.tcpsock import TcpSocket
 from pymodel.socket.udpsock import UdpSocket
 from pymodel.task import Blocking
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
+
+
+class Received(NamedTuple):
+    """What recvmsg(2) returns: the result, msg_flags, msg_name and the ancillary data."""
+
+    length: int
+    flags: int
+    sender: SockAddr | None
+    control: list[Control]
 
 
 class SocketCalls(Calls):
@@ -124,6 +134,9 @@ class SocketCalls(Calls):
     ) -> Blocking[tuple[bytes, SockAddr | None]]:
         """recvfrom(2); a stream socket names no sender."""
         with self._socket(process, fd) as sock:
+            if flags & c.MSG_ERRQUEUE:
+                message = sock.receive_error(count)
+                return message.data, message.sender
             return (yield from sock.receive(count, flags))
 
     def recv(self, process: "Process", fd: int, count: int, flags: int = 0) -> Blocking[bytes]:
@@ -136,39 +149,46 @@ class SocketCalls(Calls):
         process: "Process",
         fd: int,
         buffers: Sequence[Buffer],
-        control: Sequence[tuple[int, int, bytes]] = (),
+        control: Sequence[Control] = (),
         flags: int = 0,
         address: SockAddr | None = None,
     ) -> Blocking[int]:
         """sendmsg(2): `buffers` are gathered. EMSGSIZE beyond IOV_MAX of them.
 
-        `control` is (level, type, data) each. EINVAL for a level that is the socket's, as no type is known
-        here; what is for other levels is ignored (sock_cmsg_send, ip_cmsg_send).
+        `control` is (level, type, data) each. EINVAL for a type that the socket does not know.
         """
         with self._socket(process, fd) as sock, self._sigpipe(process, sock, flags):
             if len(buffers) > IOV_MAX:
                 raise error(errno.EMSGSIZE)
-            if any(level in (c.SOL_SOCKET, c.IPPROTO_IP) for level, _, _ in control):
-                raise error(errno.EINVAL)
-            return (yield from sock.send(memoryview(b"".join(buffers)), flags, address))
+            return (yield from sock.send(memoryview(b"".join(buffers)), flags, address, control))
 
     def recvmsg(
-        self, process: "Process", fd: int, buffers: Sequence[memoryview], flags: int = 0
-    ) -> Blocking[tuple[int, int, SockAddr | None]]:
-        """recvmsg(2) into `buffers`, one after the other: (length, msg_flags, sender). EMSGSIZE.
+        self,
+        process: "Process",
+        fd: int,
+        buffers: Sequence[memoryview],
+        flags: int = 0,
+        control_space: int | None = None,
+    ) -> Blocking[Received]:
+        """recvmsg(2) into `buffers`, one after the other; with MSG_ERRQUEUE from the error queue. EMSGSIZE.
 
-        There is no ancillary data.
+        `control_space`: msg_controllen, the room for ancillary data; None: enough.
         """
         with self._socket(process, fd) as sock:
             if len(buffers) > IOV_MAX:
                 raise error(errno.EMSGSIZE)
-            message = yield from sock.receive_message(sum(map(len, buffers)), flags)
+            count = sum(map(len, buffers))
+            if flags & c.MSG_ERRQUEUE:
+                message = sock.receive_error(count)
+            else:
+                message = yield from sock.receive_message(count, flags)
             rest = memoryview(message.data)
             for buffer in buffers:
                 part = rest[: len(buffer)]
                 buffer[: len(part)] = part
                 rest = rest[len(part) :]
-            return message.length, message.flags, message.sender
+            control, truncated = fit(message.control, control_space)
+            return Received(message.length, message.flags | truncated, message.sender, control)
 
     # Options
 
@@ -181,7 +201,12 @@ class SocketCalls(Calls):
     def getsockopt(
         self, process: "Process", fd: int, level: int, name: int, length: int = 4
     ) -> Blocking[bytes]:
-        """getsockopt(2): at most `length` bytes of the value."""
+        """getsockopt(2): at most `length` bytes of the value; EINVAL for a negative length."""
         yield from ()
         with self._socket(process, fd) as sock:
-            return sock.get_option(level, name)[:length]
+            if length < 0:
+                raise error(errno.EINVAL)
+            value = sock.get_option(level, name)
+            if level == c.IPPROTO_IP and 0 < length < 4 == len(value) and not any(value[1:]):
+                return value[:1]  # do_ip_getsockopt: an int that fits into one byte
+            return value[:length]

@@ -7,10 +7,8 @@ from typing import Any
 
 from pymodel.simtime import NS, SEC
 from pymodel.socket.current import current_process, current_thread, running
+from pymodel.socket.messages import EPOCH
 from pymodel.task import Blocking, Wait
-
-EPOCH = 1_767_225_600
-"""Seconds from 1970 to simulated time 0."""
 
 NANOSECONDS = 1_000_000_000
 

@@ -8,16 +8,19 @@ import errno
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from pymodel.simtime import SEC
+from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process, current_thread
 from pymodel.socket.dropin import netdb
 from pymodel.socket.errors import error
+from pymodel.socket.messages import SockAddr, cmsg_len, cmsg_space
 from pymodel.socket.options import INT
-from pymodel.socket.sock import SockAddr
-from pymodel.task import Blocking
+from pymodel.task import Blocking, Wait
 
 T = TypeVar("T")
+
+SPIN = 1 * MS
+"""How long one turn of a loop takes that would not end before its time limit."""
 
 Address = tuple[str, int]
 Ancillary = list[tuple[int, int, bytes]]
@@ -123,7 +126,8 @@ class socket:
                 try:
                     return (yield from call())
                 except BlockingIOError:
-                    continue
+                    # Ready, but not for this (POLLERR of an error queue): CPython spins until the deadline.
+                    yield Wait(deadline=self._kernel.scheduler.now + SPIN)
 
         return self._run(attempt())
 
@@ -232,7 +236,7 @@ class socket:
         if not 0 <= buflen <= 1024:
             raise OSError("getsockopt buflen out of range")
         value = self._run(self._kernel.getsockopt(self._process, self._fd, level, option, buflen or 4))
-        return value if buflen else int(INT.unpack(value)[0])
+        return value if buflen else int(INT.unpack(value.ljust(INT.size, b"\0"))[0])
 
     # Data
 
@@ -323,7 +327,7 @@ class socket:
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[bytes, Ancillary, int, Any]:
-        """recvmsg(2): data, ancillary data (never any), msg_flags, sender; ValueError for negative sizes."""
+        """recvmsg(2): data, ancillary data, msg_flags, sender; ValueError for negative sizes."""
         if bufsize < 0:
             raise ValueError("negative buffer size in recvmsg()")
         buffer = bytearray(bufsize)
@@ -334,15 +338,33 @@ class socket:
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[int, Ancillary, int, Any]:
         """As `recvmsg`, scattered over `buffers`; the number of bytes comes first."""
-        if ancbufsize < 0:
+        if not 0 <= ancbufsize <= 0x7FFF_FFFF:
             raise ValueError("invalid ancillary data buffer length")
         views = [memoryview(buffer).cast("B") for buffer in buffers]
-        length, answered, sender = self._retry(
+        if any(view.readonly for view in views):
+            raise TypeError("recvmsg_into() argument 1 must be an iterable of read-write buffers")
+        length, answered, sender, control = self._retry(
             c.POLLIN,
-            lambda: self._kernel.recvmsg(self._process, self._fd, views, flags),
+            lambda: self._kernel.recvmsg(self._process, self._fd, views, flags, ancbufsize),
             self._deadline(),
         )
-        return length, [], answered, None if sender is None else name(sender)
+        return length, control, answered, None if sender is None else name(sender)
+
+
+def _cmsg(length: int, size: Callable[[int], int], name: str) -> int:
+    if not 0 <= length <= 0x7FFF_FFFF - 64:
+        raise OverflowError(f"{name}() argument out of range")
+    return size(length)
+
+
+def CMSG_LEN(length: int, /) -> int:
+    """The length of a piece of ancillary data of `length` bytes, with its header; OverflowError."""
+    return _cmsg(length, cmsg_len, "CMSG_LEN")
+
+
+def CMSG_SPACE(length: int, /) -> int:
+    """The room that such a piece takes, with padding; OverflowError."""
+    return _cmsg(length, cmsg_space, "CMSG_SPACE")
 
 
 def close(fd: int, /) -> None:
@@ -370,5 +392,8 @@ def setdefaulttimeout(value: Any, /) -> None:
 EXPORTS: dict[str, Any] = {
     "socket": socket,
     "SocketType": socket,
-    **{function.__name__: function for function in (close, dup, getdefaulttimeout, setdefaulttimeout)},
+    **{
+        function.__name__: function
+        for function in (close, dup, getdefaulttimeout, setdefaulttimeout, CMSG_LEN, CMSG_SPACE)
+    },
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymodel.simtime import US
 from pymodel.socket.current import current_process
-from pymodel.socket.dropin.clock import EPOCH
+from pymodel.socket.messages import EPOCH
 
 
 class _SameAsBase(type):

@@ -6,11 +6,14 @@ socket layer is tested apart from it. Everything takes `DELAY` each way.
 
 import errno
 from collections import deque
+from dataclasses import replace
 from enum import IntEnum
 
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC, US
 from pymodel.task import WaitQueue
+from pymodel.tcp import TcpOptions
+from pymodel.tcp.tcpinfo import FIELDS
 
 DELAY = 10 * US
 TIME_WAIT = 60 * SEC
@@ -26,7 +29,9 @@ class FakeConnection:
     def __init__(self, tcp, local, remote):
         self.tcp, self.local, self.remote = tcp, local, remote
         self.queue = WaitQueue()
-        self.nodelay, self.sndbuf, self.rcvbuf = False, 100_000, 65_536
+        self.options = TcpOptions()
+        self.sndbuf, self.rcvbuf, self.snd_mss = 100_000, 65_536, 1460
+        self.quickack = True
         self.state = State.CLOSED
         self.error = 0
         self.orphan = False
@@ -57,10 +62,29 @@ class FakeConnection:
         number, self.error = self.error, 0
         return number
 
-    def info(self):
-        return {"state": self.state.name}
+    unsent = property(lambda self: len(self.tx))
+    unacknowledged = property(lambda self: len(self.tx) + self.in_flight)
 
-    def send(self, data):
+    @property
+    def writable_for_poll(self):
+        return self.writable > 0 and 2 * self.writable >= self.sndbuf - self.writable
+
+    def set_quickack(self, on):
+        self.quickack = on
+
+    def set_option(self, name, value):
+        self.options.update({name: value})
+        if name in ("sndbuf", "rcvbuf") and value is not None:
+            setattr(self, name, value)
+
+    def inherit(self, options):
+        for name in ("sndbuf", "rcvbuf", "nodelay", "keepalive"):
+            self.set_option(name, getattr(options, name))
+
+    def info(self):
+        return dict.fromkeys(FIELDS, 0)
+
+    def send(self, data, *, more=False):
         n = min(len(data), self.writable)
         self.tx += data[:n]
         self.push()
@@ -146,8 +170,8 @@ class FakeConnection:
 
 
 class FakeListener:
-    def __init__(self, tcp, local, backlog):
-        self.tcp, self.local, self.backlog = tcp, local, backlog
+    def __init__(self, tcp, local, backlog, options):
+        self.tcp, self.local, self.backlog, self.options = tcp, local, backlog, replace(options)
         self.queue = WaitQueue()
         self.ready = deque()
 
@@ -168,16 +192,15 @@ class FakeTcp:
         self.connections = {}
         self.listeners = {}
 
-    def listen(self, local, backlog):
+    def listen(self, local, backlog, options):
         if local in self.listeners:
             raise OSError(errno.EADDRINUSE, "in use")
-        self.listeners[local] = FakeListener(self, local, backlog)
+        self.listeners[local] = FakeListener(self, local, backlog, options)
         return self.listeners[local]
 
-    def connect(self, local, remote, **options):
+    def connect(self, local, remote, options):
         connection = FakeConnection(self, local, remote)
-        for name, value in options.items():
-            setattr(connection, name, value)
+        connection.inherit(options)
         connection.become(State.SYN_SENT)
         connection.later(self.syn, connection)
         return connection
@@ -188,6 +211,7 @@ class FakeTcp:
             client.later(client.reset, errno.ECONNREFUSED)
         elif client.state == State.SYN_SENT and listener.pending <= listener.backlog:
             server = FakeConnection(self, client.remote, client.local)
+            server.inherit(listener.options)
             server.peer, client.peer = client, server
             server.become(State.SYN_RECEIVED)
             client.later(self.syn_ack, client, listener)

@@ -51,7 +51,10 @@ def real_kernel(mtu=1500):
     ip.register(IPPROTO_TCP, tcp.input)
     udp = UdpLayer(ip, lambda packet, src, dst: ip.icmp.report(3, 3, packet, src, dst))
     ip.register(IPPROTO_UDP, udp.input)
-    ip.icmp.on_error[IPPROTO_UDP] = lambda error, src, dst, header: udp.unreachable(
-        error, src, dst, int.from_bytes(header[:2], "big"), int.from_bytes(header[2:4], "big")
-    )
+
+    def udp_error(error, src, dst, header):
+        ports = int.from_bytes(header[:2], "big"), int.from_bytes(header[2:4], "big")
+        udp.unreachable(error, src, dst, *ports, cause=ip.icmp.cause, payload=header[8:])
+
+    ip.icmp.on_error[IPPROTO_UDP] = udp_error
     return Kernel(scheduler, tcp, ip, ip.local_addresses, HOSTS, seed=1, udp=udp)

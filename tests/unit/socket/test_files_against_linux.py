@@ -4,6 +4,7 @@ The oracle is the kernel of the machine that runs the test.
 """
 
 import gc
+import os
 import sys
 
 import epoll_scenarios
@@ -16,7 +17,7 @@ SCENARIOS = [*pipe_scenarios.SCENARIOS, *epoll_scenarios.SCENARIOS]
 @pytest.mark.skipif(sys.platform != "linux", reason="the oracle is the Linux kernel")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_simulated_files_do_what_linux_does(ethernet, scenario):
-    result = ethernet.run(scenario)
+    result = ethernet.run(scenario, uid=os.getuid())
     gc.collect()  # descriptors that an earlier scenario left open must not be closed in the middle of this
     expected = scenario()
     if result != expected:

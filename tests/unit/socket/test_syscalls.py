@@ -383,6 +383,6 @@ def test_options_of_a_listener_take_effect_on_accepted_connections(loopback):
         accepted, _ = await listener.accept()
         accepted.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 7000)
         connection = s._process.files.get(accepted.fileno()).connection
-        return connection.nodelay, connection.sndbuf, connection.rcvbuf
+        return connection.options.nodelay, connection.sndbuf, connection.rcvbuf
 
     assert loopback.run(program) == (True, 9000, 7000)
