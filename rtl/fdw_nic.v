@@ -1,12 +1,13 @@
 // virtio-net NIC: packed virtqueues over AXI4, 10G Ethernet over XGMII. This module only wires.
 //
 //   s_axil --> regs --- rings' control --> fetch[RX], fetch[TX], used[RX], used[TX]
-//   host memory <-- read mux, write mux <-- fetch, used, DMA read (TX frames), DMA write (RX frames)
-//   TX: fetch -> tx engine -> DMA read -> tx FIFO -> tx MAC -> xgmii_tx;  tx engine -> used
-//   RX: xgmii_rx -> rx MAC -> rx FIFO -> rx engine -> DMA write;  fetch -> rx engine -> used
+//   host memory <-- read mux, write mux <-- fetch, tables, used, DMA read (TX frames), DMA write (RX frames)
+//   TX: fetch -> tables of indirect descriptors -> tx engine -> DMA read -> tx FIFO -> tx MAC -> xgmii_tx;  tx engine -> used
+//   RX: xgmii_rx -> rx MAC -> rx FIFO -> rx engine -> DMA write;  fetch -> tables -> rx engine -> used
 //
 // AXI4 IDs, both directions: 0 frames (read: TX, written: RX), 1 and 2 descriptors read and device event
-// suppression written (RX, TX), 3 and 4 used entries written and driver event suppression read (RX, TX).
+// suppression written (RX, TX), 3 and 4 used entries written and driver event suppression read (RX, TX),
+// 5 and 6 tables of indirect descriptors read (RX, TX).
 //
 // A queue that stops (QueueReady 0, DEVICE_NEEDS_RESET, device reset) aborts its direction at once: no new
 // access to its ring, bursts in flight end, its engine forgets. Received frames still in the RX FIFO are
@@ -101,10 +102,12 @@ module fdw_nic #(
     localparam LONGEST = MTU_MAX + 14 + 4;
 
     // Masters on the AXI4 port; the index is the ID.
-    localparam MASTERS = 5;
+    localparam READERS = 7;
+    localparam WRITERS = 5;
     localparam FRAMES = 0;
     localparam FETCH = 1; // + queue
     localparam USED = 3;  // + queue
+    localparam TABLE = 5; // + queue
 
     generate
         if (ADDR_WIDTH < 32 || ADDR_WIDTH > 64) begin : g_check_addr_width
@@ -135,6 +138,7 @@ module fdw_nic #(
     wire [1:0]   used_interrupt;
     wire [1:0]   fetch_error;
     wire [1:0]   used_error;
+    wire [1:0]   table_error;
     wire         tx_chain_error;
     wire         dma_read_error;
     wire         dma_write_error;
@@ -195,7 +199,7 @@ module fdw_nic #(
         .feat_event_idx(feat_event_idx),
         .max_frame(max_frame),
         .used_interrupt(used_interrupt),
-        .fatal(|fetch_error || |used_error || tx_chain_error || dma_read_error || dma_write_error),
+        .fatal(|fetch_error || |table_error || |used_error || tx_chain_error || dma_read_error || dma_write_error),
         .link_up(link_up),
         .irq(irq),
         .stat_rx_valid(tap_rx_valid),
@@ -216,31 +220,31 @@ module fdw_nic #(
     );
 
     // ---------------------------------------------------------------- AXI4: all masters on one port
-    wire [MASTERS*ADDR_WIDTH-1:0] araddr;
-    wire [MASTERS*8-1:0]          arlen;
-    wire [MASTERS*3-1:0]          arsize;
-    wire [MASTERS*2-1:0]          arburst;
-    wire [MASTERS-1:0]            arvalid;
-    wire [MASTERS-1:0]            arready;
+    wire [READERS*ADDR_WIDTH-1:0] araddr;
+    wire [READERS*8-1:0]          arlen;
+    wire [READERS*3-1:0]          arsize;
+    wire [READERS*2-1:0]          arburst;
+    wire [READERS-1:0]            arvalid;
+    wire [READERS-1:0]            arready;
     wire [127:0]                  rdata;
     wire [1:0]                    rresp;
     wire                          rlast;
-    wire [MASTERS-1:0]            rvalid;
-    wire [MASTERS-1:0]            rready;
-    wire [MASTERS*ADDR_WIDTH-1:0] awaddr;
-    wire [MASTERS*8-1:0]          awlen;
-    wire [MASTERS*3-1:0]          awsize;
-    wire [MASTERS*2-1:0]          awburst;
-    wire [MASTERS-1:0]            awvalid;
-    wire [MASTERS-1:0]            awready;
-    wire [MASTERS*128-1:0]        wdata;
-    wire [MASTERS*16-1:0]         wstrb;
-    wire [MASTERS-1:0]            wlast;
-    wire [MASTERS-1:0]            wvalid;
-    wire [MASTERS-1:0]            wready;
+    wire [READERS-1:0]            rvalid;
+    wire [READERS-1:0]            rready;
+    wire [WRITERS*ADDR_WIDTH-1:0] awaddr;
+    wire [WRITERS*8-1:0]          awlen;
+    wire [WRITERS*3-1:0]          awsize;
+    wire [WRITERS*2-1:0]          awburst;
+    wire [WRITERS-1:0]            awvalid;
+    wire [WRITERS-1:0]            awready;
+    wire [WRITERS*128-1:0]        wdata;
+    wire [WRITERS*16-1:0]         wstrb;
+    wire [WRITERS-1:0]            wlast;
+    wire [WRITERS-1:0]            wvalid;
+    wire [WRITERS-1:0]            wready;
     wire [1:0]                    bresp;
-    wire [MASTERS-1:0]            bvalid;
-    wire [MASTERS-1:0]            bready;
+    wire [WRITERS-1:0]            bvalid;
+    wire [WRITERS-1:0]            bready;
 
     assign m_axi_arlock = 1'b0;
     assign m_axi_arcache = 4'b0011; // normal, non-cacheable, bufferable
@@ -250,7 +254,7 @@ module fdw_nic #(
     assign m_axi_awprot = 3'b000;
 
     fdw_axi_read_mux #(
-        .N(MASTERS),
+        .N(READERS),
         .ADDR_WIDTH(ADDR_WIDTH),
         .AXI_ID_WIDTH(AXI_ID_WIDTH)
     ) read_mux (
@@ -266,7 +270,7 @@ module fdw_nic #(
     );
 
     fdw_axi_write_mux #(
-        .N(MASTERS),
+        .N(WRITERS),
         .ADDR_WIDTH(ADDR_WIDTH),
         .AXI_ID_WIDTH(AXI_ID_WIDTH)
     ) write_mux (
@@ -291,7 +295,6 @@ module fdw_nic #(
     wire [127:0] desc_addr;
     wire [63:0]  desc_len;
     wire [31:0]  desc_id;
-    wire [31:0]  unused_desc_flags;
     wire [1:0]   unused_desc_first;
     wire [1:0]   desc_last;
     wire [31:0]  desc_slots;
@@ -304,18 +307,30 @@ module fdw_nic #(
     wire [1:0]   used_hold = 2'b00;    // of receive: not driven by its engine yet
     wire [1:0]   used_release = 2'b00;
     wire         tx_busy;
-    // Of the transmit queue: everything fetched is used. RX chains wait for frames: no use in waiting for them.
+    // Of the transmit queue: everything handed on is used. RX chains wait for frames: no use in waiting for them.
     wire [1:0]   settled = {!desc_valid[TX] && !tx_busy && !used_busy[TX], 1'b1};
+    wire [1:0]   table_pending;
+    wire [1:0]   table_busy;
 
     // What the engines are going to look at.
-    wire unused_features = ^{feat_csum, feat_guest_csum, feat_tso4, feat_mrg_rxbuf, feat_indirect,
-        max_frame, desc_slots};
+    wire unused_features = ^{feat_csum, feat_guest_csum, feat_tso4, feat_mrg_rxbuf, max_frame, desc_slots};
 
     genvar q;
     generate
         for (q = 0; q < 2; q = q + 1) begin : ring
             localparam F = FETCH + q;
             localparam U = USED + q;
+            localparam T = TABLE + q;
+
+            wire        ring_valid;
+            wire        ring_ready;
+            wire [63:0] ring_addr;
+            wire [31:0] ring_len;
+            wire [15:0] ring_id;
+            wire        ring_indirect;
+            wire        ring_first;
+            wire        ring_last;
+            wire [15:0] ring_slots;
 
             fdw_ring_fetch #(
                 .ADDR_WIDTH(ADDR_WIDTH),
@@ -327,19 +342,21 @@ module fdw_nic #(
                 .ring_addr(desc_area[q*64 +: 64]),
                 .ring_size(queue_size[q*16 +: 16]),
                 .device_event_addr(device_area[q*64 +: 64]),
+                .indirect(feat_indirect),
+                .event_idx(feat_event_idx),
                 .kick(kick[q]),
-                .settled(settled[q]),
+                .settled(settled[q] && (q == RX || !table_pending[q])),
                 .error(fetch_error[q]),
                 .busy(fetch_busy[q]),
-                .desc_valid(desc_valid[q]),
-                .desc_ready(desc_ready[q]),
-                .desc_addr(desc_addr[q*64 +: 64]),
-                .desc_len(desc_len[q*32 +: 32]),
-                .desc_id(desc_id[q*16 +: 16]),
-                .desc_flags(unused_desc_flags[q*16 +: 16]),
-                .desc_first(unused_desc_first[q]),
-                .desc_last(desc_last[q]),
-                .desc_slots(desc_slots[q*16 +: 16]),
+                .desc_valid(ring_valid),
+                .desc_ready(ring_ready),
+                .desc_addr(ring_addr),
+                .desc_len(ring_len),
+                .desc_id(ring_id),
+                .desc_indirect(ring_indirect),
+                .desc_first(ring_first),
+                .desc_last(ring_last),
+                .desc_slots(ring_slots),
                 .m_axi_araddr(araddr[F*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_arlen(arlen[F*8 +: 8]),
                 .m_axi_arsize(arsize[F*3 +: 3]), .m_axi_arburst(arburst[F*2 +: 2]),
                 .m_axi_arvalid(arvalid[F]), .m_axi_arready(arready[F]), .m_axi_rdata(rdata),
@@ -350,6 +367,40 @@ module fdw_nic #(
                 .m_axi_wdata(wdata[F*128 +: 128]), .m_axi_wstrb(wstrb[F*16 +: 16]), .m_axi_wlast(wlast[F]),
                 .m_axi_wvalid(wvalid[F]), .m_axi_wready(wready[F]), .m_axi_bresp(bresp),
                 .m_axi_bvalid(bvalid[F]), .m_axi_bready(bready[F])
+            );
+
+            fdw_ring_indirect #(
+                .ADDR_WIDTH(ADDR_WIDTH),
+                .DEVICE_WRITES(q == RX)
+            ) tables (
+                .clk(clk),
+                .rst(rst),
+                .enable(queue_enable[q]),
+                .settled(settled[q]),
+                .error(table_error[q]),
+                .pending(table_pending[q]),
+                .busy(table_busy[q]),
+                .s_valid(ring_valid),
+                .s_ready(ring_ready),
+                .s_addr(ring_addr),
+                .s_len(ring_len),
+                .s_id(ring_id),
+                .s_indirect(ring_indirect),
+                .s_first(ring_first),
+                .s_last(ring_last),
+                .s_slots(ring_slots),
+                .m_valid(desc_valid[q]),
+                .m_ready(desc_ready[q]),
+                .m_addr(desc_addr[q*64 +: 64]),
+                .m_len(desc_len[q*32 +: 32]),
+                .m_id(desc_id[q*16 +: 16]),
+                .m_first(unused_desc_first[q]),
+                .m_last(desc_last[q]),
+                .m_slots(desc_slots[q*16 +: 16]),
+                .m_axi_araddr(araddr[T*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_arlen(arlen[T*8 +: 8]),
+                .m_axi_arsize(arsize[T*3 +: 3]), .m_axi_arburst(arburst[T*2 +: 2]),
+                .m_axi_arvalid(arvalid[T]), .m_axi_arready(arready[T]), .m_axi_rdata(rdata),
+                .m_axi_rresp(rresp), .m_axi_rvalid(rvalid[T]), .m_axi_rready(rready[T])
             );
 
             fdw_ring_used #(
@@ -404,7 +455,7 @@ module fdw_nic #(
     wire                  tx_tlast;
     wire                  tx_tready;
 
-    assign queue_idle[TX] = !fetch_busy[TX] && !used_busy[TX] && !dma_read_busy;
+    assign queue_idle[TX] = !fetch_busy[TX] && !table_busy[TX] && !used_busy[TX] && !dma_read_busy;
 
     fdw_tx_engine #(
         .ADDR_WIDTH(ADDR_WIDTH),
@@ -528,7 +579,7 @@ module fdw_nic #(
     wire                  rx_done;
     wire                  dma_write_busy;
 
-    assign queue_idle[RX] = !fetch_busy[RX] && !used_busy[RX] && !dma_write_busy;
+    assign queue_idle[RX] = !fetch_busy[RX] && !table_busy[RX] && !used_busy[RX] && !dma_write_busy;
 
     fdw_mac_rx #(
         .MAX_FRAME(MAX_FRAME + 4)

@@ -12,11 +12,15 @@
 // burst may show entries 2..n of a chain whose head, published last (§2.8.21), it missed, or a stale later
 // one. So the first unavailable entry voids everything read or asked for behind it; that is read again.
 // With nothing available the block writes ENABLE to the device event suppression structure (§2.8.10), waits
-// for the response, looks at the ring once more, and sleeps until a kick; it then writes DISABLE.
+// for the response, looks at the ring once more, and sleeps until a kick; it then writes DISABLE. With `event_idx`
+// (the feature EVENT_IDX) it writes DESC and the slot and wrap counter of the next descriptor instead of
+// ENABLE, and nothing when it wakes.
 //
 // `error` is a pulse, after which the block is silent until `enable` falls: an AXI error response at
-// once; a bad descriptor (length 0, INDIRECT, wrong direction, chain longer than the ring) only while
-// `settled` is high, so that the top can let what was published before it finish. Never handed on.
+// once; a bad descriptor (length 0, wrong direction, chain longer than the ring, INDIRECT without `indirect`
+// or in a chain of several or with a table of odd length or longer than the ring) only while `settled` is
+// high, so that the top can let what was published before it finish. Never handed on. desc_indirect: the buffer is a
+// table of desc_len / 16 descriptors, whose direction is not looked at here.
 //
 // AXI4: INCR bursts of 16-byte beats that cross neither 4 KiB nor the ring's end, at most DEPTH descriptors
 // asked for or stored, so R is never blocked, and no more than the ring has; the number of bursts in flight
@@ -36,6 +40,8 @@ module fdw_ring_fetch #(
     input      [63:0]           ring_addr,
     input      [15:0]           ring_size,
     input      [63:0]           device_event_addr,
+    input                       indirect,   // the feature INDIRECT_DESC; this and the next
+    input                       event_idx,  // hold still while enable is high
     input                       kick,
     input                       settled,
     output reg                  error,
@@ -46,7 +52,7 @@ module fdw_ring_fetch #(
     output     [63:0]           desc_addr,
     output     [31:0]           desc_len,
     output     [15:0]           desc_id,
-    output     [15:0]           desc_flags,
+    output                      desc_indirect,
     output                      desc_first,
     output                      desc_last,
     output     [15:0]           desc_slots,
@@ -101,12 +107,12 @@ module fdw_ring_fetch #(
     localparam [2:0] DEAD = 3'd5;  // waits for enable to fall
 
     reg [2:0]  state, state_next;
-    reg        armed, armed_next;       // ENABLE was the last thing written: the driver will kick
+    reg        armed, armed_next;       // ENABLE, or DESC for this place, is in memory: the driver will kick
     reg        recheck, recheck_next;   // ENABLE was written and the ring not looked at since
     reg        kicked;                  // a kick came after the present look at the ring began
     reg        start;                   // this cycle begins a new look at the ring
-    reg        ev_start;                // this cycle begins the write of ev_disable_next
-    reg        ev_disable, ev_disable_next;
+    reg        ev_start;                // this cycle begins the write of ev_next
+    reg [31:0] ev_value, ev_next;       // of the whole structure
     reg        ev_waiting;              // for B
     reg [61:0] ev_word;                 // holds while the write is in flight, whatever the registers do
     reg        error_next;
@@ -135,14 +141,17 @@ module fdw_ring_fetch #(
     wire room = claimed <= DEPTH_BITS[COUNT_WIDTH+1:0];
     wire [31:0] bursts_now = {{32-COUNT_WIDTH{1'b0}}, bursts};
     wire lap = {{17-COUNT_WIDTH{1'b0}}, beats} + {8'd0, ask_count} > {1'b0, ring_size}; // more than there can be
-    wire ask = enable && state == RUN && room && !lap && bursts_now < {{32-WINDOW_WIDTH{1'b0}}, window}
-        && (!m_axi_arvalid || m_axi_arready);
+    // A look begins with its first burst: nothing is in flight then, and ask_idx is take_idx already.
+    wire more = state == RUN && !lap && bursts_now < {{32-WINDOW_WIDTH{1'b0}}, window};
+    wire ask = enable && (start || more) && room && (!m_axi_arvalid || m_axi_arready);
 
     assign m_axi_arsize = 3'd4;
     assign m_axi_arburst = 2'b01;
 
     // ---------------------------------------------------------------- taking
     wire [15:0] r_flags = m_axi_rdata[`FDW_DESC_FLAGS_RANGE];
+    wire [63:0] r_addr = m_axi_rdata[`FDW_DESC_ADDR_RANGE];
+    wire [15:0] r_id = m_axi_rdata[`FDW_DESC_ID_RANGE];
     wire [31:0] r_len = m_axi_rdata[`FDW_DESC_LEN_RANGE];
     wire        r_next = r_flags[`FDW_DESC_FLAG_NEXT_BIT];
     wire        r_write = r_flags[`FDW_DESC_FLAG_WRITE_BIT];
@@ -156,7 +165,9 @@ module fdw_ring_fetch #(
     wire read_failed = beat && m_axi_rresp[1];
     // §2.8.1: available when AVAIL equals the wrap counter and USED does not (zeroed memory: neither).
     wire available = r_avail == take_wrap && r_used != take_wrap;
-    wire bad = r_len == 32'd0 || r_indirect || r_write != (DEVICE_WRITES != 0)
+    wire bad_table = !indirect || r_next || chain_count != 16'd0 || r_len[3:0] != 4'd0
+        || r_len[31:4] > {12'd0, ring_size};
+    wire bad = r_len == 32'd0 || (r_indirect ? bad_table : r_write != (DEVICE_WRITES != 0))
         || (r_next && {1'b0, chain_count} + 17'd1 >= {1'b0, ring_size});
     wire looked = beat && !m_axi_rresp[1] && enable && state == RUN;
     wire take = looked && available && !bad;
@@ -164,17 +175,17 @@ module fdw_ring_fetch #(
 
     wire unused_fifo_ready; // room was set aside when the burst was asked for
     fdw_fifo #(
-        .WIDTH(146),
+        .WIDTH(131),
         .DEPTH(DEPTH)
     ) fifo (
         .clk(clk),
         .rst(rst || !enable),
         .s_valid(take),
         .s_ready(unused_fifo_ready),
-        .s_data({chain_count == 16'd0, !r_next, chain_count + 16'd1, m_axi_rdata}),
+        .s_data({chain_count == 16'd0, !r_next, chain_count + 16'd1, r_indirect, r_id, r_len, r_addr}),
         .m_valid(desc_valid),
         .m_ready(desc_ready),
-        .m_data({desc_first, desc_last, desc_slots, desc_flags, desc_id, desc_len, desc_addr}),
+        .m_data({desc_first, desc_last, desc_slots, desc_indirect, desc_id, desc_len, desc_addr}),
         .level(stored)
     );
 
@@ -184,14 +195,16 @@ module fdw_ring_fetch #(
     // ---------------------------------------------------------------- device event suppression
     wire ev_idle = !m_axi_awvalid && !m_axi_wvalid && !ev_waiting;
     wire write_failed = m_axi_bvalid && m_axi_bresp[1];
-    wire [1:0]  ev_flags = ev_disable ? `FDW_EVENT_FLAG_DISABLE : `FDW_EVENT_FLAG_ENABLE;
+    localparam [31:0] EV_ENABLE = {14'd0, `FDW_EVENT_FLAG_ENABLE, 16'd0};
+    localparam [31:0] EV_DISABLE = {14'd0, `FDW_EVENT_FLAG_DISABLE, 16'd0};
+    wire [31:0] ev_here = {14'd0, `FDW_EVENT_FLAG_DESC, take_wrap, take_idx[14:0]};
     wire [63:0] ev_addr = {ev_word, 2'd0};
 
     assign m_axi_awaddr = ev_addr[ADDR_WIDTH-1:0];
     assign m_axi_awlen = 8'd0;
     assign m_axi_awsize = 3'd2;
     assign m_axi_awburst = 2'b01;
-    assign m_axi_wdata = {4{14'd0, ev_flags, 16'd0}};
+    assign m_axi_wdata = {4{ev_value}};
     assign m_axi_wstrb = 16'h000f << {ev_addr[3:2], 2'd0};
     assign m_axi_wlast = 1'b1;
     assign m_axi_bready = 1'b1;
@@ -204,7 +217,7 @@ module fdw_ring_fetch #(
         recheck_next = recheck;
         start = 1'b0;
         ev_start = 1'b0;
-        ev_disable_next = ev_disable;
+        ev_next = EV_DISABLE;
         error_next = 1'b0;
         if (!enable) begin
             state_next = OFF;
@@ -225,14 +238,13 @@ module fdw_ring_fetch #(
                 end else if (looked) begin
                     if (bad) state_next = BAD;
                     if (armed) begin
-                        ev_start = 1'b1;
-                        ev_disable_next = 1'b1;
+                        ev_start = !event_idx;
                         armed_next = 1'b0;
                     end
                 end
                 STOP: if (!armed && ev_idle) begin
                     ev_start = 1'b1;
-                    ev_disable_next = 1'b0;
+                    ev_next = event_idx ? ev_here : EV_ENABLE;
                     armed_next = 1'b1;
                     recheck_next = 1'b1;
                 end else if (armed && !busy) begin
@@ -244,11 +256,10 @@ module fdw_ring_fetch #(
                         state_next = SLEEP;
                     end
                 end
-                SLEEP: if (kicked) begin
+                SLEEP: if (kicked || kick) begin
                     start = 1'b1;
-                    ev_start = 1'b1;
-                    ev_disable_next = 1'b1;
-                    armed_next = 1'b0;
+                    ev_start = !event_idx;
+                    armed_next = event_idx; // what was written still holds
                     state_next = RUN;
                 end
                 BAD: if (settled) begin
@@ -283,7 +294,7 @@ module fdw_ring_fetch #(
             recheck <= recheck_next;
             error <= error_next;
             // A look that begins now reads after this kick's descriptor was written: the kick is served.
-            kicked <= enable && (kick || (kicked && !start));
+            kicked <= enable && (kick || kicked) && !start;
 
             if (ask) begin
                 m_axi_arvalid <= 1'b1;
@@ -297,8 +308,8 @@ module fdw_ring_fetch #(
                 - {{COUNT_WIDTH-1{1'b0}}, beat};
 
             if (!enable) ask_idx <= 16'd0;
-            else if (start) ask_idx <= take_idx;
             else if (ask) ask_idx <= to_end == {8'd0, ask_count} ? 16'd0 : ask_idx + {7'd0, ask_count};
+            else if (state == STOP || state == SLEEP) ask_idx <= take_idx;
 
             if (!enable) begin
                 take_idx <= 16'd0;
@@ -320,13 +331,13 @@ module fdw_ring_fetch #(
             m_axi_awvalid <= 1'b0;
             m_axi_wvalid <= 1'b0;
             ev_waiting <= 1'b0;
-            ev_disable <= 1'b0;
+            ev_value <= 32'd0;
             ev_word <= 62'd0;
         end else if (ev_start) begin
             m_axi_awvalid <= 1'b1;
             m_axi_wvalid <= 1'b1;
             ev_waiting <= 1'b1;
-            ev_disable <= ev_disable_next;
+            ev_value <= ev_next;
             ev_word <= device_event_addr[63:2];
         end else begin
             if (m_axi_awready) m_axi_awvalid <= 1'b0;

@@ -241,6 +241,7 @@ class DriverRing:
         self._avail_wrap = True
         self._used = 0
         self._used_wrap = True
+        self._since_kick: list[int] = []
         self._counts: dict[int, int] = {}
         self._ids = deque(range(size))
         ram.poke(self.ring, bytes(16 * size))
@@ -259,6 +260,18 @@ class DriverRing:
         off_wrap, flags = struct.unpack("<HH", self.ram.peek(self.device_area, 4))
         assert off_wrap == 0 and flags in (ENABLE, DISABLE), f"the device wrote {off_wrap:#x}, {flags:#x}"
         return bool(flags == ENABLE)
+
+    def needs_kick(self) -> bool:
+        """With EVENT_IDX (§2.8.10): must the driver kick for what it has added since it asked last?"""
+        off_wrap, flags = struct.unpack("<HH", self.ram.peek(self.device_area, 4))
+        assert flags in (ENABLE, DESC), f"the device wrote flags {flags}"
+        added, self._since_kick = self._since_kick, []
+        return bool(added) and (flags == ENABLE or off_wrap in added)
+
+    @property
+    def here(self) -> int:
+        """The next slot to be made available, and its wrap counter, as an off_wrap."""
+        return self._avail | int(self._avail_wrap) << 15
 
     def slot(self, index: int) -> int:
         return self.ring + 16 * index
@@ -283,6 +296,7 @@ class DriverRing:
                 head_flags = flags
             else:
                 self.ram.poke(self.slot(self._avail) + 14, struct.pack("<H", flags))
+            self._since_kick.append(self.here)
             self._avail += 1
             if self._avail == self.size:
                 self._avail = 0
@@ -300,6 +314,12 @@ class DriverRing:
         chain_id, publish = self.add(chain)
         publish()
         return chain_id
+
+    def post_table(self, entries: Sequence[tuple[int, int, int]], address: int, flags: int = 0) -> int:
+        """Write a table (§2.8.7) of (address, length, flags) to `address` and post a descriptor of it."""
+        rows = (struct.pack("<QIHH", a, n, 0xBEEF, f) for a, n, f in entries)
+        self.ram.poke(address, b"".join(rows))
+        return self.post([(address, 16 * len(entries), flags | INDIRECT)])
 
     def release(self, chain_id: int) -> int:
         """Count a chain as given back, whoever did it; how many descriptors it had."""

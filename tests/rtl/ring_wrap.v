@@ -1,4 +1,4 @@
-// Test wrapper: one fdw_ring_fetch (ID 0) and one fdw_ring_used (ID 1) on one AXI4 port.
+// Test wrapper: one fdw_ring_fetch (ID 0), one fdw_ring_used (ID 1) and one fdw_ring_indirect (ID 2) on one AXI4 port.
 module ring_wrap #(
     parameter DEVICE_WRITES = 0,
     parameter ADDR_WIDTH = 64
@@ -10,16 +10,19 @@ module ring_wrap #(
     input  [15:0]           ring_size,
     input  [63:0]           device_event_addr,
     input  [63:0]           driver_event_addr,
+    input                   indirect,
+    input                   event_idx,
     input                   kick,
     input                   settled,
     output                  fetch_error,
     output                  fetch_busy,
+    output                  table_error,
+    output                  table_busy,
     output                  desc_valid,
     input                   desc_ready,
     output [63:0]           desc_addr,
     output [31:0]           desc_len,
     output [15:0]           desc_id,
-    output [15:0]           desc_flags,
     output                  desc_first,
     output                  desc_last,
     output [15:0]           desc_slots,
@@ -34,7 +37,6 @@ module ring_wrap #(
     input  [15:0]           used_count,
     input                   used_hold,
     input                   used_release,
-    input                   event_idx,
     output [3:0]            m_axi_arid,
     output [ADDR_WIDTH-1:0] m_axi_araddr,
     output [7:0]            m_axi_arlen,
@@ -65,25 +67,35 @@ module ring_wrap #(
     input                   m_axi_bvalid,
     output                  m_axi_bready
 );
-    wire [2*ADDR_WIDTH-1:0] araddr, awaddr;
-    wire [15:0]             arlen, awlen;
-    wire [5:0]              arsize, awsize;
-    wire [3:0]              arburst, awburst;
-    wire [1:0]              arvalid, arready, rvalid, rready, awvalid, awready, wlast, wvalid, wready, bvalid, bready;
+    wire [3*ADDR_WIDTH-1:0] araddr;
+    wire [23:0]             arlen;
+    wire [8:0]              arsize;
+    wire [5:0]              arburst;
+    wire [2:0]              arvalid, arready, rvalid, rready;
+    wire [2*ADDR_WIDTH-1:0] awaddr;
+    wire [15:0]             awlen;
+    wire [5:0]              awsize;
+    wire [3:0]              awburst;
+    wire [1:0]              awvalid, awready, wlast, wvalid, wready, bvalid, bready;
     wire [127:0]            rdata;
     wire [1:0]              rresp, bresp;
     wire                    rlast;
     wire [255:0]            wdata;
     wire [31:0]             wstrb;
+    wire                    ring_valid, ring_ready, ring_indirect, ring_first, ring_last, pending;
+    wire [63:0]             ring_desc_addr;
+    wire [31:0]             ring_len;
+    wire [15:0]             ring_id, ring_slots;
 
     fdw_ring_fetch #(
         .ADDR_WIDTH(ADDR_WIDTH), .DEVICE_WRITES(DEVICE_WRITES)
     ) fetch (
         .clk(clk), .rst(rst), .enable(enable), .ring_addr(ring_addr), .ring_size(ring_size),
-        .device_event_addr(device_event_addr), .kick(kick), .settled(settled), .error(fetch_error), .busy(fetch_busy),
-        .desc_valid(desc_valid), .desc_ready(desc_ready), .desc_addr(desc_addr), .desc_len(desc_len),
-        .desc_id(desc_id), .desc_flags(desc_flags), .desc_first(desc_first), .desc_last(desc_last),
-        .desc_slots(desc_slots),
+        .device_event_addr(device_event_addr), .indirect(indirect), .event_idx(event_idx), .kick(kick),
+        .settled(settled && !pending), .error(fetch_error), .busy(fetch_busy),
+        .desc_valid(ring_valid), .desc_ready(ring_ready), .desc_addr(ring_desc_addr), .desc_len(ring_len),
+        .desc_id(ring_id), .desc_indirect(ring_indirect), .desc_first(ring_first), .desc_last(ring_last),
+        .desc_slots(ring_slots),
         .m_axi_arvalid(arvalid[0]), .m_axi_arready(arready[0]), .m_axi_araddr(araddr[ADDR_WIDTH-1:0]),
         .m_axi_arlen(arlen[7:0]), .m_axi_arsize(arsize[2:0]), .m_axi_arburst(arburst[1:0]),
         .m_axi_rvalid(rvalid[0]), .m_axi_rready(rready[0]), .m_axi_rdata(rdata), .m_axi_rresp(rresp),
@@ -92,6 +104,19 @@ module ring_wrap #(
         .m_axi_awlen(awlen[7:0]), .m_axi_awsize(awsize[2:0]), .m_axi_awburst(awburst[1:0]),
         .m_axi_wvalid(wvalid[0]), .m_axi_wready(wready[0]), .m_axi_wdata(wdata[127:0]), .m_axi_wstrb(wstrb[15:0]),
         .m_axi_wlast(wlast[0]), .m_axi_bvalid(bvalid[0]), .m_axi_bready(bready[0]), .m_axi_bresp(bresp)
+    );
+
+    fdw_ring_indirect #(
+        .ADDR_WIDTH(ADDR_WIDTH), .DEVICE_WRITES(DEVICE_WRITES)
+    ) tables (
+        .clk(clk), .rst(rst), .enable(enable), .settled(settled), .error(table_error), .pending(pending),
+        .busy(table_busy), .s_valid(ring_valid), .s_ready(ring_ready), .s_addr(ring_desc_addr), .s_len(ring_len),
+        .s_id(ring_id), .s_indirect(ring_indirect), .s_first(ring_first), .s_last(ring_last), .s_slots(ring_slots),
+        .m_valid(desc_valid), .m_ready(desc_ready), .m_addr(desc_addr), .m_len(desc_len), .m_id(desc_id),
+        .m_first(desc_first), .m_last(desc_last), .m_slots(desc_slots),
+        .m_axi_arvalid(arvalid[2]), .m_axi_arready(arready[2]), .m_axi_araddr(araddr[3*ADDR_WIDTH-1:2*ADDR_WIDTH]),
+        .m_axi_arlen(arlen[23:16]), .m_axi_arsize(arsize[8:6]), .m_axi_arburst(arburst[5:4]),
+        .m_axi_rvalid(rvalid[2]), .m_axi_rready(rready[2]), .m_axi_rdata(rdata), .m_axi_rresp(rresp)
     );
 
     fdw_ring_used #(
@@ -112,7 +137,7 @@ module ring_wrap #(
     );
 
     fdw_axi_read_mux #(
-        .N(2), .ADDR_WIDTH(ADDR_WIDTH)
+        .N(3), .ADDR_WIDTH(ADDR_WIDTH)
     ) read_mux (
         .clk(clk), .rst(rst), .s_axi_araddr(araddr), .s_axi_arlen(arlen), .s_axi_arsize(arsize),
         .s_axi_arburst(arburst), .s_axi_arvalid(arvalid), .s_axi_arready(arready), .s_axi_rdata(rdata),

@@ -11,6 +11,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from ring_bench import (
     AVAIL,
     BASE,
+    DESC,
     DISABLE,
     ENABLE,
     INDIRECT,
@@ -29,7 +30,7 @@ from ring_bench import (
 from tb.block import run_block
 
 SOURCES = [
-    "ring/fdw_ring_fetch.v", "ring/fdw_ring_used.v", "ring/fdw_ring_event.v",
+    "ring/fdw_ring_fetch.v", "ring/fdw_ring_used.v", "ring/fdw_ring_event.v", "ring/fdw_ring_indirect.v",
     "dma/fdw_axi_read_mux.v", "dma/fdw_axi_write_mux.v",
     "lib/fdw_fifo.v", "lib/fdw_skid.v", "lib/fdw_arbiter.v",
 ]  # fmt: skip
@@ -40,7 +41,6 @@ class Taken(NamedTuple):
     address: int
     length: int
     id: int
-    flags: int
     first: bool
     last: bool
     slots: int
@@ -52,7 +52,7 @@ class Bench:
     def __init__(self, dut: Any) -> None:
         self.dut = dut
         self.random = rng()
-        self.ram = HostRam(1 << 18)
+        self.ram = HostRam(1 << 20)
         self.bus = HostBus(dut, self.ram)
         self.taken: list[Taken] = []
         self.errors = 0
@@ -65,7 +65,7 @@ class Bench:
         )
         used = dict.fromkeys(
             ("used_valid", "used_id", "used_len", "used_write", "used_count", "used_hold", "used_release"), 0
-        ) | {"desc_ready": 0, "event_idx": 0}
+        ) | {"desc_ready": 0, "event_idx": 0, "indirect": 0}
         await start(self.dut, **idle, **used)
         self.dut.settled.value = 1
         cocotb.start_soon(self._take())
@@ -77,24 +77,23 @@ class Bench:
         held = None
         while True:
             await edge
-            self.errors += int(dut.fetch_error.value)
+            self.errors += int(dut.fetch_error.value) + int(dut.table_error.value)
             if dut.desc_valid.value == 1:
                 # What Verilator and Icarus sample here is from before the edge.
                 fields = (
                     dut.desc_addr,
                     dut.desc_len,
                     dut.desc_id,
-                    dut.desc_flags,
                     dut.desc_first,
                     dut.desc_last,
                     dut.desc_slots,
                 )
-                a, length, i, f, first, last, slots = (int(x.value) for x in fields)
-                beat = (a, length, i, f, first, last, slots)
+                a, length, i, first, last, slots = (int(x.value) for x in fields)
+                beat = (a, length, i, first, last, slots)
                 assert held in (None, beat), "a descriptor changed while it was not taken"
                 held = None if ready else beat
                 if ready:
-                    self.taken.append(Taken(now(), a, length, i, f, bool(first), bool(last), slots))
+                    self.taken.append(Taken(now(), a, length, i, bool(first), bool(last), slots))
             else:
                 held = None
             ready = not next(self.pause)
@@ -106,10 +105,15 @@ class Bench:
         self.dut.device_event_addr.value = ring.device_area
         self.dut.enable.value = 1
 
+    @property
+    def busy(self) -> bool:
+        """Has the block a transfer in flight?"""
+        return bool(self.dut.fetch_busy.value == 1 or self.dut.table_busy.value == 1)
+
     async def disable(self) -> None:
         self.dut.enable.value = 0
         await ClockCycles(self.dut.clk, 2)
-        await self.until(lambda: self.dut.fetch_busy.value == 0, "busy to fall")
+        await self.until(lambda: not self.busy, "busy to fall")
         self.taken.clear()
 
     async def kick(self) -> None:
@@ -139,6 +143,12 @@ async def asleep(bench: Bench, ring: DriverRing) -> None:
     while quiet != len(bench.ram.log) or not ring.wants_kick:
         quiet = len(bench.ram.log)
         await ClockCycles(bench.dut.clk, 2 * bench.bus.latency + 60)
+
+
+def chain_spans(last: list[bool]) -> list[tuple[int, int]]:
+    """Where each chain begins and ends."""
+    ends = [n for n, is_last in enumerate(last) if is_last]
+    return list(zip([0, *(end + 1 for end in ends[:-1])], ends, strict=True))
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -199,6 +209,8 @@ async def chains_on_rings_of_any_size_come_in_order_across_wraps(dut: Any) -> No
         await bench.has_taken(len(expected), f"descriptors of a ring of {size}")
         assert [(t.address, t.length, t.first, t.last) for t in bench.taken] == expected
         assert [t.id for t in bench.taken if t.last] == ids
+        lengths = [1 + n - start for start, n in chain_spans([t.last for t in bench.taken])]
+        assert [t.slots for t in bench.taken if t.last] == lengths
         touched = [a for a in bench.ram.log if not a.write]
         assert all(ring.ring <= a.address < ring.slot(size) for a in touched), "a read beside the ring"
         await bench.disable()
@@ -321,6 +333,77 @@ async def kick_at_every_cycle_of_the_way_to_sleep_wakes(dut: Any) -> None:
         await bench.disable()
 
 
+def event(off_wrap: int, flags: int) -> bytes:
+    """§2.8.14."""
+    return struct.pack("<HH", off_wrap, flags)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def with_event_idx_it_asks_for_a_kick_at_the_next_slot_and_writes_nothing_on_waking(dut: Any) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    dut.event_idx.value = 1
+    for size in (1, 3, 8, 100):
+        ring = DriverRing(bench.ram, size)
+        bench.ram._top -= 16 * size
+        bench.enable(ring)
+        expected = []
+        for _ in range(2 * size + 3):
+            await quiet(bench)
+            expected.append(event(ring.here, DESC))
+            written = bench.ram.accesses(True, ring.device_area, 4)
+            assert [e.data for e in written] == expected
+            last_read = max(a.cycle for a in bench.ram.accesses(False, ring.ring, 16 * size))
+            assert last_read > written[-1].cycle, "no look at the ring after the event was written"
+            await bench.kick()  # for nothing: what was written still holds
+            await quiet(bench)
+            count = bench.random.randint(1, min(size, 4))
+            before = len(bench.taken)
+            chain_id = ring.post(bench.chain(count))
+            await bench.kick()
+            await bench.has_taken(before + count, "the chain")
+            ring.release(chain_id)
+        assert not bench.errors
+        await bench.disable()
+        bench.ram.log.clear()
+
+
+async def quiet(bench: Bench) -> None:
+    """The device has not touched the bus for a while."""
+    seen = -1
+    while seen != len(bench.ram.log):
+        seen = len(bench.ram.log)
+        await ClockCycles(bench.dut.clk, 2 * bench.bus.latency + 60)
+
+
+@cocotb.test(timeout_time=8, timeout_unit="ms")
+async def driver_that_kicks_by_event_idx_never_waits_for_ever(dut: Any) -> None:
+    """Descriptors are published at a random moment of the device's way to sleep, some before one check."""
+    bench = Bench(dut)
+    await bench.start()
+    dut.event_idx.value = 1
+    ring = DriverRing(bench.ram, 5)
+    bench.enable(ring)
+    total = kicks = 0
+    for _ in range(300):
+        bench.bus.latency = bench.random.choice((0, 3, 20))
+        ids = []
+        for _ in range(bench.random.randint(1, 3)):
+            ids.append(ring.post(bench.chain(1)))
+            await ClockCycles(dut.clk, bench.random.choice((0, 0, 3, 10)))
+        total += len(ids)
+        if ring.needs_kick():
+            kicks += 1
+            await ClockCycles(dut.clk, bench.random.randrange(4))
+            await bench.kick()
+        await bench.has_taken(total, "descriptors", cycles=1000)
+        for chain_id in ids:
+            ring.release(chain_id)
+        await ClockCycles(dut.clk, bench.random.randrange(90))
+    assert 20 < kicks < 300, f"{kicks} kicks"
+    assert not bench.errors
+
+
 FAULTS = {
     "length 0": [(BASE, 0, 0)],
     "INDIRECT": [(BASE, 16, INDIRECT)],
@@ -407,7 +490,7 @@ async def disabled_at_any_moment_it_falls_silent_and_begins_anew(dut: Any) -> No
         dut.enable.value = 0
         if bench.random.random() < 0.5:
             await ClockCycles(dut.clk, 2)
-            await bench.until(lambda: dut.fetch_busy.value == 0, "busy to fall")
+            await bench.until(lambda: not bench.busy, "busy to fall")
             quiet = len(bench.ram.log)
             await ClockCycles(dut.clk, 150)
             assert len(bench.ram.log) == quiet, "an access after busy fell"
