@@ -58,13 +58,22 @@ class Transfers:
 
     def do_recv(self, a: Arguments, call: Call) -> Result:
         """recv(2)."""
-        data = yield from self.machine.call("recv", self._use(a[0]), integer(a[2]), integer(a[3]))
-        return _compare("recv", a[1], data)
+        return self._receive("recv", a)
 
     def do_recvfrom(self, a: Arguments, call: Call) -> Result:
         """recvfrom(2)."""
-        data, _ = yield from self.machine.call("recvfrom", self._use(a[0]), integer(a[2]), integer(a[3]))
-        return _compare("recvfrom", a[1], data)
+        return self._receive("recvfrom", a)
+
+    def _receive(self, name: str, a: Arguments) -> Result:
+        flags, buffer = integer(a[3]), bytearray(max(integer(a[2]), 0))
+        if not flags & CONSTANTS["MSG_TRUNC"]:
+            data: bytes = yield from self.machine.call("recv", self._use(a[0]), len(buffer), flags)
+            return _compare(name, a[1], data)
+        # Only the message's own length tells what was cut off.
+        length: int
+        length, *_ = yield from self.machine.call("recvmsg", self._use(a[0]), [memoryview(buffer)], flags)
+        _compare(name, a[1], bytes(buffer[:length]))
+        return length
 
     def do_recvmsg(self, a: Arguments, call: Call) -> Result:
         """recvmsg(2): contents, `msg_flags` and ancillary data are compared where the script gives them."""

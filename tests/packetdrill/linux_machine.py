@@ -151,8 +151,11 @@ class _Calls:
     def recvmsg(self, fd: int, sizes: list[int], flags: int) -> tuple[int, bytes, int, list[Any]]:
         sock = socket.socket(fileno=os.dup(fd))
         try:
-            data, control, got, _ = sock.recvmsg(sum(sizes), 1024, flags)
-            return len(data), data, got, control
+            data, control, got, _ = sock.recvmsg(sum(sizes), 1024, flags & ~socket.MSG_TRUNC)
+            length = len(data)
+            if flags & socket.MSG_TRUNC and got & socket.MSG_TRUNC:
+                raise OSError(errno.EOPNOTSUPP, "Python cuts the length that MSG_TRUNC asks for")
+            return length, data, got, control
         finally:
             sock.close()
 
