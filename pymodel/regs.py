@@ -256,7 +256,7 @@ class Feature(IntEnum):
     """One queue can be reset."""
 
 
-FEATURES_OFFERED: Final = 0x0000001700010028
+FEATURES_OFFERED: Final = 0x0000011720010028
 """The feature bits that the device offers, as one number."""
 
 FEATURES_REQUIRED: Final = 0x0000000500000000

@@ -21,7 +21,7 @@ CONFIG_GENERATION, CONFIG = 0x0FC, 0x100
 # §2.1
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, NEEDS_RESET = 1, 2, 4, 8, 64
 # §5.1.3, §6
-F_MTU, F_MAC, F_STATUS = 1 << 3, 1 << 5, 1 << 16
+F_MTU, F_MAC, F_STATUS, F_EVENT_IDX, F_RING_RESET = 1 << 3, 1 << 5, 1 << 16, 1 << 29, 1 << 40
 F_VERSION_1, F_ACCESS_PLATFORM, F_RING_PACKED, F_ORDER_PLATFORM = 1 << 32, 1 << 33, 1 << 34, 1 << 36
 # §2.8
 NEXT, WRITE, INDIRECT, AVAIL, USED = 1, 2, 4, 1 << 7, 1 << 15
@@ -134,6 +134,7 @@ class RawDriver:
 
     MINIMAL = F_VERSION_1 | F_RING_PACKED
     ALL = MINIMAL | F_ACCESS_PLATFORM | F_ORDER_PLATFORM | F_MAC | F_STATUS | F_MTU
+    OFFERED = ALL | F_EVENT_IDX | F_RING_RESET
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench

@@ -38,7 +38,7 @@ CONSTANTS = {
     0x004: 2,
     0x008: 1,
     0x00C: int.from_bytes(b"fdwr", "little"),
-    0x010: 1 << 3 | 1 << 5 | 1 << 16,
+    0x010: 1 << 3 | 1 << 5 | 1 << 16 | 1 << 29,
     0x044: 0,
     0x060: 0,
     0x070: 0,
@@ -132,16 +132,76 @@ async def mtu_written_while_status_is_0_shows_in_the_config_space_and_sets_the_l
 
 
 @cocotb.test()
+async def ring_reset_stops_one_queue_and_reads_1_until_its_last_transfer_has_ended(dut: Any) -> None:
+    bench = await started(dut)
+    await bench.initialise()
+    queues = [1, 0, 1]
+    for queue in queues:
+        await bench.write(Reg.QUEUE_SEL, queue)
+        assert await bench.read(Reg.QUEUE_RESET) == 0
+        dut.queue_idle.value = ((1 << bench.queues) - 1) & ~(1 << queue)
+        await bench.write(Reg.QUEUE_RESET, 1)
+        assert not bench.enabled(queue) and bench.enabled(1 - queue), "the other queue goes on"
+        assert await bench.read(Reg.QUEUE_READY) == 0
+        for _ in range(3):
+            await bench.write(Reg.QUEUE_READY, 1)
+            await bench.write(Reg.QUEUE_RESET, 1)
+            assert await bench.read(Reg.QUEUE_RESET) == 1
+            assert await bench.read(Reg.QUEUE_READY) == 0, "made ready while it is being reset"
+        await bench.write(Reg.QUEUE_SEL, 1 - queue)
+        assert await bench.read(Reg.QUEUE_RESET) == 0
+        await bench.write(Reg.QUEUE_SEL, queue)
+        dut.queue_idle.value = (1 << bench.queues) - 1
+        await bench.cycles(2)
+        assert await bench.read(Reg.QUEUE_RESET) == 0
+        assert await bench.read(Reg.QUEUE_READY) == 0
+        await bench.cycles(SETTLE + 3)
+        assert not bench.enabled(queue)
+        assert await bench.configure(queue, RINGS[queue]) == 1
+        await bench.cycles(SETTLE + 3)
+        assert bench.enabled(queue)
+    await bench.write(Reg.QUEUE_SEL, 0)
+    dut.queue_idle.value = 0
+    await bench.write(Reg.QUEUE_RESET, 1)
+    await bench.write(Reg.STATUS, 0)
+    await bench.cycles(2)
+    assert await bench.read(Reg.QUEUE_RESET) == 0, "a device reset ends it"
+
+
+@cocotb.test()
+async def ring_reset_without_the_feature_of_a_queue_not_ready_or_with_value_0_is_ignored(dut: Any) -> None:
+    bench = await started(dut)
+    await bench.initialise(FEATURES_OFFERED & ~(1 << Feature.RING_RESET))
+    await bench.write(Reg.QUEUE_RESET, 1)
+    assert await bench.read(Reg.QUEUE_READY) == 1 and await bench.read(Reg.QUEUE_RESET) == 0
+    assert int(dut.queue_enable.value) & 3 == 3
+    await bench.reset_device()
+    dut.queue_idle.value = 0
+    await bench.negotiate()
+    await bench.write(Reg.QUEUE_RESET, 1)
+    assert await bench.read(Reg.QUEUE_RESET) == 0, "not ready"
+    assert await bench.configure(0, RINGS[0]) == 1
+    for value in (0, 2, 0xFFFF_FFFE):
+        await bench.write(Reg.QUEUE_RESET, value)
+    await bench.write(Reg.QUEUE_RESET + 1, 1, 1)
+    await bench.write(Reg.QUEUE_SEL, 7)
+    await bench.write(Reg.QUEUE_RESET, 1)
+    assert await bench.read(Reg.QUEUE_RESET) == 0, "an absent queue"
+    await bench.write(Reg.QUEUE_SEL, 0)
+    assert await bench.read(Reg.QUEUE_READY) == 1 and await bench.read(Reg.QUEUE_RESET) == 0
+
+
+@cocotb.test()
 async def device_features_show_the_selected_window_and_zero_beyond(dut: Any) -> None:
     bench = await started(dut)
     for select, expected in (
-        (1, 0x17),
-        (0, 0x0001_0028),
+        (1, 0x117),
+        (0, 0x2001_0028),
         (2, 0),
         (1 << 31, 0),
         (0x100, 0),
         (0x101, 0),
-        (1, 0x17),
+        (1, 0x117),
     ):
         await bench.write(Reg.DEVICE_FEATURES_SEL, select)
         assert await bench.read(Reg.DEVICE_FEATURES) == expected, hex(select)
