@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tb import toolchain
 from tb.cosim.rtl_nic import BUGS
+from tb.run import words
 from tb.toolchain import ToolMissing
 from tb.verilate import BuildFailed
 
@@ -28,6 +29,13 @@ def _waves(text: str) -> str:
     return text
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
+
+
 def _size(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 1 << 30:
@@ -37,6 +45,7 @@ def _size(text: str) -> int:
 
 _size.__name__ = "number of bytes (0 to 1 GiB)"
 _waves.__name__ = "number of microseconds (or all, off)"
+_seconds.__name__ = "number of seconds"
 _probability.__name__ = "probability (0 to 1)"
 
 
@@ -82,6 +91,19 @@ def _parser() -> argparse.ArgumentParser:
         "files", nargs="+", type=Path, metavar="FILE.pkt", help="scripts, run one after the other"
     )
 
+    run = commands.add_parser(
+        "run",
+        help="run a Python program on a simulated host",
+        usage=words.USAGE,
+        description="Run an unmodified Python program: its sockets, threads and clock are the simulated host's, "
+        "127.0.0.1 is the stack's own loopback, and the hosts are named a (10.0.0.1) and b (10.0.0.2).",
+    )
+    run.add_argument("--nic", choices=("golden", "rtl"), default="golden", help="host A's NIC (golden)")
+    run.add_argument("--host", choices=("a", "b"), default="a", help="where the program runs (a)")
+    run.add_argument("--seed", type=int, default=1, help="decides everything random (default 1)")
+    run.add_argument("--limit", type=_seconds, metavar="S", help="simulated time that it may take (no limit)")
+    run.add_argument("--ss", action="store_true", help="show every socket of both hosts at the end")
+
     commands.add_parser("bench", help="measure the NIC's rate, and the co-simulation's speed")
     return parser
 
@@ -113,7 +135,14 @@ def _packetdrill(arguments: argparse.Namespace, further: list[str], console: Con
 def main() -> int:
     """Run one command; its exit status."""
     parser = _parser()
-    arguments, further = parser.parse_known_args()
+    own, program = sys.argv[1:], None
+    try:
+        if own[:1] == ["run"] and not {"-h", "--help"} & set(own[:2]):
+            own, rest = words.split(own)
+            program = words.parse(rest)
+    except words.UsageError as error:
+        parser.error(str(error))
+    arguments, further = parser.parse_known_args(own)
     if further and arguments.command != "packetdrill":
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     console = Console(soft_wrap=True)
@@ -137,6 +166,19 @@ def main() -> int:
             from tb.sim import command
 
             return command.open_waves(arguments.out.resolve(), console)
+        if program is not None:
+            from tb.run import command as runner
+
+            return runner.run(
+                program,
+                runner.Settings(
+                    nic=arguments.nic,
+                    host=arguments.host,
+                    seed=arguments.seed,
+                    limit=arguments.limit,
+                    sockets=arguments.ss,
+                ),
+            )
         if arguments.command == "packetdrill":
             return _packetdrill(arguments, further, console)
         from tb.bench import command as bench

@@ -7,7 +7,7 @@
 from pymodel.socket.asyncsocket import AsyncSocket, blocking, sleep
 from pymodel.socket.current import current_process
 from pymodel.socket.process import Process, Program
-from pymodel.socket.programs import run_module, run_script, spawn
+from pymodel.socket.programs import run_code, run_module, run_script, spawn
 from pymodel.socket.simthread import ProcessKilled
 from pymodel.socket.syscalls import Kernel
 
@@ -19,6 +19,7 @@ __all__ = [
     "Program",
     "blocking",
     "current_process",
+    "run_code",
     "run_module",
     "run_script",
     "sleep",

@@ -41,4 +41,12 @@ def run_script(path: str, *argv: str) -> None:
 def run_module(module: str, *argv: str) -> None:
     """A program for `spawn`: a module, run as `python -m module argv…` (such as http.server)."""
     sys.argv[:] = [module, *argv]
-    runpy.run_module(module, run_name="__main__", alter_sys=False)
+    sys.path.insert(0, os.getcwd())
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def run_code(code: str, *argv: str) -> None:
+    """A program for `spawn`: a text, run as `python -c code argv…`."""
+    sys.argv[:] = ["-c", *argv]
+    sys.path.insert(0, "")
+    exec(compile(code, "<string>", "exec"), vars(sys.modules["__main__"]))

@@ -56,11 +56,12 @@ class SimThread:
         self._go.acquire()
         self._back.acquire()
         self._thread: threading.Thread | None = None
-        self._call: Blocking[Any] | None = None
+        self.call: Blocking[Any] | None = None
+        """The system call it is in."""
         self._sleeper: Sleeper | None = None
         self._value: Any = None
         self._error: BaseException | None = None
-        self._calls = 0
+        self.calls = 0
         self._adrift = False
         process.kernel.scheduler.call_soon(self._begin)
 
@@ -79,7 +80,7 @@ class SimThread:
 
     def syscall(self, call: Blocking[T]) -> T:
         """Run `call` in simulated time and return (or raise) what it does. Only for this thread itself."""
-        self._call = call
+        self.call = call
         self._back.release()
         self._go.acquire()
         error, self._error = self._error, None
@@ -91,8 +92,8 @@ class SimThread:
 
     def tick(self) -> None:
         """Charge a call that needs no kernel (reading the clock): loops around it must end too."""
-        self._calls += 1
-        if self._calls >= SLICE_CALLS:
+        self.calls += 1
+        if self.calls >= SLICE_CALLS:
             self.syscall(_nothing())
 
     # The scheduler's side
@@ -122,19 +123,19 @@ class SimThread:
             if self.done:
                 self._end()
                 return
-            self._calls += 1
+            self.calls += 1
             if not self._advance(None):
                 return
-            if self._calls >= SLICE_CALLS:
+            if self.calls >= SLICE_CALLS:
                 scheduler = self.process.kernel.scheduler
-                deadline = scheduler.now + self._calls * CALL_TIME
+                deadline = scheduler.now + self.calls * CALL_TIME
                 self._sleeper = Sleeper(scheduler, Wait(deadline=deadline), self._rested)
-                self._calls = 0
+                self.calls = 0
                 return
 
     def _advance(self, woken: bool | None) -> bool:
         """Run the system call one step on; True when it has finished, False when it blocks."""
-        call = self._call
+        call = self.call
         assert call is not None
         try:
             wait = next(call) if woken is None else call.send(woken)
@@ -143,10 +144,10 @@ class SimThread:
         except Exception as error:
             self._error = error
         else:
-            self._calls = 0
+            self.calls = 0
             self._sleeper = Sleeper(self.process.kernel.scheduler, wait, self._resume)
             return False
-        self._call = None
+        self.call = None
         return True
 
     def _resume(self, woken: bool) -> None:
@@ -186,9 +187,9 @@ class SimThread:
             self._sleeper.cancel()
             self._sleeper = None
         for _ in range(MAX_REFUSALS):
-            if self._call is not None:
-                self._call.close()
-                self._call = None
+            if self.call is not None:
+                self.call.close()
+                self.call = None
             self._value, self._error = None, ProcessKilled(self.name)
             while True:
                 self._hand_over()

@@ -93,6 +93,11 @@ class Endpoint:
         return len(self._received)
 
     @property
+    def held(self) -> int:
+        """Truesize of what waits."""
+        return self._held
+
+    @property
     def next_length(self) -> int:
         """Bytes in the next datagram (FIONREAD, udp(7)); 0 if there is none."""
         return len(self._received[0].data) if self._received else 0

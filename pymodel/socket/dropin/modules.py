@@ -29,6 +29,7 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
     sockets = {name: value for name, value in CONSTANTS.items() if name.startswith(_SOCKET)}
     polls = {name: value for name, value in CONSTANTS.items() if name.startswith(("POLL", "EPOLL"))}
     modules: dict[str, ModuleType | None] = dict.fromkeys(ABSENT)
+    modules["__main__"] = ModuleType("__main__")
     for module in (
         _module("_socket", sockets, netdb.EXPORTS, csocket.EXPORTS),
         _module("select", polls, cselect.EXPORTS),

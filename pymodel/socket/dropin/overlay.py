@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SHARED = {
     # The interpreter's own state, and classes whose identity matters across modules.
-    *("__main__", "__mp_main__", "ast", "builtins", "codecs", "collections", "contextlib", "copy", "copyreg"),
+    *("__mp_main__", "ast", "builtins", "codecs", "collections", "contextlib", "copy", "copyreg"),
     *("ctypes", "dataclasses", "decimal", "dis", "encodings", "enum", "faulthandler", "fractions"),
     *("functools", "heapq", "importlib", "inspect", "io", "keyword", "linecache", "numbers", "opcode"),
     *("operator", "pickle", "re", "reprlib", "site", "string", "struct", "sys", "textwrap", "token"),

@@ -1,0 +1,46 @@
+"""What the threads of a process wait for, in words: for the sentence about a deadlock."""
+
+import inspect
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pymodel.socket.dropin.netdb import dotted
+from pymodel.socket.sock import Socket
+
+if TYPE_CHECKING:
+    from pymodel.socket.process import Process
+
+
+def _chain(call: Generator[Any, Any, Any] | None) -> Iterator[Generator[Any, Any, Any]]:
+    while inspect.isgenerator(call):
+        yield call
+        call = call.gi_yieldfrom
+
+
+def _describe(process: "Process", call: Generator[Any, Any, Any] | None) -> str:
+    found = "something that nothing will wake"
+    for part in _chain(call):
+        if part.gi_frame is None:
+            continue
+        variables = part.gi_frame.f_locals
+        name = part.gi_code.co_name
+        if name == "wait" and "queue" in variables:
+            return "a lock, an event or another thread"
+        if "process" not in variables or not hasattr(process.kernel, name):
+            continue
+        fd = variables.get("fd", variables.get("epfd"))
+        if fd is None:
+            found = f"{name}()"
+            break
+        file = process.files.peek(fd)
+        found = f"{name}() on descriptor {fd}"
+        if isinstance(file, Socket):
+            host, port = file.local_name()
+            found += f" ({dotted(host)}:{port})"
+        break
+    return found
+
+
+def blocked(process: "Process") -> list[str]:
+    """For each thread of `process`, what it is blocked in."""
+    return [f"{thread.name} waits in {_describe(process, thread.call)}" for thread in process.threads]

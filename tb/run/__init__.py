@@ -1,0 +1,1 @@
+"""`fdwire run`: an unmodified Python program on a simulated host."""
