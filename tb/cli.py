@@ -95,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a Python program on a simulated host",
         usage=words.USAGE,
-        description="Run an unmodified Python program: its sockets, threads and clock are the simulated host's, "
-        "127.0.0.1 is the stack's own loopback, and the hosts are named a (10.0.0.1) and b (10.0.0.2).",
+        description="Run an unmodified Python program: its sockets, threads and clock are the simulated "
+        "host's, 127.0.0.1 is the stack's own loopback, the hosts are a (10.0.0.1) and b (10.0.0.2).",
     )
     run.add_argument("--nic", choices=("golden", "rtl"), default="golden", help="host A's NIC (golden)")
     run.add_argument("--host", choices=("a", "b"), default="a", help="where the program runs (a)")

@@ -4,6 +4,7 @@ It ends as a Python interpreter does: when its program has returned and its non-
 ended. Then daemon threads are killed and every descriptor is closed, as exit(2) does.
 """
 
+import importlib
 import inspect
 import random
 import sys
@@ -16,6 +17,7 @@ from typing import Any, Generic, TextIO, TypeVar
 from pymodel.socket.current import running
 from pymodel.socket.dropin.descriptors import StandardStream
 from pymodel.socket.dropin.overlay import Overlay, check_program
+from pymodel.socket.dropin.threads import prepare
 from pymodel.socket.fdtable import FdTable
 from pymodel.socket.simthread import ProcessKilled, SimThread
 from pymodel.socket.syscalls import Kernel
@@ -94,13 +96,11 @@ class Process:
         self.files = FdTable()
         self.threads: list[SimThread] = []
         self.main_thread: SimThread | None = None
-        self.thread_names = 0
-        """How many threads the program has named by number."""
         self.exited = False
         self.default_timeout: float | None = None
         """socket.setdefaulttimeout."""
         self.at_exit: list[tuple[object, Callable[[], object]]] = []
-        """What `atexit` and `threading` run when the program has returned: (as registered, to call)."""
+        """What `atexit` runs when the program has ended: (as registered, to call)."""
         self.lost_fds: deque[int] = deque()
         """Descriptors whose socket object was dropped without close(): closed at the next switch."""
         self.signals: Counter[int] = Counter()
@@ -164,6 +164,8 @@ class Process:
 
     def _body(self, program: Callable[..., Any], args: tuple[Any, ...]) -> None:
         assert self.program is not None
+        threading: Any = importlib.import_module("threading")  # the process's own
+        prepare(threading)
         try:
             self.program.settle(program(*args), None)
         except BaseException as error:
@@ -173,6 +175,9 @@ class Process:
                 self.program.settle(None, error)
             if isinstance(error, ProcessKilled):
                 raise
+        if running.process is not self:
+            return  # interrupted from outside while it computed: nobody runs simulated calls any more
+        threading._shutdown()  # waits for the threads that are no daemons
         while self.at_exit:
             self.at_exit.pop()[1]()
 
@@ -229,8 +234,8 @@ class Process:
     def thread_ended(self, thread: SimThread) -> None:
         """A thread's body has returned: called by the thread itself, on the scheduler's side."""
         self.threads.remove(thread)
-        if thread.python_thread is not None:
-            thread.python_thread.finished()
+        if thread.sentinel is not None:
+            thread.sentinel()
         if not self.exited and not any(not other.daemon for other in self.threads):
             self._exit()
 

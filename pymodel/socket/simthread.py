@@ -10,10 +10,12 @@ A system call is a trap: the program's thread leaves its blocking generator and 
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymodel.simtime import NS
+from pymodel.socket.current import running
 from pymodel.task import Blocking, Sleeper, Wait
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ class SimThread:
         self.daemon = daemon
         self.tid = process.next_tid()
         self.done = False
-        self.python_thread: Any = None
-        """The drop-in `threading.Thread` that belongs to this thread."""
+        self.sentinel: Callable[[], None] | None = None
+        """Called when the thread has ended."""
         self._body = body
         self._go = threading.Lock()
         self._back = threading.Lock()
@@ -61,8 +63,15 @@ class SimThread:
         self._sleeper: Sleeper | None = None
         self._value: Any = None
         self._error: BaseException | None = None
-        self.calls = 0
+        self._calls = 0
         self._adrift = False
+        self._trapped = False
+        self._posted: deque[Callable[[], None]] = deque()
+        self._interrupting = False
+        """The program is woken to run what was posted, not because its call has returned."""
+        self._continue = False
+        """That is done: the call goes on, or is given up for `_raised`."""
+        self._raised: BaseException | None = None
         process.kernel.scheduler.call_soon(self._begin)
 
     # The program's side: runs in the real thread behind this object
@@ -80,20 +89,57 @@ class SimThread:
 
     def syscall(self, call: Blocking[T]) -> T:
         """Run `call` in simulated time and return (or raise) what it does. Only for this thread itself."""
+        self._trapped = True
         self.call = call
-        self._back.release()
-        self._go.acquire()
+        while True:
+            self._back.release()
+            self._go.acquire()
+            if not self._interrupting:
+                break
+            self._interrupting = False
+            self.call = None
+            self._trapped = False
+            try:
+                self.run_posted()
+            except BaseException as raised:
+                self._raised = raised
+            self._trapped = True
+            self.call = call
+            self._continue = True
+        self._trapped = False
         error, self._error = self._error, None
         if error is not None:
             raise error
         value: T = self._value
         self._value = None
+        if self._posted:
+            self.run_posted()
         return value
+
+    def may_call(self) -> bool:
+        """Whether the caller is this thread, and not in the middle of a call: a finalizer must ask."""
+        mine = self._thread is not None and self._thread.ident == threading.get_ident()
+        return mine and not self._trapped
+
+    def run_posted(self) -> None:
+        """Run what was posted; what it raises is raised here. Only for this thread itself."""
+        while self._posted:
+            self._posted.popleft()()
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Run `action` in this thread soon: now, if it runs; inside the call it is blocked in, if it is."""
+        self._posted.append(action)
+        if running.thread is self:
+            self.run_posted()
+        elif self.call is not None and self._sleeper is not None:
+            self._sleeper.cancel()
+            self._sleeper = None
+            self.process.kernel.scheduler.call_soon(self._interrupt)
 
     def tick(self) -> None:
         """Charge a call that needs no kernel (reading the clock): loops around it must end too."""
-        self.calls += 1
-        if self.calls >= SLICE_CALLS:
+        self._calls += 1
+        if self._calls >= SLICE_CALLS:
             self.syscall(_nothing())
 
     # The scheduler's side
@@ -123,14 +169,25 @@ class SimThread:
             if self.done:
                 self._end()
                 return
-            self.calls += 1
+            self._calls += 1
+            if self._continue:
+                self._continue = False
+                raised, self._raised = self._raised, None
+                if raised is not None:
+                    assert self.call is not None
+                    self.call.close()
+                    self.call = None
+                    self._error = raised
+                elif not self._advance(True):
+                    return
+                continue
             if not self._advance(None):
                 return
-            if self.calls >= SLICE_CALLS:
+            if self._calls >= SLICE_CALLS:
                 scheduler = self.process.kernel.scheduler
-                deadline = scheduler.now + self.calls * CALL_TIME
+                deadline = scheduler.now + self._calls * CALL_TIME
                 self._sleeper = Sleeper(scheduler, Wait(deadline=deadline), self._rested)
-                self.calls = 0
+                self._calls = 0
                 return
 
     def _advance(self, woken: bool | None) -> bool:
@@ -144,7 +201,7 @@ class SimThread:
         except Exception as error:
             self._error = error
         else:
-            self.calls = 0
+            self._calls = 0
             self._sleeper = Sleeper(self.process.kernel.scheduler, wait, self._resume)
             return False
         self.call = None
@@ -153,6 +210,11 @@ class SimThread:
     def _resume(self, woken: bool) -> None:
         self._sleeper = None
         if not self.done and self._advance(woken):
+            self._run()
+
+    def _interrupt(self) -> None:
+        if not self.done:
+            self._interrupting = True
             self._run()
 
     def _rested(self, _: bool) -> None:

@@ -1,4 +1,4 @@
-"""What ss(8) shows of a host: every socket with its state and queues, every TCB with its figures and timers."""
+"""What ss(8) shows of a host: every socket with state and queues, every TCB with figures and timers."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,7 +82,9 @@ def _socket_row(sock: Socket, owner: tuple[str, int, int], now: int) -> Row | No
         return None
     if sock.listener is not None:
         waiting, backlog = sock.listener.pending, sock.listener.backlog
-        return Row("tcp", "LISTEN", waiting, backlog, sock.local_name(), (bytes(4), 0), owner, (), sock.info())
+        return Row(
+            "tcp", "LISTEN", waiting, backlog, sock.local_name(), (bytes(4), 0), owner, (), sock.info()
+        )
     if sock.connection is not None:
         return _connection_row(sock.connection, owner, now)
     return Row("tcp", "UNCONN", 0, 0, sock.local_name(), (bytes(4), 0), owner, (), sock.info())

@@ -1,7 +1,7 @@
 """What the threads of a process wait for, in words: for the sentence about a deadlock."""
 
-import inspect
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket.dropin.netdb import dotted
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pymodel.socket.process import Process
 
 
-def _chain(call: Generator[Any, Any, Any] | None) -> Iterator[Generator[Any, Any, Any]]:
-    while inspect.isgenerator(call):
+def _chain(call: Any) -> Iterator[GeneratorType[Any, Any, Any]]:
+    while isinstance(call, GeneratorType):
         yield call
         call = call.gi_yieldfrom
 
 
-def _describe(process: "Process", call: Generator[Any, Any, Any] | None) -> str:
+def _describe(process: "Process", call: Any) -> str:
     found = "something that nothing will wake"
     for part in _chain(call):
         if part.gi_frame is None:

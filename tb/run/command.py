@@ -46,6 +46,11 @@ def stuck(world: World, program: Program[Any], why: str) -> str:
     return f"fdwire: {why} at {world.scheduler.now / SEC:.6f} s of simulated time: {waiting}"
 
 
+def show_sockets(world: World) -> None:
+    """The sockets of both hosts, as ss(8) prints them, on standard error."""
+    print(table(world.a.kernel, world.b.kernel), file=sys.stderr)
+
+
 def status_of(program: Program[Any]) -> int:
     """The exit status of a program that has ended, as Python's; a traceback goes to standard error."""
     try:
@@ -87,7 +92,7 @@ def run_golden(words: Words, settings: Settings) -> int:
                 break
             scheduler.step()
         if settings.sockets:
-            print(table(world.a.kernel, world.b.kernel), file=sys.stderr)
+            show_sockets(world)
     finally:
         world.power_off()
     sys.stdout.flush()

@@ -5,6 +5,7 @@ import time as real
 from types import SimpleNamespace
 from typing import Any
 
+from pymodel.scheduler import Scheduler
 from pymodel.simtime import NS, SEC
 from pymodel.socket.current import current_process, current_thread, running
 from pymodel.socket.messages import EPOCH
@@ -40,8 +41,11 @@ def monotonic() -> float:
     return _now() / NANOSECONDS
 
 
-def _sleep(until: int) -> Blocking[None]:
-    yield Wait(deadline=until)
+def _sleep(scheduler: Scheduler, until: int) -> Blocking[None]:
+    while True:  # a signal's handler may have run meanwhile
+        yield Wait(deadline=until)
+        if scheduler.now >= until:
+            return
 
 
 def sleep(seconds: float, /) -> None:
@@ -49,7 +53,8 @@ def sleep(seconds: float, /) -> None:
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
     thread = current_thread()
-    thread.syscall(_sleep(thread.process.kernel.scheduler.now + round(seconds * SEC)))
+    scheduler = thread.process.kernel.scheduler
+    thread.syscall(_sleep(scheduler, scheduler.now + round(seconds * SEC)))
 
 
 def gmtime(seconds: float | None = None, /) -> real.struct_time:
@@ -87,6 +92,15 @@ def clock_gettime(clock: int, /) -> float:
     return clock_gettime_ns(clock) / NANOSECONDS
 
 
+def clock_getres(clock: int, /) -> float:
+    """Every clock ticks in ns."""
+    return 1e-9
+
+
+def tzset() -> None:
+    """All hosts are in UTC."""
+
+
 def get_clock_info(name: str, /) -> SimpleNamespace:
     """As `time.get_clock_info`: every clock ticks in ns and cannot be set."""
     return SimpleNamespace(
@@ -99,7 +113,7 @@ EXPORTS: dict[str, Any] = {
         function.__name__: function
         for function in (
             *(time, time_ns, monotonic, monotonic_ns, sleep, gmtime, ctime, asctime, strftime, mktime),
-            *(clock_gettime, clock_gettime_ns, get_clock_info),
+            *(clock_gettime, clock_gettime_ns, clock_getres, get_clock_info, tzset),
         )
     },
     # Computing takes no simulated time, so the clocks of the processor show the world's time too.

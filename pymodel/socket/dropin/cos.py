@@ -10,6 +10,7 @@ from pymodel.socket import constants as c
 from pymodel.socket.current import current_process
 from pymodel.socket.dropin.descriptors import is_simulated, move_up, syscall
 from pymodel.socket.dropin.files import open_file, unsupported
+from pymodel.socket.dropin.signals import kill
 from pymodel.socket.errors import error
 from pymodel.socket.fdtable import RLIMIT_NOFILE
 
@@ -191,6 +192,7 @@ def contents(process: "Process") -> dict[str, Any]:
         stat=_stat,
         fdopen=_fdopen,
         getpid=lambda: process.pid,
+        kill=kill,
         urandom=process.random.randbytes,
         register_at_fork=lambda **_: None,
     )

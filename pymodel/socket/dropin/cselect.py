@@ -200,4 +200,4 @@ class epoll:
         return found
 
 
-EXPORTS: dict[str, Any] = {"select": select, "poll": poll, "epoll": epoll, "error": OSError}
+EXPORTS: dict[str, Any] = {"PIPE_BUF": 4096, "select": select, "poll": poll, "epoll": epoll, "error": OSError}

@@ -5,13 +5,19 @@ time-out is a TimeoutError here and EAGAIN from SO_RCVTIMEO.
 """
 
 import errno
+import math
+import operator
+import os
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
-from pymodel.socket.current import current_process, current_thread
+from pymodel.socket.current import current_process, current_thread, running
 from pymodel.socket.dropin import netdb
+from pymodel.socket.dropin.descriptors import is_simulated
+from pymodel.socket.dropin.locks import TIMEOUT_MAX
 from pymodel.socket.errors import error
 from pymodel.socket.messages import SockAddr, cmsg_len, cmsg_space
 from pymodel.socket.options import INT
@@ -52,10 +58,30 @@ def seconds(value: Any) -> float | None:
     """A time-out as float seconds or None; TypeError, ValueError."""
     if value is None:
         return None
-    limit = float(value)
+    limit = float(value) if isinstance(value, float) else float(operator.index(value))
+    if math.isnan(limit):
+        raise ValueError("Invalid value NaN (not a number)")
     if limit < 0:
         raise ValueError("Timeout value out of range")
+    if limit > TIMEOUT_MAX:
+        raise OverflowError("timestamp too large to convert to C _PyTime_t")
     return limit
+
+
+def c_int(value: Any) -> int:
+    """What PyArg_ParseTuple's "i" accepts: TypeError, OverflowError."""
+    number = operator.index(value)
+    if not -(1 << 31) <= number < 1 << 31:
+        raise OverflowError("Python int too large to convert to C int")
+    return number
+
+
+def buffer(value: Any) -> memoryview:
+    """A program's bytes-like object: TypeError in CPython's words."""
+    try:
+        return memoryview(value).cast("B")
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not '{type(value).__name__}'") from None
 
 
 class socket:
@@ -82,8 +108,15 @@ class socket:
                 self._timeout = 0.0
             self._type &= ~(c.SOCK_NONBLOCK | c.SOCK_CLOEXEC)
         else:
+            if isinstance(fileno, float):
+                raise TypeError("integer argument expected, got float")
+            fileno = c_int(fileno)
             if fileno < 0:
                 raise ValueError("negative file descriptor")
+            if not is_simulated(fileno):
+                os.fstat(fileno)  # EBADF
+                raise error(errno.ENOTSOCK)
+            self._run(self._kernel.getsockname(self._process, fileno))
             self._fd = fileno
             self._family = self._fixed(c.SO_DOMAIN) if family == -1 else int(family)
             self._type = self._fixed(c.SO_TYPE) if type == -1 else int(type)
@@ -94,8 +127,16 @@ class socket:
     def __del__(self) -> None:
         # A finalizer may run anywhere: no system call here, the process closes it at the next switch.
         if getattr(self, "_fd", -1) != -1:
+            thread = running.thread
+            if running.process is self._process and thread is not None and thread.may_call():
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
             self._process.lost_fds.append(self._fd)
             self._fd = -1
+
+    def __repr__(self) -> str:
+        return (
+            f"<socket object, fd={self._fd}, family={self._family}, type={self._type}, proto={self._proto}>"
+        )
 
     def _fixed(self, option: int) -> int:
         return int(self.getsockopt(c.SOL_SOCKET, option))
@@ -174,7 +215,7 @@ class socket:
 
     def listen(self, backlog: int = 128, /) -> None:
         """listen(2); the default backlog is min(SOMAXCONN, 128)."""
-        self._run(self._kernel.listen(self._process, self._fd, max(backlog, 0)))
+        self._run(self._kernel.listen(self._process, self._fd, max(c_int(backlog), 0)))
 
     def _accept(self) -> tuple[int, Address]:
         fd, peer = self._retry(
@@ -217,7 +258,7 @@ class socket:
 
     def shutdown(self, how: int, /) -> None:
         """shutdown(2)."""
-        self._run(self._kernel.shutdown(self._process, self._fd, how))
+        self._run(self._kernel.shutdown(self._process, self._fd, c_int(how)))
 
     # Options
 
@@ -242,7 +283,7 @@ class socket:
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         """send(2)."""
-        return self._send(memoryview(data).cast("B"), flags, self._deadline())
+        return self._send(buffer(data), c_int(flags), self._deadline())
 
     def _send(self, data: memoryview, flags: int, deadline: int | None) -> int:
         return self._retry(
@@ -251,7 +292,7 @@ class socket:
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """send(2) until everything is sent; the time-out is for all of it together."""
-        view = memoryview(data).cast("B")
+        view = buffer(data)
         deadline = self._deadline()
         while True:
             view = view[self._send(view, flags, deadline) :]
@@ -262,9 +303,9 @@ class socket:
         """sendto(2): (data, address) or (data, flags, address)."""
         if not 1 <= len(rest) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({len(rest) + 1} given)")
-        flags = rest[0] if len(rest) == 2 else 0
+        view = buffer(data)
+        flags = c_int(rest[0]) if len(rest) == 2 else 0
         address = sockaddr("sendto", rest[-1])
-        view = memoryview(data).cast("B")
         return self._retry(
             c.POLLOUT,
             lambda: self._kernel.sendto(self._process, self._fd, view, flags, address),
@@ -315,8 +356,13 @@ class socket:
         /,
     ) -> int:
         """sendmsg(2): one message gathered from `buffers`."""
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
-        control = [(level, kind, bytes(memoryview(data))) for level, kind, data in ancdata]
+        try:
+            views = [buffer(item) for item in buffers]
+        except TypeError as wrong:
+            if "not iterable" in str(wrong):
+                raise TypeError("sendmsg() argument 1 must be an iterable") from None
+            raise
+        control = [_ancillary(item) for item in _iterable(ancdata)]
         target = None if address is None else sockaddr("sendmsg", address)
         return self._retry(
             c.POLLOUT,
@@ -330,9 +376,9 @@ class socket:
         """recvmsg(2): data, ancillary data, msg_flags, sender; ValueError for negative sizes."""
         if bufsize < 0:
             raise ValueError("negative buffer size in recvmsg()")
-        buffer = bytearray(bufsize)
-        length, *rest = self.recvmsg_into([buffer], ancbufsize, flags)
-        return bytes(buffer[:length]), *rest
+        into = bytearray(bufsize)
+        length, *rest = self.recvmsg_into([into], ancbufsize, flags)
+        return bytes(into[:length]), *rest
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
@@ -340,7 +386,7 @@ class socket:
         """As `recvmsg`, scattered over `buffers`; the number of bytes comes first."""
         if not 0 <= ancbufsize <= 0x7FFF_FFFF:
             raise ValueError("invalid ancillary data buffer length")
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        views = [buffer(item) for item in buffers]
         if any(view.readonly for view in views):
             raise TypeError("recvmsg_into() argument 1 must be an iterable of read-write buffers")
         length, answered, sender, control = self._retry(
@@ -351,8 +397,24 @@ class socket:
         return length, control, answered, None if sender is None else name(sender)
 
 
+def _iterable(items: Any) -> Iterable[Any]:
+    try:
+        return list(items)
+    except TypeError:
+        raise TypeError("sendmsg() argument 2 must be an iterable") from None
+
+
+def _ancillary(item: Any) -> tuple[int, int, bytes]:
+    if not isinstance(item, tuple | list):
+        raise TypeError("[sendmsg() ancillary data items] argument must be a sequence")
+    if len(item) != 3:
+        raise TypeError(f"[sendmsg() ancillary data items] expected 3 items, not {len(item)}")
+    level, kind, data = item
+    return c_int(level), c_int(kind), bytes(buffer(data))
+
+
 def _cmsg(length: int, size: Callable[[int], int], name: str) -> int:
-    if not 0 <= length <= 0x7FFF_FFFF - 64:
+    if not 0 <= length <= 0x7FFF_FFFF - size(int(size is cmsg_space)):
         raise OverflowError(f"{name}() argument out of range")
     return size(length)
 
@@ -370,7 +432,7 @@ def CMSG_SPACE(length: int, /) -> int:
 def close(fd: int, /) -> None:
     """close(2)."""
     process = current_process()
-    current_thread().syscall(process.kernel.close(process, fd))
+    current_thread().syscall(process.kernel.close(process, c_int(fd)))
 
 
 def dup(fd: int, /) -> int:

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants
-from pymodel.socket.dropin import cfcntl, clock, cos, cselect, csocket, dates, locks, netdb, threads
+from pymodel.socket.dropin import cfcntl, clock, cos, cselect, csocket, dates, locks, netdb, signals, threads
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
@@ -27,6 +27,7 @@ CONSTANTS = {name: value for name, value in vars(constants).items() if name.isup
 def build(process: "Process") -> dict[str, ModuleType | None]:
     """Name → drop-in module; None makes the import fail with ModuleNotFoundError."""
     sockets = {name: value for name, value in CONSTANTS.items() if name.startswith(_SOCKET)}
+    del sockets["AF_UNIX"]  # not offered, so that programs which look for it do without
     polls = {name: value for name, value in CONSTANTS.items() if name.startswith(("POLL", "EPOLL"))}
     modules: dict[str, ModuleType | None] = dict.fromkeys(ABSENT)
     modules["__main__"] = ModuleType("__main__")
@@ -35,11 +36,11 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
         _module("select", polls, cselect.EXPORTS),
         _module("time", clock.EXPORTS),
         _module("datetime", dates.EXPORTS),
-        _module("threading", threads.EXPORTS),
         _module("_thread", locks.LOW_LEVEL, threads.LOW_LEVEL),
         _atexit(process),
         _random_source(process),
         _module("fcntl", cfcntl.EXPORTS),
+        _module("_signal", signals.contents(process)),
         cos.module(process, _module),
     ):
         modules[module.__name__] = module

@@ -4,11 +4,14 @@ It fails as the GNU C library does (getaddrinfo(3), gethostbyname(3)), without a
 Names and addresses at this level are strings, as in the `socket` module.
 """
 
+import errno
+import os
 import socket as real
 from typing import Any
 
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process
+from pymodel.socket.errors import error
 
 LOCALHOST = "localhost"
 
@@ -100,7 +103,9 @@ def getservbyname(name: str, protocol: str = "tcp", /) -> int:
 
 
 def getservbyport(port: int, protocol: str = "tcp", /) -> str:
-    """The service at a port; OSError if it is not known."""
+    """The service at a port; OSError if it is not known, OverflowError if it is no port."""
+    if not 0 <= port <= 0xFFFF:
+        raise OverflowError("getservbyport: port must be 0-65535.")
     for name, number in SERVICES.items():
         if number == port and protocol in ("tcp", "udp"):
             return name
@@ -117,7 +122,12 @@ def getprotobyname(name: str, /) -> int:
 def _port(port: str | bytes | int | None, flags: int) -> int:
     if port is None:
         return 0
+    if not isinstance(port, int | str | bytes):
+        raise OSError("Int or String expected")
+    if isinstance(port, int) and not -(1 << 63) <= port < 1 << 63:
+        raise OverflowError("Python int too large to convert to C long")
     text = port.decode("ascii") if isinstance(port, bytes) else str(port)
+    text.encode()  # UnicodeEncodeError
     if text.lstrip("-").isdigit():
         return int(text) & 0xFFFF
     if flags & c.AI_NUMERICSERV:
@@ -164,7 +174,11 @@ def getaddrinfo(
 
 def getnameinfo(sockaddr: tuple[Any, ...], flags: int, /) -> tuple[str, str]:
     """(host, service) of an address; gaierror with NI_NAMEREQD if it has no name."""
+    if not isinstance(sockaddr, tuple):
+        raise TypeError("getnameinfo() argument 1 must be a tuple")
     host, port = sockaddr[0], sockaddr[1]
+    if not isinstance(port, int):
+        raise TypeError(f"'{type(port).__name__}' object cannot be interpreted as an integer")
     if not flags & c.NI_NUMERICHOST:
         try:
             host = gethostbyaddr(host)[0]
@@ -182,12 +196,38 @@ def if_nameindex() -> list[tuple[int, str]]:
     return [(1, "lo"), (2, "eth0")]
 
 
+def if_nametoindex(name: str, /) -> int:
+    """The number of an interface; OSError if there is none."""
+    for index, known in if_nameindex():
+        if known == os.fsdecode(name):
+            return index
+    raise OSError("no interface with this name")
+
+
+def if_indextoname(index: int, /) -> str:
+    """The name of an interface; OSError(ENXIO) if there is none."""
+    if index < 0:
+        raise OverflowError("can't convert negative value to unsigned int")
+    if index >= 1 << 32:
+        raise OverflowError("Python int too large to convert to C unsigned long")
+    for known, name in if_nameindex():
+        if known == index:
+            return name
+    raise error(errno.ENXIO)
+
+
+def sethostname(name: str, /) -> None:
+    """EPERM: the host's name belongs to the simulated network."""
+    raise error(errno.EPERM)
+
+
 EXPORTS: dict[str, Any] = {
     **{
         function.__name__: function
         for function in (
             *(gethostname, gethostbyname, gethostbyname_ex, gethostbyaddr, getaddrinfo, getnameinfo),
             *(getservbyname, getservbyport, getprotobyname, if_nameindex),
+            *(if_nametoindex, if_indextoname, sethostname),
         )
     },
     **{name: getattr(real, name) for name in ("htons", "htonl", "ntohs", "ntohl")},

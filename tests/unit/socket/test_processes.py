@@ -210,8 +210,8 @@ def test_program_returning_waits_for_threads_and_kills_daemons(host):
 
     assert host.run(program) == "value"
     assert log == [
-        "at exit",
-        *("quick daemon", "quick daemon unwound", "worker", "worker unwound", "daemon unwound"),
+        *("quick daemon", "quick daemon unwound", "worker", "worker unwound"),
+        *("at exit", "daemon unwound"),
     ]
     assert host.scheduler.now == 5 * SEC
 

@@ -1,0 +1,39 @@
+"""`fdwire run --nic rtl`: the command's side, which starts the simulator."""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tb import toolchain
+from tb.run.words import Words
+
+if TYPE_CHECKING:
+    from tb.run.command import Settings
+
+ENVIRONMENT: Final = "FDWIRE_RUN"
+"""The job as JSON."""
+
+
+def run(words: Words, settings: "Settings") -> int:
+    """Run the program with host A on the RTL NIC; its exit status. Raises ToolMissing, BuildFailed."""
+    from tb.cosim.build import run_cocotb
+
+    where = toolchain.BUILD / "run"
+    where.mkdir(parents=True, exist_ok=True)
+    result = where / "status.json"
+    result.unlink(missing_ok=True)
+    job = {
+        "words": [words.kind, words.target, list(words.arguments)],
+        "settings": vars(settings),
+        "directory": os.getcwd(),
+        "path": sys.path,
+        "result": str(result),
+        "output": [f"/proc/{os.getpid()}/fd/{fd}" for fd in (1, 2)],
+    }
+    sys.stdout.flush()
+    run_cocotb("tb.run.rtl_job", where=where, environment={ENVIRONMENT: json.dumps(job)}, seed=settings.seed)
+    if not result.is_file():
+        print(f"fdwire: the simulation ended early; its log is {where / 'simulation.log'}", file=sys.stderr)
+        return 1
+    return int(json.loads(result.read_text())["status"])
