@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pymodel.socket.process import Process
 
 
-def _chain(call: Any) -> Iterator[GeneratorType[Any, Any, Any]]:
+def _chain(call: Any) -> Iterator["GeneratorType[Any, Any, Any]"]:
     while isinstance(call, GeneratorType):
         yield call
         call = call.gi_yieldfrom

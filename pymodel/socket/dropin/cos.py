@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process
-from pymodel.socket.dropin.descriptors import is_simulated, move_up, syscall
+from pymodel.socket.dropin.descriptors import is_simulated, move_up, settled, syscall
 from pymodel.socket.dropin.files import open_file, unsupported
 from pymodel.socket.dropin.signals import kill
 from pymodel.socket.errors import error
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _close(fd: int) -> None:
-    syscall("close", fd)
+    settled("close", fd)
 
 
 def _read(fd: int, count: int, /) -> bytes:
@@ -30,7 +30,7 @@ def _read(fd: int, count: int, /) -> bytes:
 
 
 def _write(fd: int, data: Any, /) -> int:
-    return int(syscall("write", fd, memoryview(data).cast("B")))
+    return int(settled("write", fd, memoryview(data).cast("B")))
 
 
 def _readv(fd: int, buffers: Any, /) -> int:
@@ -38,7 +38,7 @@ def _readv(fd: int, buffers: Any, /) -> int:
 
 
 def _writev(fd: int, buffers: Any, /) -> int:
-    return int(syscall("writev", fd, [memoryview(buffer).cast("B") for buffer in buffers]))
+    return int(settled("writev", fd, [memoryview(buffer).cast("B") for buffer in buffers]))
 
 
 def _dup(fd: int, /) -> int:
@@ -173,12 +173,17 @@ def _fdopen(fd: int, *args: Any, **kwargs: Any) -> Any:
     return open_file(fd, *args, **kwargs)
 
 
+_FORKING = ("fork", "forkpty", "posix_spawn", "posix_spawnp")
+
+
 def contents(process: "Process") -> dict[str, Any]:
     """Everything in the module, for `process`: its identity and randomness, and its descriptors.
 
-    What wants to be called after a fork is not: a real fork is none of the program's business.
+    It cannot fork: a copy of the real process would share the simulation with it.
     """
     names = dict(vars(os))
+    for name in _FORKING:
+        names.pop(name, None)
     for name, simulated in ON_DESCRIPTORS.items():
         if name in names:
             names[name] = _dispatch(simulated, names[name])

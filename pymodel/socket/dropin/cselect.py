@@ -2,6 +2,8 @@
 
 import errno
 import math
+import os
+import stat
 from typing import Any
 
 from pymodel.simtime import MS, SEC
@@ -10,6 +12,7 @@ from pymodel.socket.dropin.descriptors import syscall
 
 POLL_DEFAULT = c.POLLIN | c.POLLPRI | c.POLLOUT
 FD_SETSIZE = 1024
+INT_MAX = 0x7FFF_FFFF
 
 
 def descriptor(item: Any) -> int:
@@ -50,24 +53,39 @@ def select(
     limit = _limit(timeout, SEC)
     if limit is not None and limit < 0:
         raise ValueError("timeout must be non-negative")
-    lists = []
-    fds: list[list[int]] = []
-    for items in (rlist, wlist, xlist):
-        try:
-            group = list(items)
-        except TypeError:
-            raise TypeError("arguments 1-3 must be sequences") from None
-        numbers = [descriptor(item) for item in group]
-        if any(fd >= FD_SETSIZE for fd in numbers):
-            raise ValueError("filedescriptor out of range in select()")
-        lists.append(group)
-        fds.append(numbers)
-    ready = syscall("select", *fds, limit)
-    chosen = [
-        [item for item, fd in zip(items, group, strict=True) if fd in found]
-        for items, group, found in zip(lists, fds, ready, strict=True)
-    ]
+    lists = [_collect(items) for items in (rlist, wlist, xlist)]
+    regular = [[fd for _, fd in group if not _simulated(fd)] for group in lists]
+    if any(regular[:2]):
+        limit = 0
+    fds = [[fd for _, fd in group if fd < FD_SETSIZE] for group in lists]
+    ready = [set(found) for found in syscall("select", *fds, limit)]
+    for found, files in zip(ready[:2], regular[:2], strict=True):
+        found.update(files)
+    chosen = [[item for item, fd in group if fd in found] for group, found in zip(lists, ready, strict=True)]
     return chosen[0], chosen[1], chosen[2]
+
+
+def _collect(items: Any) -> list[tuple[Any, int]]:
+    """Each item with its descriptor. The list may shrink while its items are asked for theirs."""
+    try:
+        sequence = items if isinstance(items, list | tuple) else list(items)
+    except TypeError:
+        raise TypeError("arguments 1-3 must be sequences") from None
+    found: list[tuple[Any, int]] = []
+    while len(found) < len(sequence):
+        item = sequence[len(found)]
+        found.append((item, descriptor(item)))
+    return found
+
+
+def _simulated(fd: int) -> bool:
+    """Whether `fd` is in the simulated table. Else it must be a real file, which is always ready: EBADF."""
+    if fd < FD_SETSIZE:
+        return True
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("filedescriptor out of range in select()")
+    return False
 
 
 def _unsigned_short(value: Any) -> int:
@@ -79,8 +97,12 @@ def _unsigned_short(value: Any) -> int:
     return int(number)
 
 
-class poll:
-    """`select.poll()`."""
+class Poll:
+    """What `select.poll()` gives."""
+
+    def __new__(cls, *_: Any, **__: Any) -> "Poll":
+        """Not for programs."""
+        raise TypeError("cannot create 'select.poll' instances")
 
     def __init__(self) -> None:
         self._events: dict[int, int] = {}
@@ -105,7 +127,7 @@ class poll:
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """What is ready, after `timeout` milliseconds at most (None or negative: no limit)."""
         limit = _limit(timeout, MS)
-        if limit is not None and limit > (1 << 31) * MS:
+        if limit is not None and limit > INT_MAX * MS:
             raise OverflowError("timeout is too large")
         if self._running:
             raise RuntimeError("concurrent poll() invocation")
@@ -116,6 +138,16 @@ class poll:
             return ready
         finally:
             self._running = False
+
+
+Poll.__module__, Poll.__name__, Poll.__qualname__ = "select", "poll", "poll"
+
+
+def poll() -> Poll:
+    """As `select.poll`."""
+    made = object.__new__(Poll)
+    made.__init__()  # type: ignore[misc]
+    return made
 
 
 class epoll:

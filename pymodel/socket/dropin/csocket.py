@@ -16,7 +16,7 @@ from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process, current_thread, running
 from pymodel.socket.dropin import netdb
-from pymodel.socket.dropin.descriptors import is_simulated
+from pymodel.socket.dropin.descriptors import is_simulated, settle
 from pymodel.socket.dropin.locks import TIMEOUT_MAX
 from pymodel.socket.errors import error
 from pymodel.socket.messages import SockAddr, cmsg_len, cmsg_space
@@ -186,7 +186,7 @@ class socket:
     def close(self) -> None:
         """close(2). ECONNRESET is not reported, as in CPython."""
         if self._fd != -1:
-            self._run(self._kernel.close(self._process, self.detach()))
+            self._run(settle(self._kernel.close(self._process, self.detach())))
 
     def settimeout(self, value: Any, /) -> None:
         """None: block; 0: never block; else wait so many seconds at most."""
@@ -239,7 +239,7 @@ class socket:
     def _connect(self, address: SockAddr) -> int:
         """0, the errno, or -1 after a time-out."""
         try:
-            self._run(self._kernel.connect(self._process, self._fd, address))
+            self._run(settle(self._kernel.connect(self._process, self._fd, address)))
         except OSError as failure:
             if failure.errno != errno.EINPROGRESS or not self._timeout:
                 return failure.errno or 0
@@ -258,7 +258,7 @@ class socket:
 
     def shutdown(self, how: int, /) -> None:
         """shutdown(2)."""
-        self._run(self._kernel.shutdown(self._process, self._fd, c_int(how)))
+        self._run(settle(self._kernel.shutdown(self._process, self._fd, c_int(how))))
 
     # Options
 
@@ -287,7 +287,7 @@ class socket:
 
     def _send(self, data: memoryview, flags: int, deadline: int | None) -> int:
         return self._retry(
-            c.POLLOUT, lambda: self._kernel.send(self._process, self._fd, data, flags), deadline
+            c.POLLOUT, lambda: settle(self._kernel.send(self._process, self._fd, data, flags)), deadline
         )
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -308,7 +308,7 @@ class socket:
         address = sockaddr("sendto", rest[-1])
         return self._retry(
             c.POLLOUT,
-            lambda: self._kernel.sendto(self._process, self._fd, view, flags, address),
+            lambda: settle(self._kernel.sendto(self._process, self._fd, view, flags, address)),
             self._deadline(),
         )
 
@@ -366,7 +366,7 @@ class socket:
         target = None if address is None else sockaddr("sendmsg", address)
         return self._retry(
             c.POLLOUT,
-            lambda: self._kernel.sendmsg(self._process, self._fd, views, control, flags, target),
+            lambda: settle(self._kernel.sendmsg(self._process, self._fd, views, control, flags, target)),
             self._deadline(),
         )
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pymodel.socket.current import current_process, current_thread
 from pymodel.socket.fdtable import RLIMIT_NOFILE
 from pymodel.socket.file import NullFile
-from pymodel.task import Blocking
+from pymodel.task import Blocking, Wait
 
 T = TypeVar("T")
 
@@ -36,6 +36,26 @@ def syscall(name: str, *args: Any) -> Any:
     process = current_process()
     call: Blocking[Any] = getattr(process.kernel, name)(process, *args)
     return current_thread().syscall(call)
+
+
+def settle(call: Blocking[T]) -> Blocking[T]:
+    """`call`, and after it everything that is due at this very time.
+
+    What is sent over the loopback interface of Linux has arrived when the call returns.
+    """
+    try:
+        result = yield from call
+    except OSError:
+        yield Wait(deadline=0)
+        raise
+    yield Wait(deadline=0)
+    return result
+
+
+def settled(name: str, *args: Any) -> Any:
+    """As `syscall`, with `settle`."""
+    process = current_process()
+    return current_thread().syscall(settle(getattr(process.kernel, name)(process, *args)))
 
 
 def move_up(fd: int) -> int:

@@ -1,8 +1,9 @@
 """Makes the set of replaced modules of one process, by the names that programs import."""
 
 import _random
+import functools
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants
@@ -51,8 +52,17 @@ def _module(name: str, *contents: dict[str, Any]) -> ModuleType:
     module = ModuleType(name, f"{name} of a simulated host")
     module.__spec__ = ModuleSpec(name, None)
     for content in contents:
-        vars(module).update(content)
+        vars(module).update({key: _builtin(value) for key, value in content.items()})
     return module
+
+
+def _builtin(value: Any) -> Any:
+    """Our functions as C functions are: no methods when they are attributes of a class."""
+    if not isinstance(value, FunctionType) or not value.__module__.startswith("pymodel."):
+        return value
+    made: Any = functools.partial(value)
+    made.__name__, made.__qualname__, made.__doc__ = value.__name__, value.__qualname__, value.__doc__
+    return made
 
 
 def _atexit(process: "Process") -> ModuleType:
