@@ -1,0 +1,127 @@
+"""`fdwire run --python`: programs on a simulated host, their output, their exit status, and their ends."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tb import cli
+from tb.run.words import UsageError, Words, parse, split
+
+ECHO = """
+import socket, sys, threading, time
+listener = socket.create_server(("127.0.0.1", 7))
+def serve():
+    connection, _ = listener.accept()
+    connection.sendall(connection.recv(100).upper())
+threading.Thread(target=serve).start()
+began = time.monotonic()
+time.sleep(1000)
+with socket.create_connection(("localhost", 7)) as s:
+    s.sendall(" ".join(sys.argv[1:]).encode())
+    print(s.recv(100).decode(), round(time.monotonic() - began), __name__)
+"""
+
+
+def fdwire(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["fdwire", "run", *arguments])
+    return cli.main()
+
+
+def test_script_runs_in_simulated_time_with_its_arguments(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    script = tmp_path / "echo.py"
+    script.write_text(ECHO)
+    began = time.monotonic()
+    assert fdwire(monkeypatch, "--python", str(script), "two", "--words") == 0
+    assert capsys.readouterr().out == "TWO --WORDS 1000 __main__\n"
+    assert time.monotonic() - began < 30
+
+
+def test_module_finds_its_neighbours_and_main_is_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "helper_of_run.py").write_text("value = 'helped'\n")
+    (tmp_path / "main_of_run.py").write_text(
+        "import sys, helper_of_run\nprint(helper_of_run.value, sys.modules['__main__'].helper_of_run.value)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert fdwire(monkeypatch, "--python", "-m", "main_of_run") == 0
+    assert capsys.readouterr().out == "helped helped\n"
+    assert "helper_of_run" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "told"),
+    [
+        ("pass", 0, ""),
+        ("raise SystemExit(7)", 7, ""),
+        ("raise SystemExit('gone wrong')", 1, "gone wrong\n"),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
+        ("import os; os._exit is None; raise KeyError('x')", 1, "KeyError: 'x'\n"),
+    ],
+)
+def test_exit_status_and_complaint_are_pythons(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, code: str, status: int, told: str
+) -> None:
+    assert fdwire(monkeypatch, "--python", "-c", code) == status
+    error = capsys.readouterr().err
+    assert error.endswith(told) and "pymodel" not in error
+
+
+def test_deadlock_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    code = "import socket, threading\nl = threading.Lock(); l.acquire()\n"
+    code += "threading.Thread(target=l.acquire, name='worker').start()\n"
+    code += "socket.create_server(('', 80)).accept()"
+    assert fdwire(monkeypatch, "--python", "-c", code) == 75
+    error = capsys.readouterr().err
+    assert error.startswith("fdwire: deadlock at 0.") and error.count("\n") == 1
+    assert "waits in accept() on descriptor 3 (0.0.0.0:80)" in error
+    assert "waits in a lock, an event or another thread" in error
+
+
+def test_limit_ends_a_program_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    code = "import time\nwhile True: time.sleep(1)"
+    assert fdwire(monkeypatch, "--limit", "50", "--python", "-c", code) == 75
+    assert capsys.readouterr().err.startswith("fdwire: not done within 50 s at 5")
+
+
+def test_sockets_left_are_shown_on_demand(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    code = "import socket; a = socket.create_server(('', 99)); b = socket.create_connection((NAME, 99), 1)\n"
+    code += "c, _ = a.accept(); b.close(); c.close()"
+    assert fdwire(monkeypatch, "--ss", "--host", "b", "--python", "-c", code.replace("NAME", "'a'")) == 1
+    assert "ConnectionRefusedError" in capsys.readouterr().err
+    assert fdwire(monkeypatch, "--ss", "--host", "b", "--python", "-c", code.replace("NAME", "'b'")) == 0
+    table = capsys.readouterr().err
+    assert table.startswith("Netid  State") and "TIME-WAIT" in table and "10.0.0.2:99" in table
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "say which program"),
+        (["script.py"], "say which program"),
+        (["--python"], "nothing follows --python"),
+        (["--python", "-m"], "nothing follows -m"),
+        (["--python", "-X", "dev"], "only -m and -c"),
+        (["--nic", "fpga", "--python", "x.py"], "invalid choice"),
+        (["--limit", "-3", "--python", "x.py"], "invalid number of seconds"),
+    ],
+)
+def test_wrong_command_line_is_told_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        fdwire(monkeypatch, *words)
+    assert stop.value.code == 2 and complaint in capsys.readouterr().err
+
+
+def test_words_behind_python_belong_to_the_program() -> None:
+    own, rest = split(["--nic", "golden", "--python", "-m", "pkg", "--nic", "rtl"])
+    assert own == ["--nic", "golden"] and parse(rest) == Words("module", "pkg", ("--nic", "rtl"))
+    assert parse(["-c", "code", "-m"]) == Words("code", "code", ("-m",))
+    with pytest.raises(UsageError):
+        split(["-m", "pkg"])
