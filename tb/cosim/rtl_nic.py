@@ -6,7 +6,7 @@ turns what the seams need into calls, and everything into events for an observer
 
 import ctypes
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from struct import Struct
 
 from pymodel.hostmem import HostMemory
@@ -20,6 +20,11 @@ _HEADER = Struct("<BBHIQQ")
 (_RX_DECISION, _IRQ, _RESET, _REQUEST, _LINK) = range(7, 12)
 
 RESET_CYCLES = 8
+
+CHANNELS = ("ar", "r", "aw", "w", "b")
+"""The AXI4 channels, in the order of fdw_memory_configure."""
+SLVERR, DECERR = 2, 3
+"""AXI4's error responses (A3.4.4)."""
 
 BUGS = ("used length", "used twice", "swapped byte", "interrupt")
 """What `RtlNic.plant` knows, in the order of fdw_plant (tb/cpp/cosim.cpp)."""
@@ -93,14 +98,32 @@ class RtlNic:
         write_latency: int = 16,
         jitter: int = 0,
         stall_percent: int = 0,
+        stalls: Mapping[str, int] | None = None,
         seed: int = 1,
     ) -> None:
-        """Latencies in cycles, up to `jitter` cycles more, and the share of withheld ready/valid."""
-        self._lib.fdw_memory_configure(read_latency, write_latency, jitter, stall_percent, seed)
+        """Latencies in cycles, up to `jitter` cycles more, and the share of withheld ready/valid.
+
+        `stalls`: that share for single channels (`CHANNELS`), where it is not `stall_percent`.
+        """
+        shares = dict.fromkeys(CHANNELS, stall_percent) | dict(stalls or {})
+        if set(shares) != set(CHANNELS):
+            raise ValueError(f"stalls: {', '.join(CHANNELS)} expected, got {', '.join(stalls or ())}")
+        self._lib.fdw_memory_configure(read_latency, write_latency, jitter, bytes(shares.values()), seed)
 
     def fail_once(self, address: int) -> None:
         """The next DMA burst touching `address` is answered with SLVERR."""
         self._lib.fdw_memory_fail_once(address)
+
+    def fail_nth(self, nth: int, *, write: bool, response: int = SLVERR) -> None:
+        """The `nth` DMA burst from now on (0: the next) that reads, or writes, is answered with `response`.
+
+        The hardware reset takes it back.
+        """
+        self._lib.fdw_memory_fail_nth(write, nth, response)
+
+    def wire_gap(self, size: int) -> None:
+        """Idle bytes that received frames keep on average: 12, or what a clock difference left of it."""
+        self._lib.fdw_wire_gap(size)
 
     def plant(self, bug: str) -> None:
         """Spoil what is seen of the NIC, once, to see whether a checker notices.
@@ -111,7 +134,10 @@ class RtlNic:
         self._lib.fdw_plant(BUGS.index(bug))
 
     def play_words(self, words: list[tuple[int, int]]) -> None:
-        """Play raw XGMII words (data, control): what no well-formed frame can do."""
+        """Play raw XGMII words (data, control): what no well-formed frame can do.
+
+        They come after the frame that is being played, before those that wait.
+        """
         flat = [x for word in words for x in word]
         self._lib.fdw_wire_send_raw((ctypes.c_uint64 * len(flat))(*flat), len(words))
 
@@ -166,7 +192,8 @@ class RtlNic:
                 self._frame(frame)
             elif kind == _WIRE_IN:
                 if observer is not None:
-                    observer(ev.WireIn(time, Frame(log[payload : payload + length], c, time, bool(a))))
+                    frame = Frame(log[payload : payload + length], c, time, bool(a))
+                    observer(ev.WireIn(time, frame, bool(b)))
             elif kind == _IRQ:
                 if observer is not None:
                     observer(ev.Irq(time, bool(a)))

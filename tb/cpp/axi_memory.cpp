@@ -31,6 +31,12 @@ void AxiMemory::reset() {
     r_valid_ = b_valid_ = r_new_ = false;
     ar_ready_ = aw_ready_ = w_ready_ = false;
     r_open_ = SIZE_MAX;
+    fail_at_.clear();
+    failures_.clear();
+}
+
+void AxiMemory::fail_nth(bool write, uint32_t nth, uint8_t response) {
+    failures_.push_back({write, (write ? writes : reads) + nth, response});
 }
 
 uint8_t* AxiMemory::at(uint64_t address) {
@@ -47,7 +53,15 @@ bool AxiMemory::legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst
     return ok;
 }
 
-uint8_t AxiMemory::response_for(uint64_t address, uint32_t beats) {
+uint8_t AxiMemory::response_for(uint64_t address, uint32_t beats, bool write) {
+    const uint64_t number = write ? writes : reads;
+    for (auto failure = failures_.begin(); failure != failures_.end(); ++failure) {
+        if (failure->write == write && failure->at == number) {
+            const uint8_t response = failure->response;
+            failures_.erase(failure);
+            return response;
+        }
+    }
     const uint64_t first = address & ~uint64_t{kBeat - 1}, end = first + uint64_t{beats} * kBeat;
     const auto hit = std::find_if(fail_at_.begin(), fail_at_.end(),
                                   [&](uint64_t a) { return a >= first && a < end; });
@@ -58,14 +72,17 @@ uint8_t AxiMemory::response_for(uint64_t address, uint32_t beats) {
     return at(first) && at(end - kBeat) ? kOkay : kDecErr;
 }
 
-bool AxiMemory::stalled() { return config_.stall_percent && random_() % 100 < config_.stall_percent; }
+bool AxiMemory::stalled(Stall channel) {
+    const uint32_t percent = config_.stall[channel];
+    return percent && random_() % 100 < percent;
+}
 
 uint32_t AxiMemory::delay(uint32_t base) { return base + (config_.jitter ? random_() % (config_.jitter + 1) : 0); }
 
 void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
     legal(address, len, size, burst);
     const uint32_t beats = uint32_t{len} + 1;
-    Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, id, response_for(address, beats), {}, {}};
+    Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, id, response_for(address, beats, false), {}, {}};
     if (log_transfers_) {
         // The NIC may act on each beat of descriptors before the burst's last one has come, so these are
         // logged beat by beat; frames burst by burst.
@@ -80,7 +97,7 @@ void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t 
 void AxiMemory::write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
     legal(address, len, size, burst);
     const uint32_t beats = uint32_t{len} + 1;
-    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, id, response_for(address, beats), {}, {}};
+    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, id, response_for(address, beats, true), {}, {}};
     b.data.resize(beats * kBeat);
     b.strobes.resize(beats * 2);
     if (log_transfers_) log_.add(Event::kRequest, 1, id, b.address, 0);
@@ -165,7 +182,7 @@ void AxiMemory::next_read_beat() {
         }
         if (r_open_ == SIZE_MAX) return;
     }
-    if (stalled()) return;
+    if (stalled(kStallR)) return;
     Burst& b = reads_[r_open_];
     const uint8_t* from = b.resp == kOkay ? at(b.address + uint64_t{b.done} * kBeat) : nullptr;
     if (from) {
@@ -201,16 +218,16 @@ void AxiMemory::clock(bool r_taken, bool b_taken) {
     }
     if (!r_valid_) next_read_beat();
     if (b_taken) b_valid_ = false;
-    if (!b_valid_ && !responses_.empty() && responses_.front().ready <= cycles && !stalled()) {
+    if (!b_valid_ && !responses_.empty() && responses_.front().ready <= cycles && !stalled(kStallB)) {
         b_id_ = responses_.front().id;
         b_resp_ = responses_.front().resp;
         b_valid_ = true;
         responses_.pop_front();
     }
     // A ready shown now is met by a request one cycle later: leave room for it.
-    ar_ready_ = reads_.size() < kMaxBursts - 1 && !stalled();
-    aw_ready_ = writes_.size() < kMaxBursts - 1 && !stalled();
-    w_ready_ = beats_.size() < kMaxBursts - 1 && !stalled();
+    ar_ready_ = reads_.size() < kMaxBursts - 1 && !stalled(kStallAr);
+    aw_ready_ = writes_.size() < kMaxBursts - 1 && !stalled(kStallAw);
+    w_ready_ = beats_.size() < kMaxBursts - 1 && !stalled(kStallW);
 }
 
 }  // namespace fdw

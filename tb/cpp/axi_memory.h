@@ -18,7 +18,7 @@ struct MemoryConfig {
     uint32_t read_latency = 32;
     uint32_t write_latency = 16;
     uint32_t jitter = 0;          // up to this many cycles more, seeded
-    uint32_t stall_percent = 0;   // of cycles in which each ready or valid is withheld
+    uint32_t stall[5] = {};       // per cent of cycles in which ready or valid is withheld: AR, R, AW, W, B
     uint32_t seed = 1;
 };
 
@@ -36,6 +36,8 @@ public:
     void configure(const MemoryConfig& config);
     // The next burst touching [address, address + 1) answers SLVERR; used once.
     void fail_once(uint64_t address) { fail_at_.push_back(address); }
+    // The `nth` read, or write, burst from now on (0: the next) answers with `response`; used once.
+    void fail_nth(bool write, uint32_t nth, uint8_t response);
     // Log every transfer (for the lockstep checker), not only count them.
     void log_transfers(bool on) { log_transfers_ = on; }
     // Reset pin: forget every transfer.
@@ -64,6 +66,8 @@ public:
     uint64_t reads = 0, writes = 0, read_beats = 0, write_beats = 0, violations = 0;
 
 private:
+    enum Stall { kStallAr, kStallR, kStallAw, kStallW, kStallB };
+
     struct Burst {
         uint64_t address;
         uint64_t ready;  // cycle from which it may be answered
@@ -80,8 +84,8 @@ private:
 
     bool legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
     uint8_t* at(uint64_t address);
-    uint8_t response_for(uint64_t address, uint32_t beats);
-    bool stalled();
+    uint8_t response_for(uint64_t address, uint32_t beats, bool write);
+    bool stalled(Stall channel);
     uint32_t delay(uint32_t base);
     void next_read_beat();
     void take_beats();
@@ -96,6 +100,12 @@ private:
     std::deque<Burst> reads_, writes_, responses_;
     std::deque<WriteBeat> beats_;  // data whose address has not come yet
     std::vector<uint64_t> fail_at_;
+    struct Failure {
+        bool write;
+        uint64_t at;  // number of the burst
+        uint8_t response;
+    };
+    std::vector<Failure> failures_;
     ReadBeat r_beat_{};
     bool r_valid_ = false, r_new_ = false, b_valid_ = false;
     uint8_t b_id_ = 0, b_resp_ = 0;

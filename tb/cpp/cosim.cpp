@@ -166,9 +166,15 @@ void fdw_log_clear() { cosim.log.clear(); }
 void fdw_log_transfers(int on) { cosim.memory.log_transfers(on != 0); }
 
 void fdw_memory_attach(uint8_t* bytes, uint64_t base, uint64_t size) { cosim.memory.attach(bytes, base, size); }
-void fdw_memory_configure(uint32_t read_latency, uint32_t write_latency, uint32_t jitter, uint32_t stall_percent,
+// `stalls`: five bytes of per cent, for AR, R, AW, W and B.
+void fdw_memory_configure(uint32_t read_latency, uint32_t write_latency, uint32_t jitter, const uint8_t* stalls,
                           uint32_t seed) {
-    cosim.memory.configure({read_latency, write_latency, jitter, stall_percent, seed});
+    fdw::MemoryConfig config{read_latency, write_latency, jitter, {}, seed};
+    for (int i = 0; i < 5; ++i) config.stall[i] = stalls[i];
+    cosim.memory.configure(config);
+}
+void fdw_memory_fail_nth(int write, uint32_t nth, uint32_t response) {
+    cosim.memory.fail_nth(write != 0, nth, static_cast<uint8_t>(response));
 }
 void fdw_memory_fail_once(uint64_t address) { cosim.memory.fail_once(address); }
 

@@ -1,7 +1,7 @@
 // What happened at the NIC's ports since Python last looked, as one byte buffer of records.
 //
 // Record (little-endian): u8 type, u8 a, u16 b, u32 length, u64 time, u64 c, then `length` bytes of
-// payload padded to 8. tb/cosim/events.py reads the same layout.
+// payload padded to 8. tb/cosim/rtl_nic.py reads the same layout.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -16,8 +16,8 @@ enum class Event : uint8_t {
     kMmioRead = 2,    // b = offset, c = value; at the response
     kDmaRead = 3,     // a = response, b = AXI id, c = address; payload = the burst's data
     kDmaWrite = 4,    // a = response, b = AXI id, c = address of the first beat; payload = data, then strobes
-    kWireOut = 5,     // a = code error, c = start of the preamble; time = end; payload = DA..FCS
-    kWireIn = 6,      // the same, for a frame that the NIC has received whole
+    kWireOut = 5,     // a = broken off, c = start of the preamble; time = end; payload = DA..FCS
+    kWireIn = 6,      // the same, for a frame that the NIC was shown; b = bad preamble (see xgmii_reader.h)
     kRxDecision = 7,  // a = status (the tap)
     kIrq = 8,         // a = level
     kReset = 9,       // the reset pin was pulsed

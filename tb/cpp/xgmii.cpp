@@ -73,27 +73,24 @@ void XgmiiPlayer::reset() {
     raw_.clear();
     columns_.clear();
     at_ = 0;
-    playing_ = false;
+    reader_.reset();
 }
 
-void XgmiiPlayer::load(uint64_t time) {
-    current_ = std::move(frames_.front());
-    frames_.pop_front();
+void XgmiiPlayer::load(const Pending& frame, uint64_t time) {
     std::vector<uint8_t> bytes{kStart};
     std::vector<bool> control{true};
     bytes.insert(bytes.end(), 6, kPreamble);
     bytes.push_back(kSfd);
-    bytes.insert(bytes.end(), current_.bytes.begin(), current_.bytes.end());
+    bytes.insert(bytes.end(), frame.bytes.begin(), frame.bytes.end());
     control.resize(bytes.size(), false);
-    if (current_.error) {
-        const size_t middle = 8 + current_.bytes.size() / 2;
+    if (frame.error) {
+        const size_t middle = 8 + frame.bytes.size() / 2;
         if (middle < bytes.size()) {
             bytes[middle] = kError;
             control[middle] = true;
         }
     }
-    began_ = time;
-    const uint64_t ends = time + bytes.size() * kLanePs;
+    free_ = time + bytes.size() * kLanePs;
     bytes.push_back(kTerminate);
     control.push_back(true);
     while (bytes.size() % 4) {
@@ -110,18 +107,11 @@ void XgmiiPlayer::load(uint64_t time) {
         columns_.push_back(column);
     }
     at_ = 0;
-    playing_ = true;
-    free_ = ends;
 }
 
 XgmiiPlayer::Column XgmiiPlayer::next_column(uint64_t time) {
     constexpr Column idle{0x07070707, 0xf};
     if (at_ < columns_.size()) return columns_[at_++];
-    if (playing_) {
-        playing_ = false;
-        uint8_t* p = log_.add(Event::kWireIn, current_.error, 0, began_, current_.bytes.size(), free_);
-        std::copy(current_.bytes.begin(), current_.bytes.end(), p);
-    }
     if (frames_.empty() || frames_.front().start > time) {
         if (time >= free_ + minimum_gap * kLanePs) deficit_ = 0;
         return idle;
@@ -137,22 +127,25 @@ XgmiiPlayer::Column XgmiiPlayer::next_column(uint64_t time) {
         const uint64_t surplus = (time - wanted) / kLanePs;
         deficit_ -= static_cast<uint32_t>(std::min<uint64_t>(deficit_, surplus));
     }
-    load(time);
+    load(frames_.front(), time);
+    frames_.pop_front();
     return columns_[at_++];
 }
 
 bool XgmiiPlayer::word(uint64_t& data, uint8_t& control) {
-    if (!raw_.empty() && at_ >= columns_.size() && !playing_) {
+    if (!raw_.empty() && at_ >= columns_.size()) {
         data = raw_.front().first;
         control = raw_.front().second;
         raw_.pop_front();
         free_ = now_ps + kCyclePs;
-        return true;
+    } else {
+        const Column low = next_column(now_ps);
+        const Column high = next_column(now_ps + kColumnPs);
+        data = uint64_t{high.data} << 32 | low.data;
+        control = static_cast<uint8_t>(high.control << 4 | low.control);
     }
-    const Column low = next_column(now_ps);
-    const Column high = next_column(now_ps + kColumnPs);
-    data = uint64_t{high.data} << 32 | low.data;
-    control = static_cast<uint8_t>(high.control << 4 | low.control);
+    reader_.column(static_cast<uint32_t>(data), control & 0xf, now_ps);
+    reader_.column(static_cast<uint32_t>(data >> 32), control >> 4, now_ps + kColumnPs);
     return control != 0xff || data != 0x0707070707070707ull;
 }
 

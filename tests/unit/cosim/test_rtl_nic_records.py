@@ -108,6 +108,7 @@ int main() {
     burst[32] = 0xf8; burst[33] = 0xff; burst[34] = 0x01; burst[35] = 0x10;
     fill(log.add(Event::kWireOut, 0, 0, 900, 5, 2000), 10, 5);
     fill(log.add(Event::kWireIn, 1, 0, 800, 8, 2100), 20, 8);
+    log.add(Event::kWireIn, 0, 1, 800, 0, 2200);
     log.add(Event::kRxDecision, 6, 0, 0, 0);
     log.add(Event::kIrq, 1, 0, 0, 0);
     log.add(Event::kReset, 0, 0, 0, 0);
@@ -142,6 +143,7 @@ def test_every_record_of_the_cpp_header_becomes_its_event_in_order(seams: Seams,
         ev.WireOut(2000, FRAME_OUT),
         ("frame", FRAME_OUT),
         ev.WireIn(2100, FRAME_IN),
+        ev.WireIn(2200, Frame(b"", 800, 2200), True),
         ev.RxDecision(1000, 6),
         ev.Irq(1000, True),
         ("interrupt", True),
@@ -202,6 +204,15 @@ def test_write_goes_to_its_word_with_the_strobes_of_its_bytes(
     assert seams.library.calls[-1] == ("fdw_mmio_write", *call)
     lanes = _narrow(call[2])
     assert lanes == (size, offset - call[0])
+
+
+def test_single_channels_may_be_stalled_more_or_less_than_all(seams: Seams) -> None:
+    seams.nic.configure_memory(read_latency=1, write_latency=2, jitter=3, stall_percent=7, seed=4)
+    assert seams.library.calls[-1] == ("fdw_memory_configure", 1, 2, 3, bytes([7] * 5), 4)
+    seams.nic.configure_memory(stall_percent=7, stalls={"w": 60, "ar": 0})
+    assert seams.library.calls[-1] == ("fdw_memory_configure", 32, 16, 0, bytes([0, 7, 7, 60, 7]), 1)
+    with pytest.raises(ValueError, match="ar, r, aw, w, b expected, got x"):
+        seams.nic.configure_memory(stalls={"x": 1})
 
 
 def test_memory_of_the_host_is_attached_and_broken_rules_are_raised(
