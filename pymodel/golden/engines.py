@@ -108,6 +108,7 @@ class TxEngine:
             if len(pieces) == len(plan):
                 self._reserved -= reserve
                 self._send(queue, chain, b"".join(pieces), mtu)
+                self.pump(queue, mtu)  # what is not sent makes room now, and nothing else will say so
 
         for address, length in plan:
             queue.dma.read(address, length, done)

@@ -101,13 +101,10 @@ class GoldenNic:
 
         def arrive() -> None:
             value = self.registers.read(offset, size)
-
-            def answer() -> None:
-                if self._observer is not None:
-                    self._observer.mmio_read(offset, size, value)
-                done(value)
-
-            self._scheduler.after(MMIO_LATENCY, answer)
+            # A write may arrive before the answer does: the order in which they took effect is told.
+            if self._observer is not None:
+                self._observer.mmio_read(offset, size, value)
+            self._scheduler.after(MMIO_LATENCY, lambda: done(value))
 
         self._scheduler.after(MMIO_LATENCY, arrive)
 
@@ -134,7 +131,13 @@ class GoldenNic:
 
     def deliver(self, frame: Frame) -> None:
         """A frame arrives; the MAC decides on it shortly after its end."""
-        self._scheduler.at(frame.end + RX_DECISION_LATENCY, lambda: self._received(frame))
+        epoch = self._epoch
+
+        def decide() -> None:
+            if epoch == self._epoch:
+                self._received(frame)
+
+        self._scheduler.at(frame.end + RX_DECISION_LATENCY, decide)
 
     def set_wire_handler(self, handler: Callable[[Frame], None]) -> None:
         """`handler(frame)` for each frame sent, at its end."""
@@ -142,6 +145,8 @@ class GoldenNic:
 
     def set_link(self, up: bool) -> None:
         """The cable is plugged in or pulled: config space shows it. The MAC sends in either case."""
+        if self._observer is not None:
+            self._observer.link(up)
         self.registers.set_link(up)
 
     # ------------------------------------------------------------------ Listener of the registers

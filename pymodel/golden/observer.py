@@ -13,7 +13,7 @@ class Observer(Protocol):
         """A register write has arrived and is about to take effect."""
 
     def mmio_read(self, offset: int, size: int, value: int) -> None:
-        """A register read was answered with `value`."""
+        """A register read has found `value`, which will be the answer."""
 
     def dma_request(self, address: int, write: bool) -> None:
         """A DMA transfer was asked for."""
@@ -38,6 +38,9 @@ class Observer(Protocol):
 
     def irq(self, level: bool) -> None:
         """The interrupt line went to `level`."""
+
+    def link(self, up: bool) -> None:
+        """The PHY's link signal went to `up`."""
 
     def reset(self) -> None:
         """The hardware reset was pulsed."""

@@ -58,6 +58,7 @@ class DeviceQueue:
         self._on_fault = on_fault
         self._state = _Fetch.ASLEEP
         self._reading = False
+        self._kicked = False
         self._fetched_chains: deque[Chain] = deque()
         self._used = _Notifier(self)
 
@@ -76,11 +77,13 @@ class DeviceQueue:
     def kick(self) -> None:
         """The driver notified this queue.
 
-        While it is awake nothing need be done: memory is read at the end of a read, so a descriptor that
-        was published before this notification is seen by the last look before sleep.
+        While it is awake nothing need be done, because it will look once more before it sleeps; but if that
+        look is under way already, it may have come too early.
         """
         if self._state is _Fetch.ASLEEP:
             self._begin()
+        elif self._state is _Fetch.RECHECK:
+            self._kicked = True
 
     def take(self) -> Chain:
         """The oldest fetched chain; the fetcher goes on when it had been waiting for room."""
@@ -95,6 +98,7 @@ class DeviceQueue:
         With EVENT_IDX the slot that was named last stays; the driver passes it once only.
         """
         self._state = _Fetch.ACTIVE
+        self._kicked = False
         if not self.features.event_idx:
             self.dma.write(self._device_event, structure(EventFlag.DISABLE))
         self._fetch()
@@ -155,7 +159,7 @@ class DeviceQueue:
 
     def _proceed(self, found: bool, exhausted: bool) -> None:
         if self._state is _Fetch.RECHECK:
-            if found:
+            if found or self._kicked:
                 self._begin()
             else:
                 self._state = _Fetch.ASLEEP

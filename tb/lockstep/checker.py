@@ -304,6 +304,9 @@ class Checker:
                 memory=self._transfers.memory,
                 wire=self._wire,
             )
+        former = self._lives[queue]
+        if former is not None:
+            self._transfers.superseded(former)
         reads = EventReads(self.tally, self._interrupts, protocol, event_idx=features.event_idx)
         self._lives[queue] = Life(protocol, side, reads)
 
@@ -407,6 +410,7 @@ class Checker:
         self._interrupts.reset(event.time)
         self._wire.clear()
         self._lives[:] = [None] * QUEUES
+        self._transfers.reset()
         self._receive.reset(event.time)
         self._needs_reset_at = None
         self._clear_fault()

@@ -176,18 +176,18 @@ class QueueProtocol:
         return self._chains if self._open is None else [*self._chains, self._open]
 
     def payload_write(self, address: int, data: bytes) -> bool:
-        """The NIC has written `data`; False if that is no buffer of this queue.
+        """The NIC has written `data`; False if that is no buffer for it in this queue.
 
         Any buffer will do, until its chain is used: what is written may be overwritten (cut-through).
         """
         end = address + len(data)
-        for chain in self._known():
+        for chain in self._known() if self._receives else ():
             for buffer in chain.buffers:
                 if buffer.start <= address and end <= buffer.end:
                     buffer.store(address, data)
                     self._clock += 1
                     chain.touched = self._clock
-                    return self._receives
+                    return True
         return False
 
     # ------------------------------------------------------------------ used entries

@@ -41,6 +41,8 @@ class Transfers:
         self._size = size
         self._shadow = bytearray(size)
         self._lives = lives
+        self._former: list[Life] = []
+        """Lives that another one has followed, of which transfers may still be in flight."""
         self._fault = fault
         self._chains_found = chains_found
         self._counts = counts
@@ -53,21 +55,31 @@ class Transfers:
             return bytes(length)
         return bytes(self._shadow[at : at + length])
 
-    def _owners(self, now: int) -> list[Life | None]:
-        """The lives to which an address may belong.
+    def superseded(self, life: Life) -> None:
+        """Another life of the same queue begins."""
+        self._former.append(life)
+
+    def reset(self) -> None:
+        """Hardware reset: nothing is in flight."""
+        self._former.clear()
+
+    def _owners(self, now: int) -> list[Life]:
+        """The lives to which an address may belong, those of now first.
 
         When nothing of a stopped one is in flight any more, its memory may be that of a running one.
         """
-        running = any(life is not None and life.running for life in self._lives)
-        return [None if running and life and life.is_over(now) else life for life in self._lives]
+        if self._former:
+            self._former = [life for life in self._former if not life.is_over(now)]
+        lives = [life for life in self._lives if life is not None]
+        if any(life.running for life in lives):
+            lives = [life for life in lives if not life.is_over(now)]
+        return lives + self._former
 
     def request(self, event: ev.DmaRequest) -> None:
         """The memory accepted an address."""
         time, address, write, _ = event
         owners = self._owners(time)
         for life in owners:
-            if life is None:
-                continue
             protocol = life.protocol
             if protocol.base <= address < protocol.end:
                 protocol.request(time, address, write)
@@ -83,7 +95,7 @@ class Transfers:
                 protocol.area_request(time, "an indirect table")
                 return
         payload = self._lives[_RX if write else _TX]
-        if payload is not None:
+        if payload is not None and not self._former:
             payload.protocol.area_request(time, "a buffer")
 
     def read(self, event: ev.DmaRead) -> None:
@@ -95,8 +107,6 @@ class Transfers:
             self._fault(f"error response to a read at {address:#x}")
         owners = self._owners(time)
         for life in owners:
-            if life is None:
-                continue
             protocol = life.protocol
             if protocol.base <= address < protocol.end:
                 if failed:
@@ -114,10 +124,9 @@ class Transfers:
         at = address - self._base
         self._shadow[at : at + len(data)] = data
         for life in owners:
-            if life is not None:
-                life.protocol.payload_read(address, data)
-                if life.side.fetching:
-                    self._look(life, lambda side=life.side: side.table_read(address, data))  # type: ignore[misc]
+            life.protocol.payload_read(address, data)
+            if life.side.fetching:
+                self._look(life, lambda side=life.side: side.table_read(address, data))  # type: ignore[misc]
 
     def _look(self, life: Life, action: Callable[[], None]) -> None:
         """Let the golden core see more of a ring, and tell the owner what it found."""
@@ -135,20 +144,19 @@ class Transfers:
         if resp & _ERROR_RESPONSE:
             self._fault(f"error response to a write at {address:#x}")
             for life in owners:
-                if life is not None and life.protocol.base <= address < life.protocol.end:
+                if life.protocol.base <= address < life.protocol.end:
                     life.protocol.failed(write=True)
             return
         for life in owners:
-            if life is not None and life.protocol.base <= address < life.protocol.end:
+            if life.protocol.base <= address < life.protocol.end:
                 self._counts(time)
                 life.used_write(time, address, data)
                 return
         for life in owners:
-            if life is not None and 0 <= address - life.protocol.device_event < EVENT_BYTES:
+            if 0 <= address - life.protocol.device_event < EVENT_BYTES:
                 life.protocol.event_write(time, address, data)
                 return
-        rx_life = owners[_RX]
         self._tally.counts["payload writes"] += 1
-        if rx_life is None or not rx_life.protocol.payload_write(address, data):
+        if not any(life.protocol.payload_write(address, data) for life in owners):
             text = f"{len(data)} bytes at {address:#x}: no receive buffer, used entry or event structure"
             self._tally.mismatch(time, "write outside buffers", text)

@@ -52,6 +52,9 @@ class Recorder:
     def irq(self, level: bool) -> None:
         self.events.append(ev.Irq(self._scheduler.now, level))
 
+    def link(self, up: bool) -> None:
+        self.events.append(ev.Link(self._scheduler.now, up))
+
     def reset(self) -> None:
         self.events.append(ev.Reset(self._scheduler.now))
 

@@ -1,0 +1,88 @@
+"""TCP and UDP packets with random headers, options, tags and padding: right, or wrong in one place."""
+
+import random
+import struct
+from dataclasses import dataclass
+
+from campaign_sums import checksum, pseudo
+
+TCP, UDP = 6, 17
+GROUPS = (b"\xff" * 6, b"\x01\x00\x5e\x00\x00\x01", b"\x33\x33\x00\x00\x00\x02")
+UNICAST = b"\x02\0\0\0\0\x01"
+
+
+@dataclass
+class Packet:
+    """A frame without FCS: where its IP and its TCP or UDP header begin, and where the payload does."""
+
+    data: bytes
+    ip: int
+    transport: int
+    payload: int
+
+
+def ethernet(rng: random.Random, kind: int, serial: int, tags: int) -> bytes:
+    """Addresses, `tags` VLAN tags and the EtherType. The serial number is the source address."""
+    destination = rng.choice((UNICAST, UNICAST, UNICAST, *GROUPS))
+    header = destination + serial.to_bytes(6, "big")
+    for _ in range(tags):
+        header += struct.pack("!HH", rng.choice((0x8100, 0x88A8)), rng.randrange(1 << 16))
+    return header + struct.pack("!H", kind)
+
+
+def tcp(rng: random.Random, options: int, flags: int) -> bytes:
+    """A header with a checksum of 0."""
+    header = struct.pack(
+        "!HHIIBBHHH",
+        rng.randrange(1 << 16), rng.randrange(1 << 16),
+        rng.choice((0xFFFF_FFF0, rng.randrange(1 << 32))), rng.randrange(1 << 32),
+        5 + options << 4, flags, rng.randrange(1 << 16), 0, 0,
+    )  # fmt: skip
+    return header + rng.randbytes(4 * options)
+
+
+def packet(
+    rng: random.Random,
+    serial: int,
+    size: int,
+    *,
+    version: int = 4,
+    protocol: int = TCP,
+    tags: int = 0,
+    flags: int = 0x18,
+) -> Packet:
+    """A packet with `size` bytes of payload and right checksums."""
+    options = rng.choice((0, 0, 3, rng.randint(0, 10)))
+    payload = rng.randbytes(size)
+    if protocol == TCP:
+        header, at = tcp(rng, options, flags), 16
+    else:
+        header, at = struct.pack("!HHHH", rng.randrange(1 << 16), rng.randrange(1 << 16), 8 + size, 0), 6
+    source, destination = rng.randbytes(4 if version == 4 else 16), rng.randbytes(4 if version == 4 else 16)
+    length = len(header) + size
+    value = checksum(pseudo(source, destination, protocol, length), header, payload) or 0xFFFF
+    header = header[:at] + value.to_bytes(2, "big") + header[at + 2 :]
+    if version == 4:
+        ip = ipv4(rng, source, destination, protocol, min(length, 65535))
+    else:
+        ip = (
+            struct.pack("!IHBB", 6 << 28 | rng.randrange(1 << 28), length, protocol, 64)
+            + source
+            + destination
+        )
+    link = ethernet(rng, 0x0800 if version == 4 else 0x86DD, serial, tags)
+    start = len(link)
+    transport = start + len(ip)
+    return Packet(link + ip + header + payload, start, transport, transport + len(header))
+
+
+def ipv4(rng: random.Random, source: bytes, destination: bytes, protocol: int, length: int) -> bytes:
+    """A header, with random options, for `length` bytes behind it."""
+    options = rng.randbytes(4 * rng.choice((0, 0, 0, rng.randint(0, 10))))
+    size = 20 + len(options)
+    header = struct.pack(
+        "!BBHHHBBH", 4 << 4 | size // 4, rng.randrange(256), min(size + length, 65535),
+        rng.choice((0xFFFE, rng.randrange(1 << 16))), rng.choice((0, 0x4000)), rng.randrange(256),
+        protocol, 0,
+    ) + source + destination + options  # fmt: skip
+    return header[:10] + checksum(header).to_bytes(2, "big") + header[12:]
