@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     drill.add_argument("--nic", choices=("golden", "rtl"), default="golden", help="below the driver (golden)")
     drill.add_argument("--profile", default="linux", help="whose TCP the machine has (linux)")
     drill.add_argument("--json", action="store_true", help="results as JSON on standard output, nothing else")
+    drill.add_argument(
+        "-D", "--define", action="append", default=[], metavar="NAME=VALUE", help="a name in the scripts"
+    )
     drill.add_argument("-v", "--verbose", action="store_true", help="show what happened, line by line")
     drill.add_argument(
         "files", nargs="+", type=Path, metavar="FILE.pkt", help="scripts, run one after the other"
@@ -117,7 +120,7 @@ def _packetdrill(arguments: argparse.Namespace, further: list[str], console: Con
         print(f"fdwire: no profile {arguments.profile}; there are {', '.join(PROFILES)}", file=sys.stderr)
         return 2
     try:
-        options = command.options_from(further)
+        options = command.options_from(further, arguments.define)
     except ScriptError as error:
         print(f"fdwire: {error}", file=sys.stderr)
         return 2

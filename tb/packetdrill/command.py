@@ -10,11 +10,14 @@ from rich.console import Console
 from tb.packetdrill import rtl
 from tb.packetdrill.config import Config, apply
 from tb.packetdrill.errors import ScriptError
-from tb.packetdrill.session import Verdict, run_golden
+from tb.packetdrill.session import DEFINE, Verdict, run_golden
 
 
-def options_from(words: Sequence[str]) -> dict[str, str]:
-    """Options for every script, from words like ``--mtu=9000``. Raises ScriptError for what is none."""
+def options_from(words: Sequence[str], defines: Sequence[str] = ()) -> dict[str, str]:
+    """Options for every script, from words like ``--mtu=9000``, and `defines` like ``NAME=VALUE``.
+
+    Raises ScriptError for what is none.
+    """
     found: dict[str, str] = {}
     for word in words:
         if not word.startswith("--"):
@@ -22,6 +25,11 @@ def options_from(words: Sequence[str]) -> dict[str, str]:
         name, _, value = word[2:].partition("=")
         apply(Config(), name, value)
         found[name] = value
+    for word in defines:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise ScriptError(f"-D {word}: NAME=VALUE expected")
+        found[DEFINE + name] = value
     return found
 
 

@@ -161,9 +161,12 @@ def _connections(host: Host) -> list[tuple[str, tuple[bytes, int], tuple[bytes, 
 def _sockstat(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     """sockstat(1) and netstat(1): one line for each TCP endpoint, its state at the end."""
     ports = _ports(arguments)
+    letters = "".join(word[1:] for word in arguments if re.fullmatch(r"-[A-Za-z0-9]+", word))
     lines = []
     for state, (ip, port), (remote, rport) in _connections(host):
         if ports and port not in ports and rport not in ports:
+            continue
+        if ("l" in letters) != ("c" in letters) and (state == "LISTEN") != ("l" in letters):
             continue
         there = f"{_dotted(remote)}:{rport or '*'}"
         lines.append(f"root packetdrill {host.name} 3 tcp4 {_dotted(ip)}:{port} {there} {state}")

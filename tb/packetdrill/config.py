@@ -59,7 +59,6 @@ _REFUSED: Final = {
     "wire_server_ip": "the machine under test is in this process",
     "wire_server_port": "the machine under test is in this process",
     "wire_server_dev": "the machine under test is in this process",
-    "define": "macros are not there",
 }
 TOLERANCE_MIN: Final = 4 * MS
 

@@ -9,8 +9,6 @@ from typing import Any
 import cocotb
 
 from pymodel.hostmem import HostMemory
-from pymodel.ports import mmio_read
-from pymodel.regs import Config as NicConfig
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.task import Task
@@ -21,7 +19,7 @@ from tb.packetdrill import rtl
 from tb.packetdrill.errors import ScriptError
 from tb.packetdrill.parser import parse
 from tb.packetdrill.runner import Runner
-from tb.packetdrill.session import PROFILES, Verdict, configure, judge
+from tb.packetdrill.session import PROFILES, Verdict, configure, defined, judge
 from tb.packetdrill.simulated import SimulatedMachine
 
 _LIMIT = 100_000 * SEC
@@ -29,7 +27,7 @@ _LIMIT = 100_000 * SEC
 
 async def _run(dut: Any, text: str, options: dict[str, str], profile: str) -> Verdict:
     try:
-        script = parse(text)
+        script = parse(defined(text, options))
         config = configure(script, options)
     except ScriptError as error:
         return Verdict(False, error.message, error.line)
@@ -39,9 +37,7 @@ async def _run(dut: Any, text: str, options: dict[str, str], profile: str) -> Ve
     nic.drain()  # an earlier script's events
     nic.reset()
     loop = Loop(dut, scheduler, nic)
-    reading = Task(scheduler, mmio_read(nic, NicConfig.MTU, 2), "MTU")
-    await loop.run(lambda: reading.done, timeout=SEC)
-    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]), largest=reading.result())
+    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]))
     runner = Runner(script, config, machine)
     task = Task(scheduler, runner.run(), "script")
     try:

@@ -1,5 +1,6 @@
 """One script, from its text to its verdict, on a simulated host with a golden NIC."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,8 +19,8 @@ from tb.packetdrill.simulated import SimulatedMachine
 from tb.packetdrill.syntax import Script
 
 PROFILES: Final[dict[str, Profile]] = {"linux": LINUX}
-LARGEST: Final = 9000
-"""The greatest IP packet that the golden NIC can be told to receive."""
+DEFINE: Final = "define "
+"""Before a name that the command line defines, among the options."""
 _LIMIT: Final = 100_000 * SEC
 
 
@@ -39,20 +40,30 @@ def configure(script: Script, command_line: dict[str, str]) -> Config:
     for name, value, line in script.options:
         options.apply(config, name, value, line)
     for name, value in command_line.items():
-        options.apply(config, name, value)
+        if not name.startswith(DEFINE):
+            options.apply(config, name, value)
     return config
+
+
+def defined(text: str, command_line: dict[str, str]) -> str:
+    """`text` with every name that the command line defines (`-D NAME=VALUE`) replaced by its value."""
+    for name, value in command_line.items():
+        if name.startswith(DEFINE):
+            escaped = value.replace("\\", r"\\")
+            text = re.sub(rf"\b{re.escape(name.removeprefix(DEFINE))}\b", escaped, text)
+    return text
 
 
 def run_golden(text: str, command_line: dict[str, str] | None = None, profile: str = "linux") -> Verdict:
     """Run the script in `text` over the golden NIC."""
     try:
-        script = parse(text)
+        script = parse(defined(text, command_line or {}))
         config = configure(script, command_line or {})
     except ScriptError as error:
         return Verdict(False, error.message, error.line)
     scheduler = Scheduler()
-    nic = GoldenNic(scheduler, HostMemory(), mtu=LARGEST)
-    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]), largest=LARGEST)
+    nic = GoldenNic(scheduler, HostMemory())
+    machine = SimulatedMachine(scheduler, nic, config, replace(PROFILES[profile]))
     runner = Runner(script, config, machine)
     if config.dry_run:
         return Verdict(True)

@@ -31,11 +31,21 @@ class Shell:
         """Run `text`. ScriptError for a command that is not known, ScriptFailure if it ends badly."""
         text = re.sub(r"\\\n", " ", text)
         text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-        status, said = self._list(_words(text))
+        status, said = self._list(_words(self._substituted(text)))
         if status:
             raise ScriptFailure(
                 f"`{text.strip()}` ended with status {status}" + (f": {said}" if said else "")
             )
+
+    def _substituted(self, text: str) -> str:
+        """`text` with the output of each `$(…)` in its place."""
+        while (start := text.rfind("$(")) >= 0:
+            end = text.find(")", start)
+            if end < 0:
+                raise ScriptError(f"`{text.strip()}`: $( without its )")
+            _, output = self._list(_words(text[start + 2 : end]))
+            text = text[:start] + output.replace("\n", " ") + text[end + 1 :]
+        return text
 
     def _list(self, words: list[str]) -> tuple[int, str]:
         """Pipelines with `;`, `&&` and `||` in between; the status and output of the last."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pymodel.host import Host, Nic
 from pymodel.ports import Frame
+from pymodel.regs import Side
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
 from pymodel.socket.process import Process
@@ -15,16 +16,17 @@ from tb.packetdrill import shell
 from tb.packetdrill.config import Config
 from tb.packetdrill.errors import ScriptError
 from tb.packetdrill.frames import MAC, arp_reply, duration, frame, ip_packet
+from tb.packetdrill.wire import fragments
+
+LARGEST: Final = 9000
+"""The greatest IP packet that the NIC can be told to take (its parameter MTU_MAX)."""
 
 _SETTLE: Final = 1 * MS
 """How long the machine may take over a packet that arrives: far more than it ever needs."""
 
 
 class SimulatedMachine:
-    """`pymodel.host.Host` over `nic`, whose wire is the script's.
-
-    `largest`: the greatest IP packet that the NIC can receive; the machine's own MTU is the script's.
-    """
+    """`pymodel.host.Host` over `nic`, whose wire is the script's."""
 
     def __init__(
         self,
@@ -33,13 +35,11 @@ class SimulatedMachine:
         config: Config,
         profile: Profile,
         *,
-        largest: int,
         queue_size: int = 64,
     ) -> None:
         self.scheduler = scheduler
         self.config = config
         self._nic = nic
-        self._largest = largest
         length = ipaddress.IPv4Network(f"0.0.0.0/{config.netmask_ip}").prefixlen
         self.host = Host(
             "dut",
@@ -59,12 +59,16 @@ class SimulatedMachine:
         """Probe the NIC, set addresses and the route to the remote host."""
         self._receive = receive
         self._nic.set_wire_handler(self._sent)
+        if self.config.mtu > LARGEST:
+            raise ScriptError(f"--mtu={self.config.mtu}: the NIC takes at most {LARGEST}")
+        # The NIC takes longer frames than the machine sends: what arrives may exceed the MTU.
+        self._nic.write(Side.MTU, LARGEST)
         yield from self.host.bring_up()
-        device = self.host.device
-        if self.config.mtu > self._largest:
-            raise ScriptError(f"--mtu={self.config.mtu}: this NIC takes at most {self._largest}")
-        device.mtu = self.config.mtu
-        self.host.ip.add_route("0.0.0.0/0", self.config.gateway_ip)
+        self.host.device.mtu = self.config.mtu
+        gateway = ipaddress.IPv4Address(self.config.gateway_ip)
+        if str(gateway) == self.config.local_ip:
+            gateway += 1 if int(gateway) & 1 else -1  # some runners give the machine's own; there is one wire
+        self.host.ip.add_route("0.0.0.0/0", str(gateway))
 
     def _sent(self, sent: Frame) -> None:
         answer = arp_reply(sent.data, own=ipaddress.IPv4Address(self.config.local_ip).packed)
@@ -90,13 +94,13 @@ class SimulatedMachine:
 
     def inject(self, packet: bytes) -> Blocking[None]:
         """See `Machine`: it is over when the driver has handed the frame to the stack."""
-        if len(packet) > self._largest:
-            raise ScriptError(f"a packet of {len(packet)} bytes; this NIC takes at most {self._largest}")
         stats = self.host.device.stats
-        seen = stats.rx_packets
+        parts = fragments(packet, LARGEST)
+        expected = stats.rx_packets + len(parts)
         limit = self.scheduler.now + _SETTLE
-        self._deliver(frame(self.host.device.mac, MAC, packet))
-        while stats.rx_packets == seen and self.scheduler.now < limit:
+        for part in parts:
+            self._deliver(frame(self.host.device.mac, MAC, part))
+        while stats.rx_packets < expected and self.scheduler.now < limit:
             yield Wait(deadline=self.scheduler.now + US)
 
     def command(self, text: str) -> Blocking[None]:

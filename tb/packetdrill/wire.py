@@ -83,6 +83,22 @@ def ipv4(
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
 
 
+def fragments(packet: bytes, largest: int) -> list[bytes]:
+    """An IPv4 packet without options in fragments of at most `largest` bytes (RFC 791 §3.2)."""
+    if len(packet) <= largest:
+        return [packet]
+    header, body = packet[:20], packet[20:]
+    room = (largest - 20) & ~7
+    parts: list[bytes] = []
+    for at in range(0, len(body), room):
+        piece = body[at : at + room]
+        more = 0x2000 if at + room < len(body) else 0
+        fixed = header[:2] + struct.pack("!HHH", 20 + len(piece), 0x4D41, more | at >> 3)
+        fixed += header[8:10] + b"\0\0" + header[12:20]
+        parts.append(fixed[:10] + struct.pack("!H", checksum(fixed)) + fixed[12:] + piece)
+    return parts
+
+
 def options_bytes(options: tuple[Option, ...]) -> bytes:
     """TCP options as given, then zeros up to a multiple of four bytes. ValueError beyond 40 bytes."""
     data = b"".join(_option_bytes(option) for option in options)
