@@ -28,5 +28,8 @@ class Machine(Protocol):
     def command(self, text: str) -> Blocking[None]:
         """A shell command. ScriptError for one that is not known, ScriptFailure for one that fails."""
 
+    def wall_clock(self) -> int:
+        """The machine's CLOCK_REALTIME now, in ns: what its time stamps count."""
+
     def stop(self) -> None:
         """Switch it off."""

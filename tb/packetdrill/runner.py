@@ -80,6 +80,7 @@ class Runner:
                 error.line = error.line or line
                 raise
         self._begin = self.machine.scheduler.now
+        self.calls.begun = self.machine.wall_clock()
         for event in self.script.events:
             try:
                 yield from self._event(event)

@@ -8,7 +8,8 @@ from pymodel.host import Host, Nic
 from pymodel.ports import Frame
 from pymodel.regs import Side
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import MS, US
+from pymodel.simtime import MS, NS, US
+from pymodel.socket.messages import EPOCH
 from pymodel.socket.process import Process
 from pymodel.task import Blocking, Wait
 from pymodel.tcp.profile import Profile
@@ -107,6 +108,10 @@ class SimulatedMachine:
         """See `Machine`."""
         yield from ()
         self.shell.run(text)
+
+    def wall_clock(self) -> int:
+        """See `Machine`."""
+        return EPOCH * 1_000_000_000 + self.scheduler.now // NS
 
     def stop(self) -> None:
         """See `Machine`."""

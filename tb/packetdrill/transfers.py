@@ -1,5 +1,6 @@
 """The system calls that move bytes. A buffer is `...` or a string; what is sent for `...` is zeros."""
 
+import struct
 from collections.abc import Generator
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ class Transfers:
         self.machine = machine
         self.flows = flows
         self.fds: dict[int, int] = {}
+        self.begun = 0
+        """The machine's wall clock (ns) when the script began."""
 
     def live(self, expression: Expression) -> int:
         """The machine's descriptor for the script's; one never seen is taken as it is."""
@@ -92,7 +95,7 @@ class Transfers:
         control = message.get("msg_control", "3")
         if control is not None and control is not ANYTHING:
             got = next((item for item in rest if isinstance(item, list)), [])
-            _compare_control(control, got)
+            _compare_control(control, got, self.begun)
         return int(count)
 
     # ---- out
@@ -221,7 +224,7 @@ def _pack_control(item: Structure) -> tuple[int, int, bytes]:
     return member(item, None, *_LEVELS), member(item, None, *_TYPES), value.to_bytes(4, "little")
 
 
-def _compare_control(expected: Expression, got: list[tuple[int, int, bytes]]) -> None:
+def _compare_control(expected: Expression, got: list[tuple[int, int, bytes]], begun: int) -> None:
     items = [structure(item) for item in array(expected)]
     if len(items) != len(got):
         raise ScriptFailure(f"recvmsg(): {len(items)} pieces of ancillary data expected, {len(got)} returned")
@@ -229,10 +232,24 @@ def _compare_control(expected: Expression, got: list[tuple[int, int, bytes]]) ->
         wanted = (member(item, level, *_LEVELS), member(item, kind, *_TYPES))
         if wanted != (level, kind):
             raise ScriptFailure(f"recvmsg(): ancillary data {wanted} expected, {(level, kind)} returned")
-        _compare_control_data(level, kind, item.get("cmsg_data", "2"), data)
+        _compare_control_data(level, kind, item.get("cmsg_data", "2"), data, begun)
 
 
-def _compare_control_data(level: int, kind: int, expected: Expression | None, data: bytes) -> None:
+_ERROR: Final = {
+    "ee_errno": (0, 4), "ee_origin": (4, 5), "ee_type": (5, 6), "ee_code": (6, 7), "ee_pad": (7, 8),
+    "ee_info": (8, 12), "ee_data": (12, 16),
+}  # fmt: skip
+"""struct sock_extended_err."""
+_TIMES: Final = frozenset(
+    CONSTANTS[name] for name in ("SCM_TIMESTAMP", "SCM_TIMESTAMPNS", "SCM_TIMESTAMPING")
+)
+_TIME_TOLERANCE: Final = 20_000_000
+"""ns by which a time stamp may be off."""
+
+
+def _compare_control_data(
+    level: int, kind: int, expected: Expression | None, data: bytes, begun: int
+) -> None:
     if expected is None or expected is ANYTHING:
         return
     inner = unwrap(expected)
@@ -240,17 +257,22 @@ def _compare_control_data(level: int, kind: int, expected: Expression | None, da
         value = int.from_bytes(data, "little", signed=True)
         if integer(inner) != value:
             raise ScriptFailure(f"recvmsg(): ancillary value {integer(inner)} expected, {value} returned")
-        return
-    layout = {"ee_errno": (0, 4), "ee_origin": (4, 5), "ee_type": (5, 6), "ee_code": (6, 7),
-              "ee_pad": (7, 8), "ee_info": (8, 12), "ee_data": (12, 16)}  # fmt: skip
-    for name, want in inner.members:
-        if want is ANYTHING or name not in layout:
-            if name not in layout and not (
-                level == CONSTANTS["SOL_SOCKET"] and kind == CONSTANTS["SCM_TIMESTAMPING"]
-            ):
+    elif level == CONSTANTS["SOL_SOCKET"] and kind in _TIMES:
+        seconds, rest = struct.unpack_from("<qq", data)
+        got = seconds * 1_000_000_000 + rest * (1000 if kind == CONSTANTS["SCM_TIMESTAMP"] else 1) - begun
+        nanoseconds = member(inner, 0, "scm_nsec", "tv_nsec") + 1000 * member(inner, 0, "tv_usec")
+        want = member(inner, 0, "scm_sec", "tv_sec") * 1_000_000_000 + nanoseconds
+        if abs(got - want) > _TIME_TOLERANCE:
+            raise ScriptFailure(
+                f"recvmsg(): time stamp {want / 1e9:.6f} s expected, {got / 1e9:.6f} s returned"
+            )
+    else:
+        for name, wanted in inner.members:
+            if name not in _ERROR:
                 raise ScriptError(f"{name} is no member of ancillary data known here")
-            continue
-        begin, end = layout[name]
-        value = int.from_bytes(data[begin:end], "little")
-        if integer(want) != value:
-            raise ScriptFailure(f"recvmsg(): {name} {integer(want)} expected, {value} returned")
+            if wanted is ANYTHING:
+                continue
+            begin, end = _ERROR[name]
+            value = int.from_bytes(data[begin:end], "little")
+            if integer(wanted) != value:
+                raise ScriptFailure(f"recvmsg(): {name} {integer(wanted)} expected, {value} returned")

@@ -109,7 +109,8 @@ class _Calls:
 
     def read(self, fd: int, count: int) -> bytes:
         data = ctypes.create_string_buffer(max(count, 1))
-        return data.raw[: self._check(_libc.read(fd, data, ctypes.c_size_t(count)))]
+        got = self._check(_libc.read(fd, data, ctypes.c_size_t(count)))
+        return data.raw[:got]
 
     def readv(self, fd: int, buffers: list[int]) -> tuple[int, bytes]:
         data = self.read(fd, sum(buffers))
@@ -299,6 +300,9 @@ class LinuxMachine:
         if done.returncode:
             raise ScriptFailure(f"`{text}` ended with status {done.returncode}: {done.stderr.strip()}")
         yield Wait(deadline=self._now())  # the clock has gone on meanwhile
+
+    def wall_clock(self) -> int:
+        return time.time_ns()
 
     def stop(self) -> None:
         os.close(self._tun)
