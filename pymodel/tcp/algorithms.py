@@ -3,19 +3,24 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pymodel.tcp.congestion import CongestionControl
+from pymodel.tcp.congestion import SlowStart
 from pymodel.tcp.cubic import Cubic
 from pymodel.tcp.profile import Profile
 from pymodel.tcp.reno import NewReno
 
-ALGORITHMS: Final[Mapping[str, Callable[[int, int, int | None], CongestionControl]]] = {
+Algorithm = Cubic | NewReno
+
+ALGORITHMS: Final[Mapping[str, Callable[[int, int | None], Algorithm]]] = {
     Cubic.name: Cubic,
     NewReno.name: NewReno,
 }
 
 
-def make(name: str, mss: int, profile: Profile) -> CongestionControl:
-    """Algorithm `name` with the profile's initial window; `mss` in bytes. ValueError for an unknown name."""
+def make(name: str, profile: Profile) -> Algorithm:
+    """Algorithm `name` with the profile's initial window. ValueError for an unknown name."""
     if name not in ALGORITHMS:
         raise ValueError(f"no congestion control {name!r}; there are {', '.join(sorted(ALGORITHMS))}")
-    return ALGORITHMS[name](mss, profile.initial_cwnd, profile.slow_start_segments)
+    return ALGORITHMS[name](profile.initial_cwnd, profile.slow_start_segments)
+
+
+__all__ = ["ALGORITHMS", "Algorithm", "SlowStart", "make"]

@@ -1,80 +1,85 @@
-"""Congestion control: how large the congestion window is. What is lost is decided in `recovery`.
+"""Congestion control: how large the congestion window is. What is lost is decided elsewhere.
 
-All windows are in bytes, times in ps. The caller compares `cwnd` with the pipe (what is thought to be in
-the network), so during recovery no window inflation is needed: RFC 6582's inflated cwnd against FlightSize
-and a fixed cwnd against the pipe allow the same segments.
+Windows are in segments (as in Linux, whose figures scripts and programs look at), times in ps. During fast
+recovery and after an ECN echo the window is PRR's (`pymodel.tcp.prr`); an algorithm says where it shall end
+(`ssthresh_after_loss`) and how it grows outside (`on_ack`).
 
 The algorithms are `reno` and `cubic`; `algorithms` makes one by its name.
 """
 
 from typing import Final, Protocol
 
-INFINITE: Final = 1 << 62
+INFINITE: Final = 0x7FFF_FFFF
+"""ssthresh before the first loss (TCP_INFINITE_SSTHRESH)."""
 
 
 class CongestionControl(Protocol):
-    """One algorithm for one connection."""
+    """One algorithm for one connection. `cwnd`, `ssthresh`: segments."""
 
     name: str
     cwnd: int
     ssthresh: int
-    mss: int
+    clamp: int
 
-    def on_ack(self, acked: int, now: int, srtt: int, limited: bool) -> None:
-        """`acked` new bytes arrived outside fast recovery; `limited`: the window was what held us back."""
+    def on_ack(self, acked: int, now: int, rtt: int, limited: bool) -> None:
+        """`acked` segments arrived while the window may grow; `limited`: the window is what holds us back."""
 
-    def on_loss(self, flight: int, now: int) -> None:
-        """Fast recovery begins with `flight` bytes outstanding."""
+    def on_rtt(self, rtt: int, now: int, snd_una: int, snd_nxt: int, acked: int) -> None:
+        """A round trip was measured by `acked` segments."""
 
-    def on_recovered(self, now: int) -> None:
-        """Fast recovery has ended: everything sent before it is acknowledged."""
+    def ssthresh_after_loss(self) -> int:
+        """Congestion was met with the present window: what ssthresh becomes."""
 
-    def on_timeout(self, flight: int, now: int, first: bool) -> None:
-        """The retransmission timer expired; `first`: for the first time for this data."""
+    def on_timeout(self) -> None:
+        """The retransmission timer has made everything count as lost."""
 
-    def on_restart(self, idle: int, rto: int, now: int) -> None:
-        """There is data to send and nothing in flight; the last transmission was `idle` ps ago.
-
-        May be called again before anything is sent, if the peer's window holds it back.
-        """
+    def on_idle_end(self, idle: int) -> None:
+        """Data is sent after `idle` ps in which nothing was in flight."""
 
 
 class SlowStart:
-    """What the algorithms share: RFC 5681 §3.1 slow start with byte counting (RFC 3465), and the restart.
+    """What the algorithms share: RFC 5681 §3.1 with byte counting (RFC 3465) in units of segments.
 
-    `slow_start_segments` is RFC 3465's L; None: no limit, as in Linux.
+    `limit` is RFC 3465's L; None: no limit, as in Linux.
     """
 
-    __slots__ = ("_initial", "_limit", "cwnd", "mss", "ssthresh")
+    __slots__ = ("_count", "_limit", "clamp", "cwnd", "ssthresh")
 
-    def __init__(self, mss: int, initial_segments: int, slow_start_segments: int | None) -> None:
-        self.mss = mss
-        self.cwnd = initial_segments * mss
+    def __init__(self, initial_segments: int, slow_start_segments: int | None) -> None:
+        self.cwnd = initial_segments
         self.ssthresh = INFINITE
-        self._initial = initial_segments
+        self.clamp = INFINITE
+        """Never beyond this (RTAX_CWND)."""
         self._limit = slow_start_segments
+        self._count = 0
 
     def _slow_start(self, acked: int) -> int:
         """Grow towards ssthresh; what is left of `acked` for congestion avoidance."""
-        grow = acked if self._limit is None else min(acked, self._limit * self.mss)
+        grow = acked if self._limit is None else min(acked, self._limit)
         room = self.ssthresh - self.cwnd
-        if grow <= room:
-            self.cwnd += grow
-            return 0
-        self.cwnd = self.ssthresh
-        return grow - room
+        self.cwnd = min(self.cwnd + min(grow, room), self.clamp)
+        return max(grow - room, 0)
 
-    def on_recovered(self, now: int) -> None:
-        """RFC 6582 §3.2 step 3, full acknowledgment, option (2)."""
-        self.cwnd = self.ssthresh
+    def _grow_by_one_in(self, per: int, acked: int) -> None:
+        """One segment more for each `per` segments acknowledged (Linux: tcp_cong_avoid_ai)."""
+        if self._count >= per:
+            self._count = 0
+            self.cwnd += 1
+        self._count += acked
+        if self._count >= per:
+            self.cwnd += self._count // per
+            self._count %= per
+        self.cwnd = min(self.cwnd, self.clamp)
 
-    def on_restart(self, idle: int, rto: int, now: int) -> None:
-        """RFC 5681 §4.1 restart window; on the way there cwnd is halved per RTO, as Linux and RFC 2861 do."""
-        if idle <= rto:
-            return
-        floor = min(self._initial * self.mss, self.cwnd)
-        self.ssthresh = max(self.ssthresh, self.cwnd * 3 // 4)
-        while idle > rto and self.cwnd > floor:
-            self.cwnd //= 2
-            idle -= rto
-        self.cwnd = max(self.cwnd, floor)
+    def reset_count(self) -> None:
+        """Growth that was on its way is forgotten: the window was reduced."""
+        self._count = 0
+
+    def on_rtt(self, rtt: int, now: int, snd_una: int, snd_nxt: int, acked: int) -> None:
+        """Nothing to learn from it here."""
+
+    def on_timeout(self) -> None:
+        """Nothing to forget here."""
+
+    def on_idle_end(self, idle: int) -> None:
+        """Nothing to shift here."""

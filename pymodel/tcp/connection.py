@@ -3,11 +3,24 @@
 from functools import partial
 from typing import Any
 
-from pymodel.tcp import algorithms, keepalive, lifecycle, output, tcpinfo, timers, transmit
+from pymodel.tcp import (
+    algorithms,
+    cwndcheck,
+    delack,
+    keepalive,
+    lifecycle,
+    mss,
+    output,
+    rcvwindow,
+    tcpinfo,
+    timers,
+    transmit,
+    urgent,
+)
 from pymodel.tcp import options as tcp_options
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
-from pymodel.tcp.seq import HALF, MASK
+from pymodel.tcp.seq import MASK, gt
 from pymodel.tcp.state import SENDING, State
 from pymodel.tcp.tcb import Services, Tcb
 
@@ -35,9 +48,10 @@ class TcpConnection(Tcb):
         self.advertised_mss = layer.ip.mtu_for(self.dst) - self.ip_overhead
         if options.maxseg:
             self.advertised_mss = min(self.advertised_mss, options.maxseg)
-        self.snd_mss = self.advertised_mss
-        self.cc = algorithms.make(options.congestion or profile.congestion, self.snd_mss, profile)
-        self.rtx_timer = LazyTimer(layer.scheduler, partial(timers.retransmission, self))
+        self.peer_mss = mss.default(self)
+        self.mss_cache = self.advertised_mss
+        self.cc = algorithms.make(options.congestion or profile.congestion, profile)
+        self.rtx_timer = LazyTimer(layer.scheduler, partial(timers.fired, self))
         self.delack_timer = LazyTimer(layer.scheduler, partial(timers.delayed_ack, self))
         self.keepalive_timer = LazyTimer(layer.scheduler, partial(keepalive.expired, self))
         self.state_timer = LazyTimer(layer.scheduler, partial(timers.state, self))
@@ -65,7 +79,7 @@ class TcpConnection(Tcb):
             case "nodelay" | "cork":
                 self.apply_options()
                 if bool(value) == (name == "nodelay"):
-                    self.more = False
+                    self.nagle_push = self.nodelay
                     output.push(self, now)
             case "keepalive":
                 self.set_keepalive(value)
@@ -76,13 +90,16 @@ class TcpConnection(Tcb):
 
     @property
     def quickack(self) -> bool:
-        """TCP_QUICKACK: ACKs are not delayed at present. It is a state that passes, not an option."""
-        return self.quick_acks > 0
+        """TCP_QUICKACK: ACKs are not left to ride on answers at present. It passes; it is no option."""
+        return not delack.in_pingpong(self)
 
     def set_quickack(self, on: bool) -> None:
-        """Acknowledge at once for a while, an ACK that waits too; or go back to delaying."""
-        self.quick_acks = self.profile.quick_acks if on else 0
-        if on and self.delack_timer.deadline is not None:
+        """Acknowledge at once for a while, an ACK that waits too; or leave ACKs to ride on answers."""
+        if not on:
+            delack.enter_pingpong(self)
+            return
+        self.pingpong = 0
+        if self.state in (State.ESTABLISHED, State.CLOSE_WAIT) and self.ack_scheduled:
             transmit.ack(self, self.layer.scheduler.now)
 
     def set_congestion(self, name: str) -> None:
@@ -90,7 +107,7 @@ class TcpConnection(Tcb):
 
         ValueError for an unknown name.
         """
-        new = algorithms.make(name, self.snd_mss, self.profile)
+        new = algorithms.make(name, self.profile)
         new.cwnd, new.ssthresh = self.cc.cwnd, self.cc.ssthresh
         self.cc = new
 
@@ -115,8 +132,11 @@ class TcpConnection(Tcb):
 
     @property
     def readable(self) -> int:
-        """Bytes that `recv` can return now."""
-        return len(self.recv_queue)
+        """Bytes that `recv` can return now: up to the urgent mark, if there is one (FIONREAD)."""
+        mark = urgent.offset(self)
+        if mark < 0 or mark >= len(self.recv_queue) or self.options.oobinline:
+            return len(self.recv_queue)
+        return mark if mark else len(self.recv_queue) - 1
 
     @property
     def eof(self) -> bool:
@@ -133,11 +153,6 @@ class TcpConnection(Tcb):
         return max(self.sndbuf - len(self.send_queue), 0)
 
     @property
-    def unsent(self) -> int:
-        """Bytes in the send buffer that have never been sent (SIOCOUTQNSD, tcpi_notsent_bytes)."""
-        return max(len(self.send_queue) - ((self.snd_nxt - self.send_queue.base) & MASK), 0)
-
-    @property
     def unacknowledged(self) -> int:
         """Bytes in the send buffer, sent or not (SIOCOUTQ)."""
         return len(self.send_queue)
@@ -151,42 +166,90 @@ class TcpConnection(Tcb):
             lowat = self.profile.notsent_lowat
         return free > 0 and 2 * free >= self.sndbuf - free and self.unsent < lowat
 
-    def send(self, data: bytes | bytearray | memoryview, *, more: bool = False) -> int:
+    def send(self, data: bytes | bytearray | memoryview, *, more: bool = False, oob: bool = False) -> int:
         """Copy what fits into the send buffer and return how many bytes that was; then push output.
 
-        `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`.
+        `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`. `oob`
+        (MSG_OOB): the last byte is urgent.
         """
         room = self.writable
         n = len(data)
-        if n > room:
+        full = n > room
+        if full:
             n = room
-            data = memoryview(data)[:n]
-        if n:
-            self.send_queue.append(data)
-            self.more = more
-            output.push(self, self.layer.scheduler.now)
+        if not n:
+            return 0
+        now = self.layer.scheduler.now
+        mss_now = mss.current(self)
+        goal = mss_now if oob else mss.size_goal(self, mss_now)
+        queue = self.send_queue
+        cwndcheck.after_idle(self, now)
+        self.nagle_push = False
+        view = memoryview(data)
+        at = 0
+        while at < n:
+            tail = queue.tail(self.snd_nxt)
+            continued = 0 < tail < goal
+            part = min(n - at, goal - tail if continued else goal)
+            chunk = queue.append(view[at : at + part], continued)
+            at += part
+            if at < n:
+                half = self.max_snd_wnd >> 1
+                if gt(queue.end, (self.pushed_seq + half) & MASK):
+                    chunk.push = True
+                    self.pushed_seq = queue.end
+                    output.push(self, now, output.NAGLE_OFF)
+                elif len(queue.chunks) == 1 and self.state in SENDING:
+                    output.write(self, now, output.NAGLE_OFF, push_one=1)
+        if full or not more:
+            chunk.push = True
+            self.pushed_seq = queue.end
+        if oob:
+            self.snd_up = queue.end
+        output.push(self, now, output.NAGLE_CORK if more and not full else output.NAGLE_DEFAULT)
         return n
 
     def recv(self, n: int, peek: bool = False) -> bytes:
-        """Up to `n` bytes; b"" if none is there. Taking bytes opens the window.
+        """Up to `n` bytes; b"" if none is there. Taking bytes may open the window, and send what tells so.
 
-        A window update goes out when the window can grow by two segments or half the buffer
-        (RFC 9293 §3.8.6.2.2 asks for one segment; twice that is what Linux waits for).
+        Reading stops at the urgent mark; the urgent byte itself is left out (unless `oobinline`).
         """
         queue = self.recv_queue
+        mark = urgent.offset(self)
+        start = 0
+        if mark == 0 and not self.options.oobinline:
+            if not peek:
+                urgent.skip(self)
+            else:
+                start = 1
+        elif mark > 0:
+            n = min(n, mark)
         with memoryview(queue) as view:
-            data = bytes(view[:n])
+            data = bytes(view[start : start + n])
         if peek or not data:
             return data
         del queue[: len(data)]
-        if self.state in (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2):
-            offered = (self.rcv_adv - self.rcv_nxt) & MASK
-            if offered >= HALF:
-                offered = 0
-            gain = self.rcvbuf - len(queue) - offered
-            if gain >= min(self.rcvbuf >> 1, 2 * self.advertised_mss):
-                transmit.ack(self, self.layer.scheduler.now)
+        self.copied_seq = (self.copied_seq + len(data)) & MASK
+        urgent.passed(self)
+        now = self.layer.scheduler.now
+        rcvwindow.read(self, now)
+        if rcvwindow.update_due(self):
+            transmit.ack(self, now)
         return data
+
+    def recv_oob(self, peek: bool = False) -> bytes:
+        """MSG_OOB: the urgent byte; b"" at the end of the stream. OSError: EINVAL, EAGAIN (`urgent.read`)."""
+        return urgent.read(self, peek)
+
+    @property
+    def at_mark(self) -> bool:
+        """SIOCATMARK: the next byte to read is the urgent one."""
+        return urgent.offset(self) == 0
+
+    @property
+    def urgent_ready(self) -> bool:
+        """POLLPRI: the urgent byte has come and is not read."""
+        return self.urgent_byte >= 0
 
     def shutdown_write(self) -> None:
         """No more data will be sent: FIN after what is queued (half close). Repeating it does nothing."""

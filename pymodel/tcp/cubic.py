@@ -1,29 +1,31 @@
-"""CUBIC (RFC 9438): the window follows a cubic function of the time since the last loss.
+"""CUBIC (RFC 9438) in Linux's arithmetic: the window is a cubic function of the time since the last loss.
 
-Integers only: windows in bytes, times in ps, so a run is the same on every machine. Slow start is left at
-ssthresh or at a loss; HyStart++ (RFC 9406, a SHOULD of §4.10) is left out. So is §4.9: nothing here
-finds out that a retransmission was spurious.
+Integers only: windows in segments, time in 1/1024 s on the curve. Each ACK says how many segments must be
+acknowledged for one more in the window (`_per`), from where the curve will be one minimal RTT from now.
+Slow start ends early when HyStart sees the path fill (`pymodel.tcp.hystart`; RFC 9438 §4.10 asks for such).
 """
 
 from typing import Final
 
-from pymodel.simtime import SEC
+from pymodel.simtime import MS, SEC
 from pymodel.tcp.congestion import SlowStart
+from pymodel.tcp.hystart import HyStart
 
-_C_NUM: Final = 2
-_C_DEN: Final = 5 * SEC**3
-"""C = 0.4 segments per second cubed (§5.1), over ps cubed."""
+_TICKS: Final = 1024
+"""The curve's unit of time: 1/1024 s."""
 
-_BETA_NUM: Final = 7
-_BETA_DEN: Final = 10
+_C: Final = 410
+"""C = 0.4 (§5.1) times 1024."""
+
+_BETA_NUM: Final = 717
+_BETA_DEN: Final = 1024
 """beta_cubic = 0.7 (§4.6)."""
 
-_FRACTION_BITS: Final = 20
-"""Growth below a byte per ACK is kept: on a large window it is all there is."""
+_RENO_ACKS: Final = 8 * (_BETA_DEN + _BETA_NUM) // 3 // (_BETA_DEN - _BETA_NUM)
+"""8 / alpha_cubic (§4.3): eighths of a window to be acknowledged for one segment of Reno's growth."""
 
-_ALPHA_ONE: Final = 1 << _FRACTION_BITS
-_ALPHA_CUBIC: Final = 9 * _ALPHA_ONE // 17
-"""alpha_cubic = 3 (1 - beta) / (1 + beta) (§4.3): as fast on average as Reno with its beta of 0.5."""
+_HOLD: Final = SEC // 32
+"""The curve is looked at again after so long, or when the window has changed."""
 
 
 def cube_root(n: int) -> int:
@@ -39,117 +41,125 @@ def cube_root(n: int) -> int:
 
 
 class Cubic(SlowStart):
-    """Names are those of RFC 9438 §4.1.2: W_max, K, W_est, cwnd_prior; t is `_elapsed`.
-
-    A congestion avoidance stage begins at the end of fast recovery, or when slow start reaches ssthresh.
-    t counts only time in which cwnd was the limit: it MUST NOT include application-limited periods (§4.2).
-    """
+    """Names are those of RFC 9438 §4.1.2: W_max, K, W_est; an epoch is one congestion avoidance stage."""
 
     name = "cubic"
     __slots__ = (
-        "_cwnd_prior",
-        "_elapsed",
-        "_fraction",
-        "_in_stage",
+        "_acks",
+        "_delay_min",
+        "_epoch",
         "_k",
         "_last",
+        "_last_cwnd",
         "_origin",
+        "_per",
+        "_seen",
         "_w_est",
         "_w_max",
+        "hystart",
     )
 
-    def __init__(self, mss: int, initial_segments: int, slow_start_segments: int | None) -> None:
-        super().__init__(mss, initial_segments, slow_start_segments)
+    def __init__(self, initial_segments: int, slow_start_segments: int | None) -> None:
+        super().__init__(initial_segments, slow_start_segments)
+        self.hystart = HyStart()
+        self._forget()
+
+    def _forget(self) -> None:
         self._w_max = 0
-        self._cwnd_prior = 0
-        self._in_stage = False
+        self._epoch = -1
+        self._k = 0
         self._origin = 0
         """Plateau of the present stage: W_max, or where the stage began if that is higher (§4.8, §4.10)."""
-        self._k = 0
-        self._elapsed = 0
-        self._last = 0
-        """Up to when `_elapsed` has been counted."""
+        self._last = -(1 << 62)
+        self._last_cwnd = 0
+        self._delay_min = 0
+        self._acks = 0
         self._w_est = 0
-        """With `_FRACTION_BITS` bits below the byte."""
-        self._fraction = 0
-        """What cwnd has earned beyond whole bytes, with as many bits."""
+        self._per = 0
+        self._seen = 0
 
-    def on_ack(self, acked: int, now: int, srtt: int, limited: bool) -> None:
+    def on_ack(self, acked: int, now: int, rtt: int, limited: bool) -> None:
         """Slow start, or §4.2 to §4.5; a window that is not used is not grown (§5.8, RFC 7661 §1)."""
-        if limited:
-            if self.cwnd < self.ssthresh:
-                self._in_stage = False
-                acked = self._slow_start(acked)
-            if acked:
-                if not self._in_stage:
-                    self._begin_stage(now)
-                self._elapsed += now - self._last
-                self._avoid_congestion(acked, srtt)
-        self._last = now
+        seen, self._seen = self._seen, now
+        if not limited:
+            if self._epoch >= 0:
+                self._epoch += now - seen  # application-limited time MUST NOT count (§4.2)
+            return
+        if self.cwnd < self.ssthresh:
+            acked = self._slow_start(acked)
+            if not acked:
+                return
+        self._update(acked, now)
+        self._grow_by_one_in(self._per, acked)
 
-    def _begin_stage(self, now: int) -> None:
+    def _begin(self, acked: int, now: int) -> None:
         """§4.2; K = 0 where there is no W_max to return to: after a time-out (§4.8), or no loss (§4.10)."""
         cwnd = self.cwnd
-        self._in_stage = True
-        self._elapsed = 0
-        self._last = now
-        self._origin = max(self._w_max, cwnd)
-        # K = cbrt((W_max - cwnd_epoch) / C) seconds, windows in segments.
-        self._k = cube_root((self._origin - cwnd) * _C_DEN // (_C_NUM * self.mss))
-        self._w_est = cwnd << _FRACTION_BITS
-        self._fraction = 0
+        self._epoch = now
+        self._acks = acked
+        self._w_est = cwnd
+        if self._w_max <= cwnd:
+            self._k = 0
+            self._origin = cwnd
+        else:
+            # K = cbrt((W_max - cwnd_epoch) / C) seconds.
+            self._k = cube_root((self._w_max - cwnd) * _TICKS**4 // _C)
+            self._origin = self._w_max
 
-    def _w_cubic(self, t: int) -> int:
-        """W_cubic(t) = C (t - K)³ + W_max (§4.2 figure 1)."""
-        return self._origin + _C_NUM * self.mss * (t - self._k) ** 3 // _C_DEN
-
-    def _avoid_congestion(self, acked: int, srtt: int) -> None:
+    def _update(self, acked: int, now: int) -> None:
         cwnd = self.cwnd
-        reached = self._w_est >= self._cwnd_prior << _FRACTION_BITS
-        self._w_est += (_ALPHA_ONE if reached else _ALPHA_CUBIC) * acked * self.mss // cwnd
-        w_est = self._w_est >> _FRACTION_BITS
-        if self._w_cubic(self._elapsed) < w_est:
-            # Reno-friendly region (§4.3).
-            self.cwnd = max(cwnd, w_est)
+        self._acks += acked
+        if self._last_cwnd == cwnd and now - self._last <= _HOLD:
             return
-        # Concave or convex (§4.4, §4.5): reach in one RTT what the curve says for then. Counting bytes
-        # instead of ACKs makes that true of a receiver that delays its ACKs, too.
-        target = min(max(self._w_cubic(self._elapsed + srtt), cwnd), cwnd * 3 // 2)
-        self._fraction += (acked * (target - cwnd) << _FRACTION_BITS) // cwnd
-        self.cwnd = cwnd + (self._fraction >> _FRACTION_BITS)
-        self._fraction &= _ALPHA_ONE - 1
+        if self._epoch < 0 or now - self._last >= MS:
+            self._last_cwnd = cwnd
+            self._last = now
+            if self._epoch < 0:
+                self._begin(acked, now)
+            # W_cubic(t) = C (t - K)³ + W_max (§4.2 figure 1), t one RTT ahead.
+            t = (now - self._epoch + self._delay_min) * _TICKS // SEC - self._k
+            target = self._origin + (_C * abs(t) ** 3 // _TICKS**4) * (1 if t >= 0 else -1)
+            self._per = cwnd // (target - cwnd) if target > cwnd else 100 * cwnd
+            if not self._w_max and self._per > 20:
+                self._per = 20  # nothing is known of the path yet: at least 5 % per round trip
+        # Reno-friendly region (§4.3).
+        per_segment = cwnd * _RENO_ACKS >> 3
+        if per_segment and self._acks > per_segment:
+            self._w_est += (self._acks - 1) // per_segment
+            self._acks -= (self._acks - 1) // per_segment * per_segment
+        if self._w_est > cwnd:
+            self._per = min(self._per, cwnd // (self._w_est - cwnd))
+        self._per = max(self._per, 2)  # at most half as much again per round trip (§4.4)
 
-    def _decreased(self, flight: int) -> int:
-        """§4.6; flight beyond cwnd was sent by limited transmit, which must not count (RFC 5681 §3.2)."""
-        return max(min(flight, self.cwnd) * _BETA_NUM // _BETA_DEN, 2 * self.mss)
+    def on_rtt(self, rtt: int, now: int, snd_una: int, snd_nxt: int, acked: int) -> None:
+        """The smallest RTT is how far ahead on the curve to look; slow start may be at its end."""
+        if self._epoch >= 0 and now - self._epoch < SEC:
+            return  # the queue of the loss may still be there
+        if not self._delay_min or rtt < self._delay_min:
+            self._delay_min = max(rtt, 1)
+        if self.cwnd < self.ssthresh and self.hystart.path_full(
+            self.cwnd, rtt, self._delay_min, now, snd_una, snd_nxt
+        ):
+            self.ssthresh = self.cwnd
 
-    def on_loss(self, flight: int, now: int) -> None:
+    def ssthresh_after_loss(self) -> int:
         """Multiplicative decrease (§4.6) with fast convergence (§4.7)."""
+        self._epoch = -1
         cwnd = self.cwnd
         if cwnd < self._w_max:
             # The share of this flow has shrunk: leave room for those who need it.
             self._w_max = cwnd * (_BETA_DEN + _BETA_NUM) // (2 * _BETA_DEN)
         else:
             self._w_max = cwnd
-        self._cwnd_prior = cwnd
-        self.ssthresh = self.cwnd = self._decreased(flight)
-        self._in_stage = False
+        return max(cwnd * _BETA_NUM // _BETA_DEN, 2)
 
-    def on_recovered(self, now: int) -> None:
-        """Congestion avoidance begins."""
-        super().on_recovered(now)
-        self._begin_stage(now)
+    def on_timeout(self) -> None:
+        """§4.8: the curve starts from nothing."""
+        self._forget()
+        self.hystart.reset()
 
-    def on_timeout(self, flight: int, now: int, first: bool) -> None:
-        """§4.8: ssthresh by beta_cubic, the window as in RFC 5681 §3.1; the curve starts from nothing."""
-        if first:
-            self._cwnd_prior = self.cwnd
-            self.ssthresh = self._decreased(flight)
-        self.cwnd = self.mss
-        self._w_max = 0
-        self._in_stage = False
-
-    def on_restart(self, idle: int, rto: int, now: int) -> None:
-        """The restart window of RFC 5681 §4.1; t does not count the idle time (§4.2), as short as it was."""
-        super().on_restart(idle, rto, now)
-        self._last = now
+    def on_idle_end(self, idle: int) -> None:
+        """The curve does not count the time in which nothing was sent (§4.2)."""
+        if self._epoch >= 0 and idle > 0:
+            self._epoch += idle
+            self._seen += idle

@@ -35,17 +35,18 @@ def expired(tcb: Tcb) -> None:
         return
     now = tcb.now
     quiet = now - tcb.last_received
-    if tcb.sent or len(tcb.send_queue) or (tcb.fin_queued and tcb.snd_fin < 0):
+    user = tcb.options.user_timeout
+    if tcb.sent or tcb.has_unsent:
         wait = tcb.keepalive_idle
     elif quiet < tcb.keepalive_idle:
         wait = tcb.keepalive_idle - quiet
-    elif tcb.probes >= tcb.keepalive_count:
+    elif (quiet >= user and tcb.probes) if user else tcb.probes >= tcb.keepalive_count:
         tcb.layer.stats["keepalive_timeouts"] += 1
         lifecycle.abort(tcb, now, tcb.soft_error or ETIMEDOUT)
         return
     else:
         tcb.probes += 1
         tcb.layer.stats["keepalive_probes"] += 1
-        transmit.data(tcb, now, (tcb.snd_nxt - 1) & MASK, 0, 0)
+        transmit.data(tcb, now, (tcb.snd_una - 1) & MASK, 0, 0)
         wait = tcb.keepalive_interval
     tcb.keepalive_timer.set(now + wait)

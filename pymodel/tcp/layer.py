@@ -10,18 +10,19 @@ from typing import Any, Final
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.skbuff import Checksum, SkBuff
+from pymodel.tcp import handshake, lifecycle, mss, output, recovery, retransmit, segment, timerset, transmit
 from pymodel.tcp import input as segment_input
-from pymodel.tcp import lifecycle, output, recovery, transmit
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.isn import IsnGenerator
 from pymodel.tcp.listener import Listener
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import LINUX, Profile
+from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, lt
 from pymodel.tcp.state import State
 from pymodel.tcp.sysctl import Sysctl
-from pymodel.tcp.tcb import SentSegment, Tcb
+from pymodel.tcp.tcb import Pending, Tcb
 from pymodel.wire.checksum import checksum, pseudo_header, verify
 from pymodel.wire.errors import WireError
 from pymodel.wire.tcp import ACK, FIN, PROTO, RST, SYN, TcpHeader, emit, parse
@@ -85,11 +86,11 @@ class TcpLayer:
         now = self.scheduler.now
         connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote), wanted)
         connection.snd_nxt = (connection.iss + 1) & MASK
-        connection.sent.append(SentSegment(connection.iss, connection.snd_nxt, now))
+        segment.append(connection, SentSegment(connection.iss, connection.snd_nxt, now, SYN))
         lifecycle.set_state(connection, State.SYN_SENT)
         self.stats["active_opens"] += 1
         transmit.syn(connection, now, False)
-        output.start_rtx_timer(connection, now)
+        timerset.start(connection, Pending.RETRANSMIT, now + connection.rtt.rto)
         return connection
 
     def listen(
@@ -140,9 +141,13 @@ class TcpLayer:
     def input(self, skb: SkBuff, src: bytes, dst: bytes) -> None:
         """A segment from IP: `skb`'s data begins at the TCP header. Consumes it.
 
-        What is wrong with it is counted in `stats` by reason, never raised.
+        The TOS is read at `skb.network_header`, where that is set. What is wrong with the segment is
+        counted in `stats` by reason, never raised.
         """
         stats = self.stats
+        tos = 0
+        if skb.network_header is not None:
+            tos = skb.memory.slice(skb.network_header + 1, 1)[0]
         stats["in_segs"] += 1
         data = skb.bytes() if skb.data_len else skb.linear()
         try:
@@ -152,33 +157,36 @@ class TcpLayer:
             header = parse(data)
             if header.malformed:
                 stats["malformed_options"] += 1
-            self._dispatch(header, data[header.header_len :], src, dst)
+            self._dispatch(header, data[header.header_len :], src, dst, tos)
         except WireError as error:
             stats[error.reason] += 1
         finally:
             skb.free()
 
-    def _dispatch(self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes) -> None:
+    def _dispatch(
+        self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, tos: int
+    ) -> None:
         now = self.scheduler.now
         connection = self.connections.get((dst, header.dport, src, header.sport))
         if connection is not None:
             if connection.state is State.SYN_SENT:
-                answered = segment_input.syn_sent(connection, header, payload, now)
+                answered = handshake.syn_sent(connection, header, payload, now, tos)
             elif connection.state is State.TIME_WAIT and self._reuse_time_wait(connection, header, now):
-                self._listen(header, payload, src, dst, (connection.snd_nxt + _TIME_WAIT_SEQUENCE_GAP) & MASK)
+                iss = (connection.snd_nxt + _TIME_WAIT_SEQUENCE_GAP) & MASK
+                self._listen(header, payload, src, dst, iss, tos)
                 return
             else:
-                answered = segment_input.synchronized(connection, header, payload, now)
+                answered = segment_input.synchronized(connection, header, payload, now, tos)
             if not answered:
                 self._reset(header, len(payload), src, dst)
             return
         iss = -1
         if header.flags & (SYN | ACK | RST) == SYN:
             iss = self._isn.isn(now, dst, header.dport, src, header.sport)
-        self._listen(header, payload, src, dst, iss)
+        self._listen(header, payload, src, dst, iss, tos)
 
     def _listen(
-        self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, iss: int
+        self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, iss: int, tos: int
     ) -> None:
         """§3.10.7.2 LISTEN, or §3.10.7.1 CLOSED when nobody listens."""
         listeners = self.listeners
@@ -193,7 +201,7 @@ class TcpLayer:
                 self.stats["syn_to_group"] += 1  # RFC 9293 §3.9.2.3, MUST-57
                 return
             self.stats["passive_opens"] += 1
-            listener.syn(header, (dst, header.dport), (src, header.sport), iss)
+            listener.syn(header, (dst, header.dport), (src, header.sport), iss, tos)
 
     @staticmethod
     def _takes_over(old: TcpConnection, header: TcpHeader) -> bool:
@@ -260,12 +268,13 @@ class TcpLayer:
         """Path MTU discovery (RFC 1191 §6.4): smaller segments from now on, refused ones at once."""
         if connection.state <= State.SYN_RECEIVED:
             return
-        old = connection.snd_mss
-        segment_input.set_mss(connection)
-        if connection.snd_mss < old:
-            connection.cc.mss = connection.snd_mss
+        old = connection.mss_cache
+        mss.sync(connection)
+        if connection.mss_cache < old:
+            now = self.scheduler.now
             recovery.mark_too_big(connection)
-            output.push(connection, self.scheduler.now)
+            retransmit.lost(connection, now)
+            output.push(connection, now)
 
 
 _VERIFIED: Final = frozenset({Checksum.UNNECESSARY, Checksum.PARTIAL})

@@ -26,8 +26,11 @@ def finish(tcb: Tcb, error: int = 0) -> None:
     tcb.keepalive_timer.cancel()
     tcb.state_timer.cancel()
     tcb.sent.clear()
+    tcb.by_time.clear()
     tcb.send_queue.clear()
-    tcb.sacked_out = tcb.lost_out = tcb.retrans_out = 0
+    tcb.reassembly.clear()
+    tcb.retransmit_hint = None
+    tcb.packets_out = tcb.sacked_out = tcb.lost_out = tcb.retrans_out = 0
     set_state(tcb, State.CLOSED)
     tcb.layer.closed(tcb)
 

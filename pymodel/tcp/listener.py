@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymodel.task import WaitQueue
-from pymodel.tcp import input as segment_input
-from pymodel.tcp import lifecycle, output, transmit
+from pymodel.tcp import handshake, lifecycle, segment, timerset, transmit
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.options import TcpOptions
+from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.state import State
-from pymodel.tcp.tcb import SentSegment, Tcb
-from pymodel.wire.tcp import TcpHeader
+from pymodel.tcp.tcb import Pending, Tcb
+from pymodel.wire.tcp import SYN, TcpHeader
 
 if TYPE_CHECKING:
     from pymodel.tcp.layer import TcpLayer
@@ -74,7 +74,9 @@ class Listener:
             connection.abort()
         self.queue.wake()
 
-    def syn(self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int) -> None:
+    def syn(
+        self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int, tos: int
+    ) -> None:
         """A SYN for this port: SYN-RECEIVED and a SYN,ACK, or nothing when a queue is full."""
         stats = self.layer.stats
         if not self.has_room():
@@ -86,13 +88,21 @@ class Listener:
         child = self.layer.new_connection(local, remote, iss, replace(self.options))
         child.listener = self
         now = self.layer.scheduler.now
-        segment_input.learn_syn(child, header, now)
+        handshake.learn_syn(child, header, now, tos)
         child.snd_nxt = (child.iss + 1) & MASK
-        child.sent.append(SentSegment(child.iss, child.snd_nxt, now))
+        segment.append(child, SentSegment(child.iss, child.snd_nxt, now, SYN))
         lifecycle.set_state(child, State.SYN_RECEIVED)
         self._half_open[child] = None
         transmit.syn(child, now, True)
-        output.start_rtx_timer(child, now)
+        timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
+
+    def ready(self, child: Tcb, header: TcpHeader, length: int, now: int) -> bool:
+        """`child`'s SYN,ACK is acknowledged: may it finish? Else it is as if that ACK was lost."""
+        if not self.has_room():
+            # Our SYN,ACK will be repeated.
+            self.layer.stats["accept_queue_full"] += 1
+            return False
+        return True
 
     def finished(self, child: Tcb) -> None:
         """`child`'s handshake is complete."""

@@ -37,6 +37,12 @@ class TcpOptions:
     """Send buffer in payload bytes (half of what SO_SNDBUF shows)."""
     rcvbuf: int | None = None
     """Receive buffer in payload bytes (half of what SO_RCVBUF shows)."""
+    oobinline: bool = False
+    """SO_OOBINLINE: the urgent byte stays in the stream."""
+    tos: int = 0
+    """IP_TOS; its two low bits belong to ECN."""
+    ttl: int = 64
+    """IP_TTL."""
     keepalive: bool = False
     """SO_KEEPALIVE."""
     keepalive_idle: int | None = None

@@ -1,154 +1,243 @@
-"""What to send, and when (RFC 9293 §3.8): windows, Nagle, silly-window avoidance, FIN, persist.
+"""What to send for the first time, and when (RFC 9293 §3.8): windows, Nagle, silly-window avoidance, FIN.
 
 `push` is called after everything that may allow a transmission: user data, an ACK, a timer.
 """
 
-from pymodel.tcp import recovery, transmit
+from typing import Final
+
+from pymodel.simtime import MS
+from pymodel.tcp import cwndcheck, delack, ecn, mss, prr, segment, timerset, transmit
+from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, le
-from pymodel.tcp.state import FLUSHING, State
-from pymodel.tcp.tcb import SentSegment, Tcb
+from pymodel.tcp.state import FLUSHING
+from pymodel.tcp.tcb import Pending, Recovery, Tcb
 from pymodel.wire.tcp import FIN, PSH
 
-
-def start_rtx_timer(tcb: Tcb, now: int) -> None:
-    """RFC 6298 (5.1), (5.3): the retransmission timer runs from now."""
-    tcb.persisting = False
-    tcb.rtx_timer.set(now + tcb.rtt.rto)
-
-
-def push(tcb: Tcb, now: int) -> None:
-    """Send whatever may be sent now: lost segments first, then new data, then the FIN."""
-    if tcb.state not in FLUSHING:
-        return
-    if tcb.lost_out > tcb.retrans_out:
-        _retransmit_lost(tcb, now)
-    if tcb.snd_fin < 0:
-        _send_new(tcb, now)
+NAGLE_DEFAULT: Final = 0
+"""As the connection's options say."""
+NAGLE_OFF: Final = 1
+"""A partial segment may go."""
+NAGLE_CORK: Final = 2
+"""A partial segment stays, whatever the options say (MSG_MORE)."""
 
 
-def _retransmit_lost(tcb: Tcb, now: int) -> None:
-    cwnd = tcb.cc.cwnd
-    index = 0
-    while index < len(tcb.sent):
-        segment = tcb.sent[index]
-        if segment.lost and not segment.retransmitted:
-            size = (segment.end - segment.seq) & MASK
-            if size - ((segment.end - 1) & MASK == tcb.snd_fin) > tcb.snd_mss:
-                recovery.split(tcb, index, tcb.snd_mss)
-                size = tcb.snd_mss
-            if not tcb.force_retransmit and tcb.pipe + size > cwnd:
-                tcb.cwnd_limited = True
-                return
-            tcb.force_retransmit = False
-            retransmit(tcb, now, segment)
-            if tcb.lost_out <= tcb.retrans_out:
-                return
-        index += 1
+def push(tcb: Tcb, now: int, nagle: int = NAGLE_DEFAULT) -> None:
+    """Send new data that may be sent now, and the FIN behind it; else see that a probe will be."""
+    if tcb.state in FLUSHING and tcb.has_unsent and write(tcb, now, nagle):
+        check_persist(tcb, now)
 
 
-def retransmit(tcb: Tcb, now: int, segment: SentSegment) -> None:
-    """Send `segment` again."""
-    size = (segment.end - segment.seq) & MASK
-    if segment.lost and not segment.retransmitted:
-        segment.retransmitted = True
-        tcb.retrans_out += size
-    segment.transmissions += 1
-    segment.sent_at = now
-    tcb.total_retrans += 1
-    tcb.layer.stats["retrans_segs"] += 1
-    if segment.seq == tcb.iss:
-        transmit.syn(tcb, now, tcb.state is State.SYN_RECEIVED)
-    else:
-        flags = 0
-        if tcb.snd_fin == (segment.end - 1) & MASK:
-            flags = FIN
-            size -= 1
-        if size and (segment.seq + size) & MASK == (tcb.send_queue.base + len(tcb.send_queue)) & MASK:
-            flags |= PSH
-        transmit.data(tcb, now, segment.seq, size, flags)
-    if tcb.rtx_timer.deadline is None or tcb.persisting:
-        start_rtx_timer(tcb, now)
+def fits_window(tcb: Tcb, mss_now: int) -> bool:
+    """The next segment lies within the peer's window."""
+    seq, end, fin, _ = _head(tcb)
+    size = (end - seq) & MASK
+    edge = (seq + mss_now) & MASK if size > mss_now else (end + fin) & MASK
+    return (tcb.snd_una + tcb.snd_wnd - edge) & MASK < HALF
 
 
-def _send_new(tcb: Tcb, now: int) -> None:
-    queue = tcb.send_queue
-    mss = tcb.snd_mss
+def _head(tcb: Tcb) -> tuple[int, int, bool, bool]:
+    """The first unsent chunk: sequence numbers, whether the FIN belongs to it, whether it is the last."""
+    chunks = tcb.send_queue.chunks
+    fin = tcb.fin_queued and tcb.snd_fin < 0
+    if not chunks:
+        return tcb.snd_nxt, tcb.snd_nxt, fin, True
+    last = len(chunks) == 1
+    return tcb.snd_nxt, chunks[0].end, fin and last, last
+
+
+def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
+    """Send what the windows take (Linux: tcp_write_xmit). True: nothing is in flight, and yet data waits.
+
+    `push_one`: 1 sends one piece; 2 likewise, as a tail loss probe, beyond the congestion window.
+    """
+    mss_now = mss.current(tcb)
+    most = burst(tcb, mss_now)
+    sent = 0
+    cwnd_limited = False
     cc = tcb.cc
-    seq = tcb.snd_nxt
-    unsent = len(queue) - ((seq - queue.base) & MASK)
-    fin = tcb.fin_queued
-    if not unsent and not fin:
-        return
-    if not tcb.sent:
-        cc.on_restart(now - tcb.last_sent, tcb.rtt.rto, now)
-    window = ((tcb.snd_una + tcb.snd_wnd - seq + HALF) & MASK) - HALF
-    pipe = tcb.pipe
-    sent_any = False
-    limited = False
-    while True:
-        n = unsent if unsent < mss else mss
-        if n > window:
-            # Sender's silly-window avoidance (RFC 9293 §3.8.6.2.1): not less than half of what the peer
-            # has ever offered; the persist timer is the override.
-            n = window
-            if n <= 0 or n < tcb.max_snd_wnd >> 1:
+    while tcb.has_unsent:
+        quota = cc.cwnd - tcb.in_flight
+        if quota <= 0:
+            if push_one != 2:
                 break
-        last = n == unsent
-        flags = 0
-        size = n
-        if last:
-            if fin and n < window:
-                flags = FIN
-                size += 1
-            elif not n:
-                break
-            if n:
-                flags |= PSH
-        if n:
-            if pipe + n > cc.cwnd:
-                # Duplicate ACKs lower the pipe, so this is limited transmit (RFC 3042) as well.
-                limited = True
-                break
-            if n < mss and last and not flags & FIN and _nagle_holds(tcb):
-                break
-        transmit.data(tcb, now, seq, n, flags)
-        end = (seq + size) & MASK
-        tcb.sent.append(SentSegment(seq, end, now))
-        tcb.snd_nxt = end
-        if flags & FIN:
-            tcb.snd_fin = (end - 1) & MASK
-        if n < mss:
-            tcb.snd_sml = end
-        sent_any = True
-        pipe += size
-        window -= size
-        unsent -= n
-        seq = end
-        if not unsent and (not fin or tcb.snd_fin >= 0):
+            quota = 1
+        quota = min(quota, most, max(cc.cwnd >> 1, 1))
+        if not fits_window(tcb, mss_now):
             break
-    tcb.cwnd_limited = limited or pipe >= cc.cwnd
-    if sent_any:
-        if now - tcb.last_data < tcb.profile.delayed_ack:
-            # An answer went out soon after a request: ACKs can ride on answers (Linux: pingpong mode).
-            tcb.quick_acks = 0
-        if tcb.rtx_timer.deadline is None or tcb.persisting:
-            start_rtx_timer(tcb, now)
-    elif not tcb.sent and tcb.rtx_timer.deadline is None:
-        start_persist_timer(tcb, now)
+        seq, end, fin, last = _head(tcb)
+        size = (end - seq) & MASK
+        if size <= mss_now:
+            if last and _nagle_holds(tcb, size < mss_now, fin, nagle):
+                break
+        elif not push_one:
+            deferred, limited = _defer(tcb, now, size, fin, last, most)
+            cwnd_limited |= limited
+            if deferred:
+                break
+        limit = mss_now
+        if size > mss_now and not _urgent(tcb):
+            limit = _split_point(tcb, seq, size, mss_now, quota, last, nagle)
+        n = min(size, limit)
+        flags = 0
+        if n == size:
+            if fin:
+                flags |= FIN
+            if tcb.send_queue.chunks and tcb.send_queue.chunks[0].push:
+                flags |= PSH
+        sent += _train(tcb, now, seq, n, flags, mss_now)
+        if push_one:
+            break
+    cwnd_limited |= tcb.in_flight >= cc.cwnd
+    if sent or cwnd_limited:
+        cwndcheck.validate(tcb, now, cwnd_limited)
+    if sent:
+        if prr.reducing(tcb):
+            tcb.prr_out += sent
+        if push_one != 2:
+            timerset.schedule_probe(tcb, now, False)
+        return False
+    return not tcb.packets_out and tcb.has_unsent
 
 
-def _nagle_holds(tcb: Tcb) -> bool:
-    """A partial segment stays: while corked, and by Nagle (RFC 9293 §3.7.4) with Minshall's change, that
-    is, while another small one is out."""
-    if tcb.more or tcb.options.cork:
+def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> int:
+    """Send `n` bytes from `seq` in segments of `mss_now`; `flags` go with the last. How many that were."""
+    idle = not tcb.in_flight
+    if idle and tcb.last_sent:
+        tcb.cc.on_idle_end(now - tcb.last_sent)
+    before = tcb.packets_out
+    count = 0
+    left = n
+    while True:
+        part = min(left, mss_now)
+        left -= part
+        bits = 0 if left else flags
+        transmit.data(tcb, now, seq, part, bits | ecn.outgoing(tcb, count))
+        end = (seq + part + (bits & FIN)) & MASK
+        segment.append(tcb, SentSegment(seq, end, now, bits))
+        seq = end
+        count += 1
+        if left <= 0:
+            break
+    tcb.snd_nxt = seq
+    tcb.send_queue.sent(seq)
+    if flags & FIN:
+        tcb.snd_fin = (seq - 1) & MASK
+    if n < count * mss_now:
+        tcb.snd_sml = seq
+    if n:
+        tcb.last_sent = now
+        delack.data_sent(tcb, now)
+    if tcb.busy_since < 0:
+        tcb.busy_since = now
+    if not before or tcb.pending is Pending.TAIL_PROBE:
+        timerset.rearm_rto(tcb, now)
+    return count
+
+
+def _urgent(tcb: Tcb) -> bool:
+    return tcb.snd_up != tcb.snd_una
+
+
+def _nagle_holds(tcb: Tcb, partial: bool, fin: bool, nagle: int) -> bool:
+    """The last chunk waits: it is not full, and corked, or another small segment is out.
+
+    Nagle (RFC 9293 §3.7.4) with Minshall's change; never for urgent data or the FIN.
+    """
+    if tcb.nagle_push or _urgent(tcb) or fin:
+        return False
+    return _partial_stays(tcb, partial, nagle)
+
+
+def _partial_stays(tcb: Tcb, partial: bool, nagle: int) -> bool:
+    if not partial:
+        return False
+    if nagle == NAGLE_CORK or tcb.options.cork:
         return True
-    return not tcb.nodelay and gt(tcb.snd_sml, tcb.snd_una) and le(tcb.snd_sml, tcb.snd_nxt)
+    if nagle == NAGLE_OFF or tcb.nodelay:
+        return False
+    return tcb.packets_out > 0 and gt(tcb.snd_sml, tcb.snd_una) and le(tcb.snd_sml, tcb.snd_nxt)
 
 
-def start_persist_timer(tcb: Tcb, now: int) -> None:
-    """Data waits for a window and nothing is in flight: probe after an RTO (RFC 9293 §3.8.6.1)."""
-    tcb.persisting = True
-    tcb.rtx_timer.set(now + min(tcb.rtt.rto << tcb.persist_backoff, tcb.profile.rto_max))
+def burst(tcb: Tcb, mss_now: int) -> int:
+    """Segments that leave in one go: a millisecond's worth at the pacing rate (Linux: TSO autosizing)."""
+    profile = tcb.profile
+    size = pacing_rate(tcb) >> 10
+    steps = tcb.rtt.min_rtt // 1_000_000 >> 9
+    if tcb.rtt.min_rtt and steps < 32:
+        size += profile.gso_max_size >> steps
+    elif not tcb.rtt.min_rtt:
+        size = profile.gso_max_size
+    return max(min(size, profile.gso_max_size) // mss_now, profile.min_tso_segs, 1)
+
+
+def pacing_rate(tcb: Tcb) -> int:
+    """Bytes per second: twice (slow start) or 1.2 times what the window says (Linux: sk_pacing_rate)."""
+    srtt = tcb.rtt.srtt
+    cc = tcb.cc
+    if not srtt:
+        return 0
+    profile = tcb.profile
+    ratio = profile.pacing_ss_ratio if cc.cwnd < cc.ssthresh // 2 else profile.pacing_ca_ratio
+    return tcb.mss_cache * max(cc.cwnd, tcb.packets_out) * ratio * 10**10 // srtt
+
+
+def _defer(tcb: Tcb, now: int, size: int, fin: bool, last: bool, most: int) -> tuple[bool, bool]:
+    """Wait a little for a larger burst (Linux: tcp_tso_should_defer): (wait, for the congestion window).
+
+    Only if something left within the last millisecond and an ACK is about to come.
+    """
+    if tcb.recovery >= Recovery.RECOVERY or now - tcb.wire_at > MS or not tcb.sent:
+        return False, False
+    mss_now = tcb.mss_cache
+    window = (tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt) & MASK
+    congestion = (tcb.cc.cwnd - tcb.in_flight) * mss_now
+    limit = min(window, congestion)
+    if limit >= most * mss_now or (not last and limit >= size):
+        return False, False
+    divisor = tcb.profile.tso_win_divisor
+    if divisor and limit >= min(tcb.snd_wnd, tcb.cc.cwnd * mss_now) // divisor:
+        return False, False
+    srtt = tcb.rtt.srtt
+    if tcb.sent[0].sent_at + srtt - now > min(srtt // 2, MS):
+        return False, False
+    if congestion < window:
+        if congestion <= size:
+            return True, True
+    elif window <= size:
+        return True, False
+    return not fin, False
+
+
+def _split_point(tcb: Tcb, seq: int, size: int, mss_now: int, quota: int, last: bool, nagle: int) -> int:
+    """How much of a chunk of several segments to send: whole segments, and its tail if Nagle lets it."""
+    window = (tcb.snd_una + tcb.snd_wnd - seq) & MASK
+    most = mss_now * quota
+    if most <= window and not last:
+        return most
+    needed = min(size, window)
+    if most <= needed:
+        return most
+    partial = needed % mss_now
+    return needed - partial if _partial_stays(tcb, partial != 0, nagle) else needed
+
+
+# --- the persist timer ----------
+
+
+def persist_base(tcb: Tcb) -> int:
+    """The first window probe after an RTO (RFC 9293 §3.8.6.1)."""
+    return max(tcb.rtt.rto, tcb.profile.rto_min)
+
+
+def persist_when(tcb: Tcb) -> int:
+    """Time to the next probe: doubled each time."""
+    return min(persist_base(tcb) << min(tcb.rtt.backoff, 40), tcb.profile.rto_max)
+
+
+def check_persist(tcb: Tcb, now: int) -> None:
+    """Data waits for a window and nothing is in flight: a probe will be sent."""
+    if not tcb.packets_out and tcb.pending is Pending.NONE:
+        timerset.start(tcb, Pending.PERSIST, now + persist_base(tcb))
 
 
 def probe(tcb: Tcb, now: int) -> None:
@@ -157,19 +246,35 @@ def probe(tcb: Tcb, now: int) -> None:
     With a closed window the probe is an empty segment just left of the window, as Linux sends it: the
     peer must answer an unacceptable segment with an ACK (RFC 9293 §3.10.7.4), and nothing is in doubt.
     """
-    queue = tcb.send_queue
-    seq = tcb.snd_nxt
-    unsent = len(queue) - ((seq - queue.base) & MASK)
-    window = ((tcb.snd_una + tcb.snd_wnd - seq + HALF) & MASK) - HALF
-    n = min(unsent, window, tcb.snd_mss)
-    if n > 0:
-        flags = PSH if n == unsent else 0
-        transmit.data(tcb, now, seq, n, flags)
-        tcb.snd_nxt = tcb.snd_sml = (seq + n) & MASK
-        tcb.sent.append(SentSegment(seq, tcb.snd_nxt, now))
-        start_rtx_timer(tcb, now)
+    wake_up(tcb, now)
+    if tcb.packets_out or not tcb.has_unsent:
+        tcb.probes = 0
+        tcb.rtt.backoff = 0
+        tcb.probes_since = -1
         return
     tcb.probes += 1
-    tcb.persist_backoff = min(tcb.persist_backoff + 1, 32)
+    if tcb.rtt.backoff < tcb.profile.retries:
+        tcb.rtt.backoff += 1
+    wait = persist_when(tcb)
+    limit = tcb.options.user_timeout
+    if limit:
+        wait = min(wait, max(limit - (now - tcb.probes_since), 1))
+    timerset.start(tcb, Pending.PERSIST, now + wait)
+
+
+def wake_up(tcb: Tcb, now: int) -> None:
+    """Send a piece of data into whatever window there is, else an empty segment (Linux: tcp_write_wakeup)."""
+    if tcb.has_unsent:
+        seq, end, fin, _ = _head(tcb)
+        window = ((tcb.snd_una + tcb.snd_wnd - seq + HALF) & MASK) - HALF
+        if window > 0:
+            size = (end - seq) & MASK
+            mss_now = mss.current(tcb)
+            n = min(size, window, mss_now)
+            whole = n == size and n + fin <= window
+            flags = (FIN if fin and whole else 0) | (PSH if n else 0)
+            _train(tcb, now, seq, n, flags, mss_now)
+            return
+    if _urgent(tcb) and (tcb.snd_up - tcb.snd_una) & MASK <= 0xFFFF:
+        transmit.data(tcb, now, tcb.snd_una, 0, 0)
     transmit.data(tcb, now, (tcb.snd_una - 1) & MASK, 0, 0)
-    start_persist_timer(tcb, now)

@@ -44,22 +44,56 @@ class Profile:
     rto_max: int = 120 * SEC  # tcp_rto_max_ms; RFC 6298 (2.5): at least 60 s
     rto_variance_min: int = 200 * MS
     """Floor of K·RTTVAR, G in RFC 6298 (2.2): Linux never adds less than TCP_RTO_MIN to SRTT."""
+    rtt_peak_variance: bool = True
+    """RTTVAR as in Linux (see `RttEstimator`); False: RFC 6298's."""
     rto_after_syn_loss: int = 3 * SEC  # RFC 6298 (5.7)
-    syn_retries: int = 6  # tcp_syn_retries: gives up after 127 s
+    syn_retries: int = 6  # tcp_syn_retries
+    syn_linear_timeouts: int = 4
+    """tcp_syn_linear_timeouts: so many times a SYN's time-out is not doubled (and comes on top)."""
     synack_retries: int = 5  # tcp_synack_retries
     keepalive_idle: int = 7200 * SEC
     """tcp_keepalive_time: silence before the first probe (RFC 9293 §3.8.4: at least two hours)."""
     keepalive_interval: int = 75 * SEC  # tcp_keepalive_intvl
     keepalive_count: int = 9
     """tcp_keepalive_probes: so many unanswered ones end the connection."""
+    retries1: int = 3  # tcp_retries1
     retries: int = 15
     """tcp_retries2: R2 of RFC 9293 §3.8.3, in retransmissions."""
     orphan_retries: int = 8
     """tcp_orphan_retries (0 means 8): the same once no program holds the connection."""
 
+    rack: bool = True
+    """tcp_recovery bit 0: with SACK, loss is found by RACK-TLP (RFC 8985), not by counting (RFC 6675)."""
+    rack_static_window: bool = False  # tcp_recovery bit 1: DSACKs do not widen RACK's reordering window
+    rack_no_dup_threshold: bool = False  # tcp_recovery bit 2: three SACKed segments do not close it
+    tail_loss_probe: bool = True  # tcp_early_retrans 3 or 4 (RFC 8985 §7)
+    frto: bool = True  # tcp_frto (RFC 5682)
+    prr: bool = True
+    """Proportional rate reduction (RFC 6937) in recovery; False: the window falls at once (RFC 6675)."""
+    dsack: bool = True  # tcp_dsack (RFC 2883)
+    ecn: int = 2
+    """tcp_ecn (RFC 3168): 0 never, 1 ask for it and agree to it, 2 only agree."""
+    max_reordering: int = 300  # tcp_max_reordering
+    retransmit_collapse: bool = True  # tcp_retrans_collapse: small neighbours are resent together
+    slow_start_after_idle: bool = True  # tcp_slow_start_after_idle (RFC 5681 §4.1)
+    tso_win_divisor: int = 3  # tcp_tso_win_divisor
+    min_tso_segs: int = 2  # tcp_min_tso_segs
+    pacing_ss_ratio: int = 200  # tcp_pacing_ss_ratio
+    pacing_ca_ratio: int = 120  # tcp_pacing_ca_ratio
+    gso_max_size: int = 65_536
+
     delayed_ack: int = 40 * MS  # TCP_DELACK_MIN; RFC 9293 §3.8.6.3: below 500 ms
+    delayed_ack_max: int = 200 * MS  # TCP_DELACK_MAX
     quick_acks: int = 16
     """So many segments at the start of a connection are acknowledged at once (TCP_MAX_QUICKACKS)."""
+    pingpong_threshold: int = 1
+    """tcp_pingpong_thresh: after so many quick answers, ACKs are left to ride on answers."""
+    adaptive_delayed_ack: bool = True
+    """The delay follows the peer's rhythm (Linux's ATO); False: it is `delayed_ack`, and every second full
+    segment is acknowledged from the first on."""
+    moderate_rcvbuf: bool = True  # tcp_moderate_rcvbuf: the receive buffer follows what is read per RTT
+    moderate_sndbuf: bool = True
+    """The send buffer grows with the congestion window, up to tcp_wmem[2]."""
 
     time_wait: int = 60 * SEC
     """2 MSL (TCP_TIMEWAIT_LEN)."""

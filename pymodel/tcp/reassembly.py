@@ -19,28 +19,28 @@ class Reassembly:
     overlap, the bytes that came first are kept: a later segment cannot rewrite what was acknowledged.
     """
 
-    __slots__ = ("_blocks", "_nxt", "_position", "_stamp")
+    __slots__ = ("_blocks", "_nxt", "_position", "_stamp", "held")
 
     def __init__(self, rcv_nxt: int) -> None:
         self._blocks: list[_Block] = []
         self._nxt = rcv_nxt
         self._position = 0
         self._stamp = 0
+        self.held = 0
+        """Bytes held."""
 
     def __len__(self) -> int:
         return len(self._blocks)
-
-    @property
-    def held(self) -> int:
-        """Bytes held."""
-        return sum(len(block.data) for block in self._blocks)
 
     def _advance(self, rcv_nxt: int) -> None:
         self._position += (rcv_nxt - self._nxt) & MASK
         self._nxt = rcv_nxt
 
-    def insert(self, seq: int, data: bytes | bytearray | memoryview, rcv_nxt: int) -> None:
-        """Keep `data`, which begins at `seq` > RCV.NXT and lies in the window."""
+    def insert(self, seq: int, data: bytes | bytearray | memoryview, rcv_nxt: int) -> tuple[int, int] | None:
+        """Keep `data`, which begins at `seq` > RCV.NXT and lies in the window.
+
+        The range of it that was held already, as D-SACK reports it (RFC 2883 §4.1, §4.2), or None.
+        """
         self._advance(rcv_nxt)
         start = self._position + ((seq - rcv_nxt) & MASK)
         self._stamp += 1
@@ -54,7 +54,10 @@ class Reassembly:
             high += 1
         if low == high:
             blocks.insert(low, _Block(start, bytearray(data), self._stamp))
-            return
+            self.held += len(data)
+            return None
+        twice = self._overlap(blocks[low:high], start, end)
+        before = sum(len(block.data) for block in blocks[low:high])
         merged = blocks[low]
         if merged.start > start:
             merged = _Block(start, bytearray(), 0)
@@ -67,6 +70,21 @@ class Reassembly:
         self._extend(merged, start, data, end)
         merged.stamp = self._stamp
         blocks[low:high] = [merged]
+        self.held += len(merged.data) - before
+        return twice
+
+    def _overlap(self, blocks: list[_Block], start: int, end: int) -> tuple[int, int] | None:
+        first = last = -1
+        for block in blocks:
+            left, right = max(block.start, start), min(block.start + len(block.data), end)
+            if left < right:
+                if first < 0:
+                    first = left
+                last = right
+        if first < 0:
+            return None
+        origin = self._nxt - self._position
+        return (origin + first) & MASK, (origin + last) & MASK
 
     @staticmethod
     def _extend(block: _Block, start: int, data: bytes | bytearray | memoryview, upto: int) -> None:
@@ -82,19 +100,35 @@ class Reassembly:
         blocks = self._blocks
         while blocks and blocks[0].start <= self._position + (len(found) if found else 0):
             block = blocks.pop(0)
+            self.held -= len(block.data)
             skip = self._position + (len(found) if found else 0) - block.start
             if skip < len(block.data):
                 found = block.data[skip:] if found is None else found + block.data[skip:]
         return found
 
+    def clear(self) -> None:
+        """Forget everything: there is nothing behind a FIN."""
+        self._blocks.clear()
+        self.held = 0
+
     def sack_blocks(self, limit: int) -> tuple[tuple[int, int], ...]:
         """Up to `limit` SACK blocks, the one with the newest segment first (RFC 2018 §4)."""
-        newest = sorted(self._blocks, key=lambda block: -block.stamp)[:limit]
+        blocks = self._blocks
+        if not blocks:
+            return ()
+        newest = sorted(blocks, key=lambda block: -block.stamp)[:limit]
         origin = self._nxt - self._position
         return tuple(
             ((origin + block.start) & MASK, (origin + block.start + len(block.data)) & MASK)
             for block in newest
         )
+
+    def highest(self) -> int | None:
+        """Sequence number behind the last byte held; None: nothing is."""
+        if not self._blocks:
+            return None
+        block = self._blocks[-1]
+        return (self._nxt - self._position + block.start + len(block.data)) & MASK
 
     def covers(self, seq: int, end: int, rcv_nxt: int) -> bool:
         """True if everything from `seq` (>= RCV.NXT) to `end` is held already."""

@@ -1,214 +1,369 @@
-"""What was received, what was lost: the retransmission queue, the SACK scoreboard, fast recovery.
+"""Loss recovery: the states of RFC 5681 and 6582 (without SACK), RFC 8985 or 6675 (with it), RFC 5682.
 
-With SACK, RFC 6675; without, RFC 6582 (NewReno), where each duplicate ACK stands for one full segment
-that has left the network. Nothing here sends: it marks segments lost, and `output.push` sends them.
+`alert` judges an ACK that is not plain good news; `enter_loss` is the retransmission time-out. Nothing here
+sends: segments are marked lost, and `Resend` says what `retransmit.after_ack` does.
 """
 
-from pymodel.simtime import MS
-from pymodel.tcp.seq import HALF, MASK, ge, gt, le, lt
-from pymodel.tcp.tcb import Recovery, SentSegment, Tcb
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from pymodel.tcp import ecn, prr, rack, sack, undo
+from pymodel.tcp.segment import LOST, RETRANS, SACKED, mark_lost, split
+from pymodel.tcp.seq import MASK, gt, lt
+from pymodel.tcp.tcb import Pending, Recovery
+
+if TYPE_CHECKING:
+    from pymodel.tcp.ackevent import AckEvent
+    from pymodel.tcp.tcb import Tcb
 
 
-def acknowledge(tcb: Tcb, ack: int, now: int, ts_ecr: int) -> None:
-    """SND.UNA moves to `ack`: take what it covers off the queue, and a round-trip sample if it gives one."""
-    sent = tcb.sent
-    rtt = -1
-    ambiguous = False
-    while sent:
-        segment = sent[0]
-        if (ack - segment.end) & MASK < HALF:
-            sent.popleft()
-            if segment.transmissions > 1:
-                ambiguous = True
-            elif rtt < 0 and not segment.sacked:
-                # The oldest: the sample then holds the peer's delayed ACK, as RFC 7323 §4.1 wants.
-                rtt = now - segment.sent_at
-            if segment.sacked or segment.lost:
-                _uncount(tcb, segment, segment.end - segment.seq & MASK)
-        else:
-            part = (ack - segment.seq) & MASK
-            if 0 < part < HALF:
-                if segment.sacked or segment.lost:
-                    _uncount(tcb, segment, part)
-                segment.seq = ack
-            break
-    tcb.snd_una = ack
-    tcb.send_queue.acknowledge(ack)
-    # Karn (RFC 6298 §3): with a retransmission among them, only timestamps can tell.
-    if rtt >= 0 and not ambiguous:
-        tcb.rtt.sample(rtt)
-    elif tcb.ts_on and ts_ecr and ambiguous:
-        ticks = (now // MS + tcb.ts_offset - ts_ecr) & MASK
-        if ticks < HALF:
-            tcb.rtt.sample(max(ticks, 1) * MS)
+class Resend(IntEnum):
+    """What to send after an ACK, besides what the window newly allows."""
+
+    NONE = 0
+    LOST = 1
+    """Lost segments."""
+    NEW = 2
+    """New data, to see whether the time-out was spurious (RFC 5682 §3.1 step 2b)."""
 
 
-def _uncount(tcb: Tcb, segment: SentSegment, n: int) -> None:
-    if segment.sacked:
-        tcb.sacked_out -= n
-    if segment.lost:
-        tcb.lost_out -= n
-        if segment.retransmitted:
-            tcb.retrans_out -= n
+# --- duplicate ACKs stand for SACKs where there is no SACK (RFC 6582 §3.2) ----------
 
 
-def mark_sacked(tcb: Tcb, blocks: tuple[tuple[int, int], ...]) -> bool:
-    """Enter SACK blocks into the scoreboard (RFC 6675 §4 Update); True if they told anything new.
-
-    A block that is not between SND.UNA and SND.NXT is ignored: a duplicate report (RFC 2883), old, or a lie.
-    """
-    new = False
-    for left, right in blocks:
-        if not (ge(left, tcb.snd_una) and lt(left, right) and le(right, tcb.snd_nxt)):
-            continue
-        for segment in tcb.sent:
-            if (segment.seq - left) & MASK >= HALF:
-                continue
-            if (right - segment.end) & MASK >= HALF:
-                break
-            if segment.sacked:
-                continue
-            size = (segment.end - segment.seq) & MASK
-            if segment.lost:
-                tcb.lost_out -= size
-                if segment.retransmitted:
-                    tcb.retrans_out -= size
-                segment.lost = segment.retransmitted = False
-            segment.sacked = True
-            tcb.sacked_out += size
-            new = True
-    return new
+def reset_reno(tcb: "Tcb") -> None:
+    """Without SACK: nothing is known of what lies beyond the gap."""
+    tcb.sacked_out = 0
 
 
-def _mark_lost(tcb: Tcb, segment: SentSegment) -> None:
-    if not segment.lost and not segment.sacked:
-        segment.lost = True
-        segment.retransmitted = False
-        tcb.lost_out += (segment.end - segment.seq) & MASK
+def _limit_reno(tcb: "Tcb", more: int) -> None:
+    holes = min(max(tcb.lost_out, 1), tcb.packets_out)
+    if tcb.sacked_out + holes > tcb.packets_out:
+        tcb.sacked_out = tcb.packets_out - holes
+        tcb.reordering = min(tcb.packets_out + more, tcb.profile.max_reordering)
+        tcb.reord_seen += 1
 
 
-def _mark_lost_by_sack(tcb: Tcb) -> None:
-    """RFC 6675 §4 IsLost: above it DupThresh SACKed sequences or over (DupThresh-1)·SMSS bytes."""
-    threshold = tcb.profile.dup_ack_threshold
-    above = 0
-    runs = 0
-    in_run = False
-    for segment in reversed(tcb.sent):
-        if segment.sacked:
-            above += (segment.end - segment.seq) & MASK
-            if not in_run:
-                runs += 1
-            in_run = True
-        else:
-            in_run = False
-            if runs >= threshold or above > (threshold - 1) * tcb.snd_mss:
-                _mark_lost(tcb, segment)
+def _add_reno(tcb: "Tcb", duplicates: int) -> None:
+    if duplicates:
+        before = tcb.sacked_out
+        tcb.sacked_out += duplicates
+        _limit_reno(tcb, 0)
+        tcb.delivered += max(tcb.sacked_out - before, 0)
 
 
-def on_duplicate(tcb: Tcb, now: int) -> None:
-    """A duplicate ACK (RFC 5681 §2), or with SACK an ACK whose blocks told something new."""
-    tcb.dup_acks += 1
-    if not tcb.sack_on and tcb.recovery is not Recovery.LOSS:
-        # One more full segment has arrived beyond the gap; the one at SND.UNA has not.
-        room = tcb.flight - tcb.lost_out - tcb.sacked_out - tcb.snd_mss
-        if room > 0:
-            tcb.sacked_out += min(tcb.snd_mss, room)
-    if tcb.recovery is Recovery.OPEN:
-        tcb.recovery = Recovery.DISORDER
-    if tcb.sack_on:
-        _mark_lost_by_sack(tcb)
-    if tcb.recovery is Recovery.DISORDER:
-        _maybe_enter(tcb, now)
+def remove_reno(tcb: "Tcb", acked: int) -> None:
+    """Without SACK: `acked` segments left the queue; one filled the hole, the rest had been counted."""
+    if acked > 0:
+        tcb.delivered += max(acked - tcb.sacked_out, 1)
+        tcb.sacked_out = max(tcb.sacked_out - (acked - 1), 0)
+    _limit_reno(tcb, acked)
 
 
-def _maybe_enter(tcb: Tcb, now: int) -> None:
-    if tcb.dup_acks < tcb.profile.dup_ack_threshold and not tcb.lost_out:
-        return
-    if not tcb.sack_on and not gt(tcb.snd_una, tcb.recover):
-        # These duplicates answer retransmissions of an earlier recovery (RFC 6582 §3.2 step 2).
-        return
+# --- the states ----------
+
+
+def set_state(tcb: "Tcb", state: Recovery) -> None:
+    """Go to `state`."""
+    tcb.recovery = state
+
+
+def _keep_open(tcb: "Tcb") -> None:
+    state = Recovery.OPEN
+    if tcb.sacked_out + tcb.lost_out or undo.any_retransmitted(tcb):
+        state = Recovery.DISORDER
+    if tcb.recovery is not state:
+        set_state(tcb, state)
+        tcb.high_seq = tcb.snd_nxt
+
+
+def _try_to_open(tcb: "Tcb", event: "AckEvent") -> None:
+    if not undo.any_retransmitted(tcb):
+        tcb.retrans_stamp = -1
+    if event.echo:
+        prr.enter_cwr(tcb)
+    if tcb.recovery is not Recovery.CWR:
+        _keep_open(tcb)
+
+
+def after_tail_loss(tcb: "Tcb", now: int) -> None:
+    """A tail loss probe has repaired a loss (RFC 8985 §7.4.2): reduce once, and go on."""
+    prr.begin(tcb)
+    set_state(tcb, Recovery.CWR)
+    prr.end(tcb, now)
+    _keep_open(tcb)
+
+
+def enter_recovery(tcb: "Tcb", echo: bool) -> None:
+    """Fast recovery begins."""
+    tcb.layer.stats["fast_recoveries"] += 1
+    tcb.prior_ssthresh = 0
+    undo.begin(tcb)
+    if not prr.reducing(tcb):
+        if not echo:
+            tcb.prior_ssthresh = prr.current_ssthresh(tcb)
+        prr.begin(tcb)
+    set_state(tcb, Recovery.RECOVERY)
+
+
+def _reno_must_wait(tcb: "Tcb") -> bool:
+    """RFC 6582 §3.2 step 2: without SACK, something above `high_seq` must be acknowledged first."""
+    if tcb.snd_una == tcb.high_seq and not tcb.sack_on:
+        if not undo.any_retransmitted(tcb):
+            tcb.retrans_stamp = -1
+        return True
+    return False
+
+
+def _undo_recovery(tcb: "Tcb", now: int) -> bool:
+    """Everything of the episode is acknowledged. True: the old state is held (see `_reno_must_wait`)."""
+    if undo.may(tcb):
+        undo.reduction(tcb, False, now)
+    elif tcb.rack_persist:
+        tcb.rack_persist -= 1
+    if _reno_must_wait(tcb):
+        return True
+    set_state(tcb, Recovery.OPEN)
+    tcb.reneging = False
+    return False
+
+
+def _undo_dsack(tcb: "Tcb", now: int) -> bool:
+    if tcb.undo_valid and not tcb.undo_retrans:
+        tcb.rack_persist = min(rack.DSACK_ROUNDS, tcb.rack_persist + 1)
+        undo.reduction(tcb, False, now)
+        return True
+    return False
+
+
+def _undo_partial(tcb: "Tcb", event: "AckEvent", now: int) -> bool:
+    """A partial ACK in recovery. True: nothing more is to be done."""
+    if tcb.undo_valid and undo.delayed(tcb):
+        # The hole was filled by the original, late.
+        sack.check_reordering(tcb, event.prior_una)
+        if tcb.retrans_out:
+            return True
+        if not undo.any_retransmitted(tcb):
+            tcb.retrans_stamp = -1
+        undo.reduction(tcb, True, now)
+        _keep_open(tcb)
+    return False
+
+
+def _undo_loss(tcb: "Tcb", by_frto: bool, now: int) -> bool:
+    if by_frto or undo.may(tcb):
+        undo.reduction(tcb, True, now)
+        tcb.retries = 0
+        if _reno_must_wait(tcb):
+            return True
+        if by_frto or tcb.sack_on:
+            set_state(tcb, Recovery.OPEN)
+            tcb.reneging = False
+        return True
+    return False
+
+
+def _mark_reno(tcb: "Tcb", una_advanced: bool) -> None:
+    """Without SACK: the first segment is lost after DupThresh duplicates, and at each partial ACK."""
+    state = tcb.recovery
+    if (state < Recovery.RECOVERY and tcb.sacked_out >= tcb.reordering) or (
+        state is Recovery.RECOVERY and una_advanced
+    ):
+        head = tcb.sent[0]
+        if head.marks & LOST:
+            return
+        if head.count > 1:
+            split(tcb, 0, tcb.mss_cache, tcb.mss_cache)
+        mark_lost(tcb, head)
+
+
+def identify_losses(tcb: "Tcb", event: "AckEvent", now: int) -> None:
+    """Mark what this ACK shows to be lost."""
     if not tcb.sent:
         return
-    _mark_lost(tcb, tcb.sent[0])
-    tcb.layer.stats["fast_recoveries"] += 1
-    tcb.recovery = Recovery.RECOVERY
-    tcb.recover = tcb.snd_nxt
-    tcb.force_retransmit = True
-    tcb.cc.on_loss(tcb.flight, now)
+    if not tcb.sack_on:
+        _mark_reno(tcb, event.una_advanced)
+    elif tcb.profile.rack:
+        before = tcb.retrans_out
+        if tcb.rack_advanced:
+            tcb.rack_advanced = False
+            timeout = rack.detect(tcb, now)
+            if timeout:
+                tcb.pending = Pending.REORDER
+                tcb.rtx_timer.set(now + min(timeout + rack.TIMEOUT_MIN, tcb.rtt.rto))
+                event.rearm = False
+        if before > tcb.retrans_out:
+            event.lost_retransmission = True
+    else:
+        for segment in sack.counted_losses(tcb):
+            mark_lost(tcb, segment)
 
 
-def on_advance(tcb: Tcb, acked: int, now: int) -> None:
-    """SND.UNA has moved by `acked` bytes (`acknowledge` was called): leave, or go on with, recovery."""
-    tcb.dup_acks = 0
-    state = tcb.recovery
-    if state is Recovery.OPEN:
-        return
-    if state is Recovery.DISORDER:
-        if not tcb.sack_on:
-            tcb.sacked_out = 0
-        if not tcb.sacked_out:
-            tcb.recovery = Recovery.OPEN
-        return
-    if ge(tcb.snd_una, tcb.recover):
-        if state is Recovery.RECOVERY:
-            tcb.cc.on_recovered(now)
-        if not tcb.sack_on:
-            tcb.sacked_out = 0
-        tcb.recovery = Recovery.DISORDER if tcb.sacked_out else Recovery.OPEN
-        tcb.force_retransmit = False
-        return
-    if state is Recovery.RECOVERY:
-        if tcb.sack_on:
-            _mark_lost_by_sack(tcb)
-        elif tcb.sent:
-            # Partial ACK (RFC 6582 §3.2 step 3): the next segment is lost too. All but one segment's
-            # worth of what was acknowledged had been counted as arrived by duplicate ACKs.
-            tcb.sacked_out = max(0, tcb.sacked_out - max(acked - tcb.snd_mss, 0))
-            head = tcb.sent[0]
-            if not head.lost:
-                _mark_lost(tcb, head)
-                tcb.force_retransmit = True
+def _process_loss(tcb: "Tcb", event: "AckEvent", duplicates: int, now: int) -> Resend:
+    """LOSS: slow start through what is lost, and F-RTO (RFC 5682 §3.1, the SACK-enhanced form)."""
+    recovered = not lt(tcb.snd_una, tcb.high_seq)
+    if event.una_advanced and _undo_loss(tcb, False, now):
+        return Resend.NONE
+    if tcb.frto:
+        # Step 3b: never-retransmitted data has arrived, so the time-out was spurious.
+        if event.original_sacked and _undo_loss(tcb, True, now):
+            return Resend.NONE
+        if gt(tcb.snd_nxt, tcb.high_seq):
+            if event.data_sacked or duplicates:
+                tcb.frto = False  # step 3a: the loss was real
+        elif event.una_advanced and not recovered:
+            tcb.high_seq = tcb.snd_nxt
+            # Step 2b: try new data, once the window is known.
+            if tcb.has_unsent and gt((tcb.snd_una + tcb.snd_wnd) & MASK, tcb.snd_nxt):
+                return Resend.NEW
+            tcb.frto = False
+    if recovered:
+        _undo_recovery(tcb, now)
+        return Resend.NONE
+    if not tcb.sack_on:
+        if gt(tcb.snd_nxt, tcb.high_seq):
+            _add_reno(tcb, duplicates)
+        elif event.una_advanced:
+            reset_reno(tcb)
+    return Resend.LOST
 
 
-def on_timeout(tcb: Tcb, now: int) -> None:
-    """The retransmission timer expired: all that is not SACKed counts as lost (RFC 6675 §5.1)."""
-    sent = tcb.sent
-    if sent[0].sacked or not tcb.sack_on:
-        # The peer has thrown away what it had reported (RFC 2018 §8), or its duplicates mean nothing now.
-        for segment in sent:
-            segment.sacked = False
+def _still_lossy(tcb: "Tcb") -> bool:
+    return tcb.recovery is not Recovery.OPEN
+
+
+def _check_reneging(tcb: "Tcb", event: "AckEvent", now: int) -> bool:
+    """RFC 2018 §8: the peer stops at something it had SACKed. Soon everything is sent again."""
+    if event.reneging and event.una_advanced:
+        tcb.layer.stats["sack_reneging"] += 1
+        delay = max(tcb.rtt.srtt // 2, 10_000_000_000)
+        tcb.pending = Pending.RETRANSMIT
+        tcb.rtx_timer.set(now + min(delay, tcb.rtt.rto))
+        event.rearm = False
+        return True
+    return False
+
+
+def alert(tcb: "Tcb", event: "AckEvent", duplicates: int, now: int) -> Resend:
+    """An ACK is dubious, or all is not well (Linux: tcp_fastretrans_alert)."""
+    if not tcb.packets_out and tcb.sacked_out:
         tcb.sacked_out = 0
-    tcb.lost_out = 0
-    tcb.retrans_out = 0
+    if event.echo:
+        tcb.prior_ssthresh = 0
+    if _check_reneging(tcb, event, now):
+        return Resend.NONE
+
+    # The end of a state.
+    if tcb.recovery is Recovery.OPEN:
+        tcb.retrans_stamp = -1
+    elif not lt(tcb.snd_una, tcb.high_seq):
+        if tcb.recovery is Recovery.CWR:
+            if tcb.snd_una != tcb.high_seq:
+                prr.end(tcb, now)
+                set_state(tcb, Recovery.OPEN)
+        elif tcb.recovery is Recovery.RECOVERY:
+            if not tcb.sack_on:
+                reset_reno(tcb)
+            if _undo_recovery(tcb, now):
+                return Resend.NONE
+            # The state is OPEN now; `undo_valid` tells that the reduction holds.
+            prr.end(tcb, now)
+
+    # In a state.
+    if tcb.recovery is Recovery.RECOVERY:
+        if not event.una_advanced:
+            if not tcb.sack_on:
+                _add_reno(tcb, duplicates)
+        elif _undo_partial(tcb, event, now):
+            return Resend.NONE
+        if _undo_dsack(tcb, now):
+            _try_to_open(tcb, event)
+        identify_losses(tcb, event, now)
+        if tcb.recovery is not Recovery.RECOVERY:
+            if not tcb.lost_out:
+                return Resend.NONE
+            enter_recovery(tcb, event.echo)
+        return Resend.LOST
+    resend = Resend.NONE
+    if tcb.recovery is Recovery.LOSS:
+        resend = _process_loss(tcb, event, duplicates, now)
+        identify_losses(tcb, event, now)
+        if _still_lossy(tcb) and not event.lost_retransmission:
+            return resend
+    if not tcb.sack_on:
+        if event.una_advanced:
+            reset_reno(tcb)
+        _add_reno(tcb, duplicates)
+    if tcb.recovery <= Recovery.DISORDER:
+        _undo_dsack(tcb, now)
+    identify_losses(tcb, event, now)
+    if not tcb.lost_out:
+        _try_to_open(tcb, event)
+        return resend
+    enter_recovery(tcb, event.echo)
+    return Resend.LOST
+
+
+# --- the time-out ----------
+
+
+def enter_loss(tcb: "Tcb", now: int) -> None:
+    """The retransmission timer expired (RFC 5681 §3.1, RFC 6582 §4, RFC 8985 §6.3)."""
+    fresh = tcb.recovery < Recovery.RECOVERY
+    _mark_all(tcb, now)
+    cc = tcb.cc
+    if (
+        tcb.recovery <= Recovery.DISORDER
+        or not gt(tcb.high_seq, tcb.snd_una)
+        or (tcb.recovery is Recovery.LOSS and not tcb.retries)
+    ):
+        # Once per window of data: ssthresh is held when the same data times out again.
+        tcb.prior_ssthresh = prr.current_ssthresh(tcb)
+        tcb.prior_cwnd = cc.cwnd
+        cc.ssthresh = cc.ssthresh_after_loss()
+        undo.begin(tcb)
+    cc.cwnd = tcb.in_flight + 1
+    cc.reset_count()
+    tcb.cwnd_stamp = now
+    threshold = tcb.profile.dup_ack_threshold
+    if tcb.recovery <= Recovery.DISORDER and tcb.sacked_out >= threshold:
+        tcb.reordering = min(tcb.reordering, threshold)  # it was not reordering, then
+    set_state(tcb, Recovery.LOSS)
+    cc.on_timeout()
+    tcb.high_seq = tcb.snd_nxt
+    tcb.probe_high = -1
+    ecn.queue_cwr(tcb)
+    tcb.frto = tcb.profile.frto and (fresh or tcb.retries > 0)
+
+
+def _mark_all(tcb: "Tcb", now: int) -> None:
+    sent = tcb.sent
+    reneging = bool(sent) and bool(sent[0].marks & SACKED)
+    if reneging:
+        # RFC 2018 §8: the peer has thrown away what it had reported.
+        tcb.sacked_out = 0
+        tcb.reneging = True
+        for segment in sent:
+            if segment.marks & SACKED:
+                segment.marks &= ~SACKED
+    elif not tcb.sack_on:
+        reset_reno(tcb)
     for segment in sent:
-        segment.retransmitted = False
-        segment.lost = not segment.sacked
-        if segment.lost:
-            tcb.lost_out += (segment.end - segment.seq) & MASK
-    tcb.cc.on_timeout(tcb.flight, now, tcb.retries == 1)
-    tcb.cwnd_limited = True
-    tcb.recovery = Recovery.LOSS
-    tcb.recover = tcb.snd_nxt
-    tcb.dup_acks = 0
-    tcb.force_retransmit = True
+        if (
+            not reneging
+            and segment is not sent[0]
+            and tcb.profile.rack
+            and rack.still_young(tcb, segment.sent_at, now)
+        ):
+            continue
+        mark_lost(tcb, segment)
+        if not segment.marks & RETRANS:
+            tcb.by_time.pop(segment, None)
+    tcb.retransmit_hint = None
 
 
-def split(tcb: Tcb, index: int, size: int) -> None:
-    """Cut the segment at `index` of the queue behind `size` bytes: the path's MSS has become smaller."""
-    first = tcb.sent[index]
-    second = SentSegment((first.seq + size) & MASK, first.end, first.sent_at)
-    second.transmissions = first.transmissions
-    second.sacked, second.lost, second.retransmitted = first.sacked, first.lost, first.retransmitted
-    first.end = second.seq
-    tcb.sent.insert(index + 1, second)
-
-
-def mark_too_big(tcb: Tcb) -> None:
+def mark_too_big(tcb: "Tcb") -> None:
     """Segments above the present MSS did not pass (RFC 1191 §6.4): lost, but not by congestion."""
     for segment in tcb.sent:
-        if (segment.end - segment.seq) & MASK > tcb.snd_mss:
-            if segment.lost and segment.retransmitted:
-                segment.retransmitted = False
-                tcb.retrans_out -= (segment.end - segment.seq) & MASK
-            _mark_lost(tcb, segment)
-    tcb.force_retransmit = True
+        if segment.payload > tcb.mss_cache:
+            mark_lost(tcb, segment)
+    tcb.retransmit_hint = None

@@ -1,28 +1,72 @@
-"""The send buffer: bytes that the user wrote and the peer has not acknowledged."""
+"""The send buffer: bytes that the user wrote and the peer has not acknowledged, and where writes ended.
 
-from pymodel.tcp.seq import MASK
+As Linux's write queue of sk_buffs, what is unsent is held in chunks: a write fills the last chunk up to the
+size goal and then begins another. A chunk's end is where PSH goes (RFC 9293 §3.9.1.2); no segment spans two.
+"""
+
+from collections import deque
+
+from pymodel.tcp.seq import HALF, MASK
+
+
+class Chunk:
+    """Unsent bytes up to `end`; `push`: its last segment carries PSH."""
+
+    __slots__ = ("end", "push")
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+        self.push = False
 
 
 class SendBuffer:
     """A byte string whose first byte has sequence number `base`. `len()` is what is held."""
 
-    __slots__ = ("_data", "base")
+    __slots__ = ("_data", "base", "chunks")
 
     def __init__(self, base: int) -> None:
         self.base = base
+        self.chunks: deque[Chunk] = deque()
         self._data = bytearray()
 
     def __len__(self) -> int:
         return len(self._data)
 
-    def append(self, data: bytes | bytearray | memoryview) -> None:
-        """Copy `data` behind what is there."""
+    @property
+    def end(self) -> int:
+        """Sequence number behind the last byte."""
+        return (self.base + len(self._data)) & MASK
+
+    def tail(self, snd_nxt: int) -> int:
+        """Unsent bytes in the last chunk; 0: there is none."""
+        chunks = self.chunks
+        if not chunks:
+            return 0
+        start = chunks[-2].end if len(chunks) > 1 else snd_nxt
+        return (chunks[-1].end - start) & MASK
+
+    def append(self, data: bytes | bytearray | memoryview, continued: bool) -> Chunk:
+        """Copy `data` behind what is there: into the last chunk if `continued`, else into a new one."""
         self._data += data
+        if continued:
+            chunk = self.chunks[-1]
+            chunk.end = self.end
+            chunk.push = False
+        else:
+            chunk = Chunk(self.end)
+            self.chunks.append(chunk)
+        return chunk
 
     def read(self, seq: int, n: int) -> bytearray:
         """A copy of `n` bytes from sequence number `seq` on."""
         at = (seq - self.base) & MASK
         return self._data[at : at + n]
+
+    def sent(self, upto: int) -> None:
+        """Everything before sequence number `upto` was sent once."""
+        chunks = self.chunks
+        while chunks and (upto - chunks[0].end) & MASK < HALF:
+            chunks.popleft()
 
     def acknowledge(self, seq: int) -> int:
         """Drop everything before `seq`; how many bytes that was. A FIN's number counts for none."""
@@ -35,3 +79,4 @@ class SendBuffer:
     def clear(self) -> None:
         """Forget everything."""
         self._data.clear()
+        self.chunks.clear()

@@ -1,22 +1,23 @@
 """The transmission control block (RFC 9293 §3.3.1): every variable of one connection, no behaviour.
 
 Names are the RFC's: `snd_una` is SND.UNA, `rcv_nxt` is RCV.NXT. Sequence numbers are modulo 2^32,
-sizes in bytes, times in ps.
+sizes in bytes, windows of congestion control and counts in segments, times in ps.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pymodel.scheduler import Scheduler
 from pymodel.task import WaitQueue
-from pymodel.tcp.congestion import CongestionControl
+from pymodel.tcp.algorithms import Algorithm
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import Profile
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.rtt import RttEstimator
+from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.sndbuf import SendBuffer
 from pymodel.tcp.state import State
@@ -26,37 +27,35 @@ from pymodel.wire.tcp import HEADER_LEN, PROTO
 if TYPE_CHECKING:
     from pymodel.tcp.listener import Listener
 
+LONG_AGO: Final = -(1 << 62)
+
 
 class Recovery(IntEnum):
-    """What the sender thinks of the path (Linux's tcp_ca_state)."""
+    """What the sender thinks of the path (Linux's tcp_ca_state, with its numbers)."""
 
     OPEN = 0
     DISORDER = 1
     """Duplicate ACKs or SACK blocks, not enough to call anything lost."""
-    RECOVERY = 2
-    """Fast recovery (RFC 6582, RFC 6675)."""
-    LOSS = 3
+    CWR = 2
+    """The window is being reduced because of an ECN echo or a tail loss."""
+    RECOVERY = 3
+    """Fast recovery (RFC 6582, RFC 8985)."""
+    LOSS = 4
     """After a retransmission time-out, until everything sent before it is acknowledged."""
 
 
-class SentSegment:
-    """A piece of sequence space that was sent and is not acknowledged yet."""
+class Pending(IntEnum):
+    """What `rtx_timer` is at present; it is one timer, as in Linux."""
 
-    __slots__ = ("end", "lost", "retransmitted", "sacked", "sent_at", "seq", "transmissions")
-
-    def __init__(self, seq: int, end: int, sent_at: int) -> None:
-        self.seq = seq
-        self.end = end
-        self.sent_at = sent_at
-        self.transmissions = 1
-        self.sacked = False
-        self.lost = False
-        self.retransmitted = False
-        """A retransmission is out since it was last declared lost."""
-
-
-def _either(asked: int | None, default: int) -> int:
-    return default if asked is None else asked
+    NONE = 0
+    RETRANSMIT = 1
+    """RTO (RFC 6298)."""
+    PERSIST = 2
+    """Window probe (RFC 9293 §3.8.6.1)."""
+    TAIL_PROBE = 3
+    """PTO (RFC 8985 §7)."""
+    REORDER = 4
+    """RACK's reordering timer (RFC 8985 §6.3)."""
 
 
 class Services(Protocol):
@@ -72,6 +71,10 @@ class Services(Protocol):
 
     def closed(self, tcb: "Tcb") -> None:
         """`tcb` is CLOSED: forget it."""
+
+
+def _either(asked: int | None, default: int) -> int:
+    return default if asked is None else asked
 
 
 class Tcb:
@@ -110,95 +113,217 @@ class Tcb:
         self.snd_nxt = iss
         self.snd_wnd = 0
         self.snd_wl1 = 0
-        self.snd_wl2 = 0
         self.snd_wscale = 0
         self.max_snd_wnd = 0
         self.snd_sml = iss
         """End of the last segment sent that was smaller than the MSS (Minshall's Nagle)."""
         self.snd_fin = -1
         """Sequence number of our FIN once it was sent."""
+        self.snd_up = iss
+        """SND.UP: behind the urgent byte; SND.UNA when there is none."""
         self.fin_queued = False
         self.send_queue = SendBuffer((iss + 1) & MASK)
+        self.pushed_seq = iss
+        """Up to here PSH was asked for."""
         self.sndbuf = 0
         self.nodelay = False
-        self.more = False
-        """The last write said that more will follow (MSG_MORE)."""
-        self.keepalive = options.keepalive
+        self.nagle_push = False
+        """TCP_NODELAY was just set, or a cork pulled under it: what waits goes out whole."""
+        self.keepalive = bool(options.keepalive)
         self.keepalive_idle = 0
         self.keepalive_interval = 0
         self.keepalive_count = 0
-        self.cwnd_limited = False
         self.last_sent = 0
+        """When data, or a SYN, last left."""
+        self.wire_at = LONG_AGO
+        """When any segment with data last left, retransmissions too (Linux: tcp_wstamp_ns)."""
 
         # Receive sequence space (figure 4).
         self.irs = 0
         self.rcv_nxt = 0
-        self.rcv_adv = 0
-        """RCV.NXT + RCV.WND: the furthest right edge ever offered."""
         self.rcv_wup = 0
         """RCV.NXT when the last ACK was sent: Last.ACK.sent of RFC 7323."""
+        self.rcv_adv = 0
+        """Right edge of the window, as last offered."""
         self.rcv_wscale = 0
         self.rcv_fin = -1
-        """Sequence number of the peer's FIN once it was seen, perhaps ahead of what is missing."""
+        """Sequence number of the peer's FIN once it was taken."""
         self.rcv_mss = 0
-        """Largest segment seen: what "every second full-sized segment" means."""
+        """The peer's segments' size as observed: what "every second full-sized segment" means."""
+        self.last_seg_size = 0
         self.recv_queue = bytearray()
+        self.copied_seq = 0
+        """Sequence number of the first byte that the program has not read."""
         self.reassembly = Reassembly(0)
+        self.dsack: tuple[int, int] | None = None
+        """Duplicate to report with the next ACK (RFC 2883)."""
         self.rcvbuf = 0
-        self.quick_acks = profile.quick_acks
+        self.rcvbuf_locked = False
+        self.window_clamp = 0
+        self.rcv_ssthresh = 0
+        """The window that may be offered at present; grows as segments prove worth their memory."""
+        self.space_seq = 0
+        self.space_at = 0
+        self.space = 0
+        """Bytes read in the last round trip: what receive buffer tuning compares with."""
+        self.rcv_rtt = 0
+        self.rcv_rtt_seq = 0
+        self.rcv_rtt_at = 0
+        self.rcv_rtt_ecr = -1
+
+        # Acknowledging.
+        self.ack_scheduled = False
+        self.ack_now = False
+        self.ack_pushed = 0
+        """A short segment came (1), or several (3), since the last ACK: reading everything sends one."""
+        self.quick_acks = 0
+        self.pingpong = 0
+        self.ato = 0
+        """Linux's estimate of when the next segment comes, which bounds the delay of an ACK."""
         self.last_received = 0
         """When the last acceptable segment came."""
-        self.last_data = -(1 << 62)
+        self.last_data = LONG_AGO
         """When the last one with text came."""
-        self.last_challenge = -(1 << 62)
+        self.last_challenge = LONG_AGO
 
         # Options.
         self.advertised_mss = 0
         self.peer_mss = 0
-        self.snd_mss = 0
+        self.mss_cache = 0
         """Effective send MSS: payload of a full segment, options deducted (RFC 9293 §3.7.1, RFC 6691)."""
         self.ts_on = False
         self.ts_offset = ts_offset
         self.ts_recent = 0
         self.ts_recent_at = 0
+        self.ts_ecr = 0
+        """TSecr of the segment that is being processed; 0: none."""
         self.sack_on = False
         self.scale_on = False
 
-        # Retransmission and congestion.
-        self.sent: deque[SentSegment] = deque()
-        self.rtt = RttEstimator(profile)
-        self.cc: CongestionControl
-        self.recovery = Recovery.OPEN
-        self.recover = iss
-        """RFC 6582's recover, RFC 6675's RecoveryPoint."""
-        self.dup_acks = 0
+        # Retransmission queue (`segment`).
+        self.sent: list[SentSegment] = []
+        self.by_time: dict[SentSegment, None] = {}
+        self.transmissions = 0
+        """Segments put on the queue or sent again so far."""
+        self.packets_out = 0
         self.sacked_out = 0
-        """Bytes in `sent` that are SACKed; without SACK, duplicate ACKs' worth of segments."""
+        """SACKed; without SACK, segments that duplicate ACKs have told of."""
         self.lost_out = 0
         self.retrans_out = 0
-        self.force_retransmit = False
-        """The first retransmission of a fast recovery goes out whatever cwnd says."""
+        self.retransmit_hint: SentSegment | None = None
+        """No segment before it waits for retransmission."""
+        self.highest_sack = iss
+        """End of the highest SACKed segment; only with `sacked_out`."""
+
+        # Loss recovery.
+        self.rtt = RttEstimator(profile)
+        self.cc: Algorithm
+        self.recovery = Recovery.OPEN
+        self.high_seq = iss
+        """RFC 6582's recover: SND.NXT when the present state began."""
+        self.reordering = profile.dup_ack_threshold
+        self.reord_seen = 0
+        self.dup_acks = 0
+        self.prior_ssthresh = 0
+        self.prior_cwnd = 0
+        self.prr_delivered = 0
+        self.prr_out = 0
+        self.undo_marker = 0
+        self.undo_valid = False
+        """`undo_marker` is set: the last reduction may still turn out to be wrong."""
+        self.undo_retrans = 0
+        """Retransmissions not yet reported as duplicates; -1: none was sent."""
+        self.retrans_stamp = -1
+        """When the first retransmission of this episode was sent; -1: there was none."""
+        self.frto = False
+        self.rack_advanced = False
+        self.rack_sent_at = LONG_AGO
+        self.rack_order = 0
+        self.rack_rtt = 0
+        self.rack_steps = 1
+        self.rack_persist = 0
+        self.rack_dsack_seen = False
+        self.rack_last_delivered = 0
+        self.probe_high = -1
+        """TLP.end_seq (RFC 8985 §7.2): SND.NXT after the probe; -1: none is out."""
+        self.probe_retransmitted = False
+        self.reneging = False
+
+        # Explicit congestion notification.
+        self.tos = 0
+        self.ttl = 64
+        self.ecn_offered = False
+        self.ecn_on = False
+        self.ecn_echo = False
+        self.ecn_cwr = False
+        self.ecn_seen = False
+
+        # Urgent data received.
+        self.rcv_up = 0
+        """Behind the peer's urgent byte."""
+        self.urgent_pending = False
+        """An urgent byte was announced and is not read yet."""
+        self.urgent_byte = -1
+        """The byte itself, taken out of the stream; -1: not here, or read."""
+        self.urgent_read = False
+
+        # Congestion window validation.
+        self.cwnd_limited = False
+        self.max_packets_out = 0
+        self.cwnd_usage_seq = iss
+        self.cwnd_used = 0
+        self.cwnd_stamp = 0
+
+        # Timers.
         self.retries = 0
         """Expirations of the retransmission timer since something new was acknowledged."""
+        self.total_rto = 0
         self.probes = 0
         """Window or keepalive probes sent since the last ACK came."""
-        self.persist_backoff = 0
-        self.persisting = False
-        """`rtx_timer` is the persist timer at present."""
-        self.total_retrans = 0
+        self.probes_since = -1
+        self.pending = Pending.NONE
         self.rtx_timer: LazyTimer
         self.delack_timer: LazyTimer
         self.keepalive_timer: LazyTimer
         self.state_timer: LazyTimer
         """2 MSL in TIME-WAIT, and how long an orphan may stay in FIN-WAIT-2."""
+
+        # Counters (TCP_INFO), and what the delivery rate is measured by.
+        self.total_retrans = 0
+        self.delivered = 0
+        self.delivered_ce = 0
+        self.lost = 0
+        self.delivered_at = 0
+        self.first_sent_at = 0
+        self.app_limited = 0
+        self.rate_delivered = 0
+        self.rate_interval = 0
+        self.rate_app_limited = False
+        self.bytes_sent = 0
+        self.bytes_retrans = 0
+        self.bytes_acked = 0
+        self.bytes_received = 0
+        self.segs_in = 0
+        self.segs_out = 0
+        self.data_segs_in = 0
+        self.data_segs_out = 0
+        self.dsack_dups = 0
+        self.rcv_ooopack = 0
+        self.busy_since = -1
+        self.busy_time = 0
         self.apply_options()
 
     def apply_options(self) -> None:
         """Take over what `options` says, or the profile where it says nothing."""
         options, profile = self.options, self.profile
         self.nodelay = profile.nodelay if options.nodelay is None else bool(options.nodelay)
-        self.sndbuf = profile.sndbuf if options.sndbuf is None else options.sndbuf
-        self.rcvbuf = profile.rcvbuf if options.rcvbuf is None else options.rcvbuf
+        if options.sndbuf is not None or not self.sndbuf:
+            self.sndbuf = _either(options.sndbuf, profile.sndbuf)
+        if options.rcvbuf is not None or not self.rcvbuf:
+            self.rcvbuf = _either(options.rcvbuf, profile.rcvbuf)
+        self.rcvbuf_locked = options.rcvbuf is not None
+        self.tos = options.tos & ~3
+        self.ttl = options.ttl
         self.keepalive_idle = _either(options.keepalive_idle, profile.keepalive_idle)
         self.keepalive_interval = _either(options.keepalive_interval, profile.keepalive_interval)
         self.keepalive_count = _either(options.keepalive_count, profile.keepalive_count)
@@ -216,14 +341,34 @@ class Tcb:
 
     @property
     def flight(self) -> int:
-        """FlightSize (RFC 5681 §2)."""
+        """FlightSize in bytes (RFC 5681 §2)."""
         return (self.snd_nxt - self.snd_una) & MASK
 
     @property
-    def pipe(self) -> int:
-        """Bytes thought to be in the network (RFC 6675 §4; without SACK, RFC 6582's deflated flight)."""
-        pipe = ((self.snd_nxt - self.snd_una) & MASK) - self.sacked_out - self.lost_out + self.retrans_out
-        return pipe if pipe > 0 else 0
+    def in_flight(self) -> int:
+        """Segments thought to be in the network: RFC 6675's pipe."""
+        return self.packets_out - self.sacked_out - self.lost_out + self.retrans_out
+
+    @property
+    def write_seq(self) -> int:
+        """Sequence number behind everything that was queued for sending, FIN included."""
+        return (self.send_queue.end + self.fin_queued) & MASK
+
+    @property
+    def all_acknowledged(self) -> bool:
+        """Nothing that was queued is unacknowledged."""
+        return self.snd_una == self.write_seq
+
+    @property
+    def unsent(self) -> int:
+        """Bytes in the send buffer that have never been sent (SIOCOUTQNSD, tcpi_notsent_bytes)."""
+        queue = self.send_queue
+        return len(queue) - min((self.snd_nxt - queue.base) & MASK, len(queue)) if queue.chunks else 0
+
+    @property
+    def has_unsent(self) -> bool:
+        """There is something to send for the first time, be it only a FIN (Linux: tcp_send_head)."""
+        return bool(self.send_queue.chunks) or (self.fin_queued and self.snd_fin < 0)
 
     @property
     def ip_overhead(self) -> int:

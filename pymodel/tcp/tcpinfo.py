@@ -3,8 +3,8 @@
 import struct
 from typing import Final
 
-from pymodel.simtime import MS, US
-from pymodel.tcp.seq import MASK
+from pymodel.simtime import MS, SEC, US
+from pymodel.tcp import output
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Tcb
 
@@ -32,8 +32,8 @@ OPT_ECN_SEEN: Final = 16
 OPT_SYN_DATA: Final = 32
 """Bits of tcpi_options (TCPI_OPT_*)."""
 
-INFINITE_SSTHRESH: Final = 0x7FFF_FFFF
 U32: Final = 0xFFFF_FFFF
+U64: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 _HEAD: Final = struct.Struct("<8B")
 _WORDS: Final = [
@@ -104,53 +104,75 @@ FIELDS: Final = (
 def tcp_info(tcb: Tcb) -> dict[str, int]:
     """The connection's figures in Linux's units: RTTs and RTO in µs, ages in ms, counts in segments."""
     now = tcb.now
-    mss = max(tcb.snd_mss, 1)
-    rtt = tcb.rtt
+    rtt, cc = tcb.rtt, tcb.cc
     options = (
         (OPT_TIMESTAMPS if tcb.ts_on else 0)
         | (OPT_SACK if tcb.sack_on else 0)
         | (OPT_WSCALE if tcb.scale_on else 0)
+        | (OPT_ECN if tcb.ecn_on else 0)
+        | (OPT_ECN_SEEN if tcb.ecn_seen else 0)
     )
-
-    def segments(size: int) -> int:
-        return -(-size // mss)
 
     def age(when: int) -> int:
         return min(max(now - when, 0) // MS, U32)
 
+    rate = output.pacing_rate(tcb)
+    interval = tcb.rate_interval
     found = dict.fromkeys(FIELDS, 0)
     found.update(
         state=STATE_NUMBERS[tcb.state],
-        ca_state=(0, 1, 3, 4)[tcb.recovery],
+        ca_state=int(tcb.recovery),
         retransmits=tcb.retries,
         probes=tcb.probes,
-        backoff=tcb.persist_backoff if tcb.persisting else rtt.backoff,
+        backoff=rtt.backoff,
         options=options,
         snd_wscale=tcb.snd_wscale,
         rcv_wscale=tcb.rcv_wscale,
+        delivery_rate_app_limited=int(tcb.rate_app_limited),
         rto=rtt.rto // US,
-        snd_mss=tcb.snd_mss,
+        ato=tcb.ato // US,
+        snd_mss=tcb.mss_cache,
         rcv_mss=tcb.rcv_mss,
-        unacked=len(tcb.sent),
-        sacked=segments(tcb.sacked_out),
-        lost=segments(tcb.lost_out),
-        retrans=segments(tcb.retrans_out),
+        unacked=tcb.packets_out,
+        sacked=tcb.sacked_out,
+        lost=tcb.lost_out,
+        retrans=tcb.retrans_out,
         last_data_sent=age(tcb.last_sent),
         last_data_recv=age(tcb.last_data),
         last_ack_recv=age(tcb.last_received),
         pmtu=tcb.layer.ip.mtu_for(tcb.dst),
+        rcv_ssthresh=tcb.rcv_ssthresh,
         rtt=rtt.srtt // US,
-        rttvar=rtt.rttvar // US,
-        snd_ssthresh=min(segments(tcb.cc.ssthresh), INFINITE_SSTHRESH),
-        snd_cwnd=tcb.cc.cwnd // mss,
+        rttvar=rtt.deviation // US,
+        snd_ssthresh=cc.ssthresh,
+        snd_cwnd=cc.cwnd,
         advmss=tcb.advertised_mss,
-        reordering=tcb.profile.dup_ack_threshold,
-        rcv_space=tcb.rcvbuf,
+        reordering=tcb.reordering,
+        rcv_rtt=tcb.rcv_rtt // US,
+        rcv_space=tcb.space,
         total_retrans=tcb.total_retrans,
-        notsent_bytes=max(len(tcb.send_queue) - ((tcb.snd_nxt - tcb.send_queue.base) & MASK), 0),
+        pacing_rate=rate if rate else U64,
+        max_pacing_rate=U64,
+        bytes_acked=tcb.bytes_acked,
+        bytes_received=tcb.bytes_received,
+        segs_out=tcb.segs_out,
+        segs_in=tcb.segs_in,
+        notsent_bytes=tcb.unsent,
         min_rtt=rtt.min_rtt // US if rtt.min_rtt else U32,
+        data_segs_in=tcb.data_segs_in,
+        data_segs_out=tcb.data_segs_out,
+        delivery_rate=tcb.rate_delivered * tcb.mss_cache * SEC // interval if interval else 0,
+        busy_time=(tcb.busy_time + (now - tcb.busy_since if tcb.busy_since >= 0 else 0)) // US,
+        delivered=tcb.delivered,
+        delivered_ce=tcb.delivered_ce,
+        bytes_sent=tcb.bytes_sent,
+        bytes_retrans=tcb.bytes_retrans,
+        dsack_dups=tcb.dsack_dups,
+        reord_seen=tcb.reord_seen,
+        rcv_ooopack=tcb.rcv_ooopack,
         snd_wnd=tcb.snd_wnd,
         rcv_wnd=tcb.rcv_wnd,
+        total_rto=tcb.total_rto,
     )
     return found
 

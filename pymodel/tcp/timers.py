@@ -2,9 +2,10 @@
 
 from errno import ETIMEDOUT
 
-from pymodel.tcp import lifecycle, output, recovery, transmit
+from pymodel.simtime import SEC
+from pymodel.tcp import delack, lifecycle, output, prr, rack, recovery, retransmit, timerset, transmit
 from pymodel.tcp.state import State
-from pymodel.tcp.tcb import Tcb
+from pymodel.tcp.tcb import Pending, Recovery, Tcb
 
 
 def _give_up(tcb: Tcb) -> None:
@@ -13,50 +14,141 @@ def _give_up(tcb: Tcb) -> None:
     lifecycle.finish(tcb, tcb.soft_error or ETIMEDOUT)
 
 
-def _limit(tcb: Tcb) -> int:
-    profile = tcb.profile
-    if tcb.state is State.SYN_SENT:
-        return profile.syn_retries if tcb.options.syncnt is None else tcb.options.syncnt
-    if tcb.state is State.SYN_RECEIVED:
-        return profile.synack_retries
-    return profile.orphan_retries if tcb.orphan else profile.retries
-
-
-def retransmission(tcb: Tcb) -> None:
-    """The retransmission timer (RFC 6298 (5.4)-(5.7)), or the persist timer in its place."""
+def fired(tcb: Tcb) -> None:
+    """The retransmission timer: RTO, probe, reordering or persist."""
     now = tcb.now
-    if tcb.persisting:
-        if tcb.probes >= _limit(tcb):
-            _give_up(tcb)
+    pending = tcb.pending
+    if pending is Pending.RETRANSMIT:
+        tcb.pending = Pending.NONE
+        _retransmission(tcb, now)
+    elif pending is Pending.TAIL_PROBE:
+        retransmit.tail_probe(tcb, now)
+    elif pending is Pending.REORDER:
+        _reordering(tcb, now)
+    elif pending is Pending.PERSIST:
+        tcb.pending = Pending.NONE
+        _persist(tcb, now)
+
+
+def _modelled(tcb: Tcb, retries: int, base: int) -> int:
+    """How long `retries` retransmissions with back-off from `base` take (Linux: tcp_model_timeout)."""
+    limit = tcb.profile.rto_max
+    total, wait = 0, base
+    for _ in range(retries + 1):
+        total += wait
+        wait = min(2 * wait, limit)
+    return total
+
+
+def _timed_out(tcb: Tcb, now: int) -> bool:
+    """No more retransmissions: TCP_USER_TIMEOUT, or R2 counted as the time that so many would take."""
+    if not tcb.retries:
+        return False
+    profile = tcb.profile
+    user = tcb.options.user_timeout
+    if tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):
+        if tcb.state is State.SYN_RECEIVED:
+            limit = profile.synack_retries
         else:
-            output.probe(tcb, now)
+            limit = profile.syn_retries if tcb.options.syncnt is None else tcb.options.syncnt
+            limit += profile.syn_linear_timeouts
+        if tcb.retries >= limit:
+            return True
+        return bool(user) and now - tcb.retrans_stamp >= user
+    since = now - tcb.retrans_stamp
+    if user and not tcb.orphan:
+        return since >= user
+    retries = profile.retries
+    if tcb.orphan:
+        retries = profile.orphan_retries
+        if tcb.rtt.rto >= profile.rto_max and tcb.retries >= retries:
+            return True
+    return since >= _modelled(tcb, retries, profile.rto_min)
+
+
+def _retransmission(tcb: Tcb, now: int) -> None:
+    """RFC 6298 (5.4)-(5.7)."""
+    if not tcb.packets_out:
         return
-    if not tcb.sent:
-        return
-    # A peer that answers with a closed window is alive: that never times out (RFC 9293 §3.8.6.1).
-    alive = (
-        not tcb.snd_wnd and now - tcb.last_received <= tcb.profile.rto_max and tcb.state > State.SYN_RECEIVED
-    )
-    if tcb.retries >= _limit(tcb) and not alive:
+    opening = tcb.state in (State.SYN_SENT, State.SYN_RECEIVED)
+    if not tcb.snd_wnd and not tcb.orphan and not opening:
+        # A peer that answers with a closed window is alive: that never times out (RFC 9293 §3.8.6.1).
+        user = tcb.options.user_timeout
+        silent = now - tcb.last_received > tcb.profile.rto_max
+        if (silent and tcb.retries >= tcb.profile.retries) or (
+            user and tcb.retries and now - tcb.retrans_stamp >= user
+        ):
+            _give_up(tcb)
+            return
+    elif _timed_out(tcb, now):
         _give_up(tcb)
         return
-    tcb.retries += 1
     tcb.layer.stats["rto_expirations"] += 1
-    if tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):
-        tcb.rtt.back_off()
-        output.retransmit(tcb, now, tcb.sent[0])
-        output.start_rtx_timer(tcb, now)
+    if opening:
+        _syn_again(tcb, now)
         return
-    recovery.on_timeout(tcb, now)
+    recovery.enter_loss(tcb, now)
+    tcb.retries += 1
+    tcb.total_rto += 1
+    if not retransmit.one(tcb, 0, now):
+        timerset.start(tcb, Pending.RETRANSMIT, now + SEC // 2)
+        return
     tcb.rtt.back_off()
-    output.start_rtx_timer(tcb, now)
-    output.push(tcb, now)
+    timerset.start(tcb, Pending.RETRANSMIT, now + timerset.clamped_rto(tcb, now))
+
+
+def _syn_again(tcb: Tcb, now: int) -> None:
+    tcb.retries += 1
+    tcb.total_rto += 1
+    if tcb.state is not State.SYN_SENT or tcb.total_rto > tcb.profile.syn_linear_timeouts:
+        tcb.rtt.back_off()
+    retransmit.one(tcb, 0, now)
+    timerset.start(tcb, Pending.RETRANSMIT, now + timerset.clamped_rto(tcb, now))
+
+
+def _reordering(tcb: Tcb, now: int) -> None:
+    """RFC 8985 §6.3: what RACK waited for did not come."""
+    before, lost = tcb.in_flight, tcb.lost
+    timeout = rack.detect(tcb, now)
+    if timeout:
+        tcb.rtx_timer.set(now + min(timeout + rack.TIMEOUT_MIN, tcb.rtt.rto))
+    if before != tcb.in_flight:
+        if tcb.recovery is not Recovery.RECOVERY:
+            recovery.enter_recovery(tcb, False)
+            prr.reduce(tcb, 1, tcb.lost - lost, False)
+        retransmit.lost(tcb, now)
+    if tcb.pending is not Pending.RETRANSMIT:
+        timerset.rearm_rto(tcb, now)
+
+
+def _persist(tcb: Tcb, now: int) -> None:
+    """The persist timer (RFC 9293 §3.8.6.1): probe, for ever as long as the peer answers."""
+    if tcb.packets_out or not tcb.has_unsent:
+        tcb.probes = 0
+        return
+    user = tcb.options.user_timeout
+    if tcb.probes_since < 0:
+        tcb.probes_since = now
+    elif user and now - tcb.probes_since >= user:
+        _give_up(tcb)
+        return
+    limit = tcb.profile.retries
+    if tcb.orphan:
+        limit = tcb.profile.orphan_retries
+        if output.persist_when(tcb) >= tcb.profile.rto_max and tcb.rtt.backoff >= limit:
+            _give_up(tcb)
+            return
+    if tcb.probes >= limit:
+        _give_up(tcb)
+    else:
+        output.probe(tcb, now)
 
 
 def delayed_ack(tcb: Tcb) -> None:
     """Nothing to ride on came along in time."""
-    tcb.layer.stats["delayed_acks"] += 1
-    transmit.ack(tcb, tcb.now)
+    if delack.expired(tcb):
+        tcb.layer.stats["delayed_acks"] += 1
+        transmit.ack(tcb, tcb.now)
 
 
 def state(tcb: Tcb) -> None:

@@ -1,21 +1,24 @@
 """One segment out: header, options, window, checksum, and the hand-over to IP.
 
-Nothing here decides whether to send; `output` does.
+Nothing here decides whether to send; `output` and `delack` do.
 """
 
 from typing import Final
 
 from pymodel.simtime import MS
 from pymodel.skbuff import SkBuff
-from pymodel.tcp.seq import HALF, MASK, later
+from pymodel.tcp import delack, ecn, rcvwindow
+from pymodel.tcp.seq import HALF, MASK, gt
 from pymodel.tcp.tcb import Tcb
 from pymodel.wire.checksum import checksum
 from pymodel.wire.tcp import (
     ACK,
     CHECKSUM_OFFSET,
+    FIN,
     PROTO,
     RST,
     SYN,
+    URG,
     TcpHeader,
     emit,
     emit_plain_into,
@@ -24,8 +27,6 @@ from pymodel.wire.tcp import (
 )
 
 MAX_WINDOW: Final = 0xFFFF
-MAX_WSCALE: Final = 14
-"""RFC 7323 §2.3."""
 
 
 def timestamp_now(tcb: Tcb, now: int) -> int:
@@ -33,50 +34,52 @@ def timestamp_now(tcb: Tcb, now: int) -> int:
     return (now // MS + tcb.ts_offset) & MASK
 
 
-def select_window(tcb: Tcb) -> int:
-    """The window field of the segment about to be sent; moves the advertised right edge.
-
-    Receiver's silly-window avoidance (RFC 9293 §3.8.6.2.2): the edge stays until it can move by
-    min(Fr·RCV.BUFF, MSS), Fr = 1/2.
-    """
-    space = tcb.rcvbuf - len(tcb.recv_queue)
-    offered = (tcb.rcv_adv - tcb.rcv_nxt) & MASK
-    if offered >= HALF:
-        offered = 0
-    scale = tcb.rcv_wscale
-    if space - offered >= min(tcb.rcvbuf >> 1, tcb.advertised_mss):
-        field = space >> scale
-    else:
-        # Rounding down would take back what was offered (RFC 7323 §2.4), so up if there is room.
-        field = (offered + (1 << scale) - 1) >> scale
-        if field << scale > max(space, 0):
-            field = offered >> scale
-    if field > MAX_WINDOW:
-        field = MAX_WINDOW
-    tcb.rcv_adv = later(tcb.rcv_adv, (tcb.rcv_nxt + (field << scale)) & MASK)
-    return field
-
-
 def _acknowledged(tcb: Tcb) -> None:
     """An ACK is on its way with the segment just built."""
     tcb.rcv_wup = tcb.rcv_nxt
-    tcb.delack_timer.deadline = None
+    delack.sent(tcb)
 
 
-def _hand_over(tcb: Tcb, skb: SkBuff) -> None:
+def _hand_over(tcb: Tcb, skb: SkBuff, tos: int) -> None:
     layer = tcb.layer
     layer.stats["out_segs"] += 1
-    error = layer.ip.send(skb, PROTO, tcb.src, tcb.dst)
+    tcb.segs_out += 1
+    error = layer.ip.send(skb, PROTO, tcb.src, tcb.dst, ttl=tcb.ttl, tos=tcb.tos | tos)
     if error:
         # As good as lost on the way: the timers take care of it, and the reason is remembered.
         layer.stats["out_errors"] += 1
         tcb.soft_error = error
 
 
+def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
+    """What the next segment has to report: a duplicate first (RFC 2883 §4), then what is held."""
+    limit = 3 if tcb.ts_on else 4
+    dsack = tcb.dsack
+    if dsack is not None:
+        tcb.dsack = None
+        return (dsack, *tcb.reassembly.sack_blocks(limit - 1))
+    return tcb.reassembly.sack_blocks(limit)
+
+
+def options_len(tcb: Tcb) -> int:
+    """Bytes of options that SACK adds to a segment sent now."""
+    if not tcb.sack_on or (tcb.dsack is None and not len(tcb.reassembly)):
+        return 0
+    return 4 + 8 * min(len(tcb.reassembly) + (tcb.dsack is not None), 3 if tcb.ts_on else 4)
+
+
 def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
     """Send `n` bytes of the send queue from `seq` on, with ACK and `flags`; `n` may be 0 (FIN, ACK)."""
-    window = select_window(tcb)
-    if tcb.ts_on:
+    window = rcvwindow.select(tcb)
+    if tcb.ecn_on:
+        flags, tos = ecn.mark(tcb, seq, n, flags)
+    else:
+        tos = 0
+    if tcb.snd_up != tcb.snd_una and gt(tcb.snd_up, seq) and not flags & RST:
+        _with_options(tcb, now, seq, n, flags | URG, window, tos)
+    elif options_len(tcb):
+        _with_options(tcb, now, seq, n, flags, window, tos)
+    elif tcb.ts_on:
         skb = tcb.layer.ip.alloc_skb(32 + n)
         view = skb.put(32 + n)
         emit_timestamps_into(
@@ -92,47 +95,61 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
         )
         if n:
             view[32:] = tcb.send_queue.read(seq, n)
-        length = 32 + n
+        _finish(tcb, skb, view, 32 + n, tos)
     else:
         skb = tcb.layer.ip.alloc_skb(20 + n)
         view = skb.put(20 + n)
         emit_plain_into(view, tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
         if n:
             view[20:] = tcb.send_queue.read(seq, n)
-        length = 20 + n
+        _finish(tcb, skb, view, 20 + n, tos)
+    _acknowledged(tcb)
+    if n or flags & FIN:
+        tcb.wire_at = now
+        if n:
+            tcb.data_segs_out += 1
+            tcb.bytes_sent += n
+
+
+def _finish(tcb: Tcb, skb: SkBuff, view: memoryview, length: int, tos: int) -> None:
     value = checksum(view, tcb.pseudo + length)
     view[CHECKSUM_OFFSET] = value >> 8
     view[CHECKSUM_OFFSET + 1] = value & 0xFF
-    tcb.rcv_wup = tcb.rcv_nxt
-    tcb.delack_timer.deadline = None
-    tcb.last_sent = now
-    _hand_over(tcb, skb)
+    _hand_over(tcb, skb, tos)
 
 
-def _header(tcb: Tcb, header: TcpHeader) -> None:
-    """Send a segment without payload whose header is not one of the common ones."""
-    raw = emit(header, options_bytes(header))
-    skb = tcb.layer.ip.alloc_skb(len(raw))
-    view = skb.put(len(raw))
-    view[:] = raw
-    value = checksum(raw, tcb.pseudo + len(raw))
-    view[CHECKSUM_OFFSET] = value >> 8
-    view[CHECKSUM_OFFSET + 1] = value & 0xFF
-    _hand_over(tcb, skb)
-
-
-def ack(tcb: Tcb, now: int) -> None:
-    """Send <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, with SACK blocks if data is missing (RFC 2018 §4)."""
-    if not (tcb.sack_on and len(tcb.reassembly)):
-        data(tcb, now, tcb.snd_nxt, 0, 0)
-        return
-    header = TcpHeader(tcb.sport, tcb.dport, tcb.snd_nxt, tcb.rcv_nxt, ACK, select_window(tcb))
+def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int, tos: int) -> None:
+    """The same where the header is not one of the common ones."""
+    header = TcpHeader(tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
+    if flags & URG:
+        header.urgent = min((tcb.snd_up - seq) & MASK, 0xFFFF)
     if tcb.ts_on:
         header.ts_val = timestamp_now(tcb, now)
         header.ts_ecr = tcb.ts_recent
-    header.sack = tcb.reassembly.sack_blocks(3 if tcb.ts_on else 4)
-    _acknowledged(tcb)
-    _header(tcb, header)
+    if tcb.sack_on:
+        header.sack = sack_blocks(tcb)
+    _header(tcb, header, tcb.send_queue.read(seq, n) if n else b"", tos)
+
+
+def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: int = 0) -> None:
+    raw = emit(header, options_bytes(header)) + payload
+    skb = tcb.layer.ip.alloc_skb(len(raw))
+    view = skb.put(len(raw))
+    view[:] = raw
+    _finish(tcb, skb, view, len(raw), tos)
+
+
+def ack(tcb: Tcb, now: int) -> None:
+    """Send <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, with SACK blocks if there is something to report."""
+    data(tcb, now, acceptable_seq(tcb), 0, 0)
+
+
+def acceptable_seq(tcb: Tcb) -> int:
+    """SND.NXT, unless the peer's window has been taken back behind it: it must take our ACK (§3.8.6)."""
+    edge = (tcb.snd_una + tcb.snd_wnd) & MASK
+    if (edge - tcb.snd_nxt) & MASK < HALF or (tcb.snd_nxt - edge) & MASK < 1 << tcb.snd_wscale:
+        return tcb.snd_nxt
+    return edge
 
 
 def syn(tcb: Tcb, now: int, with_ack: bool) -> None:
@@ -141,9 +158,11 @@ def syn(tcb: Tcb, now: int, with_ack: bool) -> None:
     The window of a SYN is never scaled (RFC 7323 §2.2).
     """
     profile = tcb.profile
-    window = min(tcb.rcv_wnd if with_ack else initial_window(tcb), MAX_WINDOW)
-    header = TcpHeader(tcb.sport, tcb.dport, tcb.iss, 0, SYN, window)
+    if not with_ack:
+        rcvwindow.open_for_syn(tcb, 0)
+    header = TcpHeader(tcb.sport, tcb.dport, tcb.iss, 0, SYN, min(tcb.rcv_wnd, MAX_WINDOW))
     header.mss = tcb.advertised_mss
+    header.flags |= ecn.syn_flags(tcb, with_ack)
     if with_ack:
         header.flags |= ACK
         header.ack = tcb.rcv_nxt
@@ -152,7 +171,7 @@ def syn(tcb: Tcb, now: int, with_ack: bool) -> None:
         header.ts_ecr = tcb.ts_recent if with_ack else 0
     header.sack_permitted = tcb.sack_on if with_ack else profile.sack
     if tcb.scale_on if with_ack else profile.window_scaling:
-        header.wscale = window_scale(tcb)
+        header.wscale = rcvwindow.scale(tcb)
     if with_ack:
         _acknowledged(tcb)
     tcb.last_sent = now
@@ -162,19 +181,5 @@ def syn(tcb: Tcb, now: int, with_ack: bool) -> None:
 def reset(tcb: Tcb, now: int) -> None:
     """Abort: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK> (RFC 9293 §3.10.5)."""
     tcb.layer.stats["out_rsts"] += 1
-    data(tcb, now, tcb.snd_nxt, 0, RST)
-
-
-def initial_window(tcb: Tcb) -> int:
-    """The first window offered: the buffer in whole segments (Linux: tcp_select_initial_window)."""
-    space = tcb.rcvbuf
-    mss = tcb.advertised_mss
-    if space > mss:
-        space -= space % mss
-    return min(space, MAX_WINDOW)
-
-
-def window_scale(tcb: Tcb) -> int:
-    """The shift we announce: enough for the largest buffer the profile allows (RFC 7323 §2.3)."""
-    space = max(tcb.rcvbuf, tcb.profile.rcvbuf_max)
-    return min(max(space.bit_length() - 16, 0), MAX_WSCALE)
+    tcb.dsack = None
+    data(tcb, now, acceptable_seq(tcb), 0, RST)

@@ -6,6 +6,7 @@ bring a connection into each state. Peer sequence numbers are relative to `PEER_
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
 from pymodel.skbuff import SkBuff, alloc_skb
 from pymodel.tcp import LINUX, Listener, Profile, State, TcpConnection, TcpLayer
+from pymodel.tcp.segment import LOST, RETRANS, SACKED
 
 HERE = b"\x0a\x00\x00\x01"
 THERE = b"\x0a\x00\x00\x02"
@@ -219,12 +221,14 @@ def established(
     bench.expect("A", seq=1, ack=1)
     assert bench.conn.state is State.ESTABLISHED
     if not quick:
-        bench.conn.quick_acks = 0
+        bench.conn.ato = 40 * MS
+        bench.conn.last_data = bench.now
     return bench
 
 
 def close_wait(**kw: Any) -> Bench:
     bench = established(**kw)
+    bench.conn.ato = 0
     bench.peer("FA")
     bench.expect("A", seq=1, ack=2)
     assert bench.conn.state is State.CLOSE_WAIT
@@ -288,16 +292,20 @@ in_every_state = pytest.mark.parametrize("state", list(BUILDERS), ids=lambda s: 
 
 def check(conn: TcpConnection) -> None:
     """What must hold of any connection at any time."""
-    assert 0 <= conn.flight < 1 << 31 and conn.pipe >= 0
-    assert min(conn.lost_out, conn.sacked_out, conn.retrans_out) >= 0
-    assert conn.retrans_out <= conn.lost_out <= conn.flight
+    assert 0 <= conn.flight < 1 << 31 and conn.in_flight >= 0
+    assert conn.packets_out == sum(s.count for s in conn.sent)
+    assert conn.lost_out == sum(s.count for s in conn.sent if s.marks & LOST)
+    assert conn.retrans_out == sum(s.count for s in conn.sent if s.marks & RETRANS)
     if conn.sack_on:
-        sizes = [(s, (s.end - s.seq) % 2**32) for s in conn.sent]
-        assert conn.sacked_out == sum(n for s, n in sizes if s.sacked)
-        assert conn.lost_out == sum(n for s, n in sizes if s.lost)
-        assert conn.retrans_out == sum(n for s, n in sizes if s.lost and s.retransmitted)
+        assert conn.sacked_out == sum(s.count for s in conn.sent if s.marks & SACKED)
+        assert not any(s.marks & SACKED and s.marks & (LOST | RETRANS) for s in conn.sent)
+    assert 0 <= conn.sacked_out <= conn.packets_out
+    assert set(conn.by_time) <= set(conn.sent)
+    assert [s.sent_at for s in conn.by_time] == sorted(s.sent_at for s in conn.by_time)
+    for before, after in itertools.pairwise(conn.sent):
+        assert before.end == after.seq
     if conn.sent:
         assert conn.sent[0].seq == conn.snd_una and conn.sent[-1].end == conn.snd_nxt
         assert conn.rtx_timer.deadline is not None, "something is in flight and no timer runs"
     assert len(conn.recv_queue) <= conn.rcvbuf + (1 << conn.rcv_wscale)
-    assert conn.cc.cwnd >= conn.snd_mss
+    assert conn.cc.cwnd >= 1

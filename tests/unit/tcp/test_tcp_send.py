@@ -42,7 +42,7 @@ def test_send_takes_only_what_the_buffer_holds() -> None:
 
 def test_acknowledgment_frees_the_buffer_and_wakes_the_writer() -> None:
     bench = established()
-    bench.conn.sndbuf = 1000
+    bench.conn.set_option("sndbuf", 1000)
     bench.conn.send(bytes(1000))
     woken: list[int] = []
     bench.conn.queue.add(lambda: woken.append(bench.conn.writable))
@@ -136,7 +136,7 @@ def test_silly_window_is_not_filled_until_the_override_timer() -> None:
     bench.peer("A", window=100)  # everything acknowledged, a little room
     bench.silent()
     bench.run(250 * MS)
-    bench.expect("A", seq=1 + 8 * FULL, length=100)
+    bench.expect("PA", seq=1 + 8 * FULL, length=100)
 
 
 def test_half_of_the_largest_window_is_worth_sending() -> None:
@@ -187,7 +187,7 @@ def test_probing_starts_anew_when_a_window_has_opened_in_between() -> None:
     bench = established(window=0)
     bench.conn.send(bytes(3000))
     bench.run(10 * SEC)
-    assert bench.conn.persist_backoff > 3
+    assert bench.conn.rtt.backoff > 3
     bench.peer("A", window=2000)
     bench.out.clear()
     bench.peer("A", window=0)

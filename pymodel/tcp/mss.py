@@ -1,0 +1,54 @@
+"""The effective send MSS (RFC 9293 §3.7.1) and how much of a write one chunk takes."""
+
+from typing import TYPE_CHECKING, Final
+
+from pymodel.tcp import transmit
+from pymodel.wire.tcp import TIMESTAMPS_LEN
+
+if TYPE_CHECKING:
+    from pymodel.tcp.tcb import Tcb
+
+MIN_SND_MSS: Final = 48
+"""A peer cannot make us send more header than payload (Linux: TCP_MIN_SND_MSS)."""
+
+DEFAULT_MSS: Final = 536
+DEFAULT_MSS_6: Final = 1220
+"""Where a SYN has no MSS option (RFC 9293 MUST-15), for IPv4 and IPv6."""
+
+_GSO_HEADROOM: Final = 320
+"""Of `gso_max_size`, what headers may take."""
+
+
+def default(tcb: "Tcb") -> int:
+    """The MSS of a peer that announces none."""
+    return DEFAULT_MSS if len(tcb.dst) == 4 else DEFAULT_MSS_6
+
+
+def _within_half_window(tcb: "Tcb", size: int) -> int:
+    """A peer with a tiny window gets segments of half of it, so that two fit (Linux; RFC 1122 §4.2.3.4)."""
+    largest = tcb.max_snd_wnd
+    cutoff = largest >> 1 if largest > DEFAULT_MSS else largest
+    if cutoff and size > cutoff:
+        return max(cutoff, 68 - (32 if tcb.ts_on else 20))
+    return size
+
+
+def sync(tcb: "Tcb") -> None:
+    """Eff.snd.MSS = min(SendMSS, path MTU - headers) - options, from what is known now."""
+    mss = min(tcb.peer_mss, tcb.layer.ip.mtu_for(tcb.dst) - tcb.ip_overhead)
+    if tcb.options.maxseg:
+        mss = min(mss, tcb.options.maxseg)
+    if tcb.ts_on:
+        mss -= TIMESTAMPS_LEN
+    tcb.mss_cache = _within_half_window(tcb, max(mss, MIN_SND_MSS))
+
+
+def current(tcb: "Tcb") -> int:
+    """Payload of a full segment sent now: SACK blocks that go with it take room, too."""
+    return tcb.mss_cache - transmit.options_len(tcb)
+
+
+def size_goal(tcb: "Tcb", mss: int) -> int:
+    """Bytes that one chunk of the send queue collects: whole segments, as many as a GSO packet takes."""
+    goal = _within_half_window(tcb, tcb.profile.gso_max_size - _GSO_HEADROOM - 1)
+    return max(goal // mss * mss, mss)

@@ -1,0 +1,149 @@
+"""Segment text and FIN (RFC 9293 §3.10.7.4 "seventh" and "eighth"): queue, reassemble, acknowledge."""
+
+from typing import TYPE_CHECKING
+
+from pymodel.tcp import delack, ecn, lifecycle, rcvwindow, transmit
+from pymodel.tcp.seq import HALF, MASK, diff, gt
+from pymodel.tcp.state import State
+from pymodel.wire.tcp import FIN, PSH, TcpHeader
+
+if TYPE_CHECKING:
+    from pymodel.tcp.tcb import Tcb
+
+
+def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, now: int, tos: int) -> None:
+    """Take `payload` (and the FIN, if there is one) that begins at `seq`, in order or not."""
+    n = len(payload)
+    fin = header.flags & FIN
+    if not n and not fin:
+        return
+    end = (seq + n + fin) & MASK
+    window = tcb.rcv_wnd
+    if n:
+        tcb.data_segs_in += 1
+    ahead = (seq - tcb.rcv_nxt) & MASK
+    if not gt(end, tcb.rcv_nxt):
+        _duplicate(tcb, seq, end)
+        return
+    if 0 < ahead < HALF:
+        if ahead >= window:
+            _out_of_window(tcb)
+        else:
+            _ahead(tcb, seq, payload, header, end if fin else -1, tos)
+        return
+    if ahead:
+        # The front of it is old.
+        _dsack(tcb, seq, tcb.rcv_nxt)
+        payload = payload[(-ahead) & MASK :]
+        n = len(payload)
+        seq = tcb.rcv_nxt
+    if not window and n:
+        _out_of_window(tcb)
+        return
+    if tcb.rcv_fin >= 0:
+        # There is nothing behind a FIN, whatever a later segment claims.
+        payload = payload[: max(diff(tcb.rcv_fin, seq), 0)]
+        n = len(payload)
+        fin = 0
+    if n:
+        tcb.recv_queue += payload
+        tcb.rcv_nxt = (seq + n) & MASK
+        tcb.bytes_received += n
+        _observed(tcb, n, header, now, tos)
+    if len(tcb.reassembly):
+        more = tcb.reassembly.extract(tcb.rcv_nxt)
+        if more is not None:
+            tcb.recv_queue += more
+            tcb.rcv_nxt = (tcb.rcv_nxt + len(more)) & MASK
+            tcb.bytes_received += len(more)
+        tcb.ack_scheduled = True
+        if not len(tcb.reassembly):
+            tcb.ack_now = True  # the gap is filled (RFC 5681 §4.2)
+    if fin:
+        tcb.rcv_fin = (end - 1) & MASK
+    elif tcb.rcv_fin == tcb.rcv_nxt:
+        tcb.ack_now = True  # it had come before
+    if tcb.rcv_fin == tcb.rcv_nxt:
+        tcb.rcv_nxt = (tcb.rcv_nxt + 1) & MASK
+        _fin(tcb, now)
+    tcb.queue.wake()
+
+
+def _observed(tcb: "Tcb", n: int, header: TcpHeader, now: int, tos: int) -> None:
+    """Data came in order: what its size, its time and its IP header tell."""
+    rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
+    rcvwindow.measure_rtt(tcb, now)
+    delack.data_received(tcb, now)
+    ecn.received(tcb, tos)
+    if n >= 128:
+        rcvwindow.grow(tcb, n)
+
+
+def _dsack(tcb: "Tcb", left: int, right: int) -> None:
+    if tcb.sack_on and tcb.profile.dsack:
+        tcb.dsack = (left, right)
+
+
+def _duplicate(tcb: "Tcb", seq: int, end: int) -> None:
+    """All of it was received before: say so at once (RFC 2883 §4)."""
+    tcb.layer.stats["old_data"] += 1
+    _dsack(tcb, seq, end)
+    delack.enter_quick_mode(tcb)
+    tcb.ack_scheduled = True
+
+
+def _out_of_window(tcb: "Tcb") -> None:
+    """A window probe, for one (RFC 9293 §3.8.6.1): answer at once."""
+    tcb.layer.stats["out_of_window"] += 1
+    delack.enter_quick_mode(tcb)
+    tcb.ack_scheduled = True
+
+
+def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, end: int, tos: int) -> None:
+    """Something before it is missing. `end`: behind its FIN, or -1."""
+    n = len(payload)
+    ecn.received(tcb, tos)
+    if tcb.rcv_fin >= 0:
+        # There is nothing behind a FIN, whatever a later segment claims.
+        payload = payload[: max(diff(tcb.rcv_fin, seq), 0)]
+    elif end >= 0:
+        tcb.rcv_fin = (end - 1) & MASK
+    tcb.ack_scheduled = True
+    if n:
+        rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
+    if payload:
+        tcb.layer.stats["out_of_order"] += 1
+        tcb.rcv_ooopack += 1
+        twice = tcb.reassembly.insert(seq, payload, tcb.rcv_nxt)
+        if twice is not None:
+            _dsack(tcb, *twice)
+    else:
+        tcb.ack_now = True
+
+
+def _fin(tcb: "Tcb", now: int) -> None:
+    """Everything up to the peer's FIN is here (RFC 9293 §3.10.7.4 "eighth")."""
+    tcb.ack_scheduled = True
+    tcb.reassembly.clear()
+    if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED):
+        lifecycle.set_state(tcb, State.CLOSE_WAIT)
+        delack.enter_pingpong(tcb)  # our FIN can carry the ACK, if it comes soon
+    elif tcb.state is State.FIN_WAIT_1:
+        # Our FIN is not acknowledged, or this segment's ACK would have been seen already.
+        transmit.ack(tcb, now)
+        lifecycle.set_state(tcb, State.CLOSING)
+    elif tcb.state is State.FIN_WAIT_2:
+        transmit.ack(tcb, now)
+        lifecycle.enter_time_wait(tcb, now)
+
+
+def acknowledge(tcb: "Tcb", now: int) -> None:
+    """After a segment: send the ACK that is due, or see that it will be (RFC 9293 §3.8.6.3)."""
+    if not tcb.ack_scheduled:
+        return
+    if (
+        (delack.second_segment(tcb) and rcvwindow.wanted(tcb) >= tcb.rcv_wnd)
+        or delack.due_now(tcb)
+        or delack.delay(tcb, now)
+    ):
+        transmit.ack(tcb, now)

@@ -1,0 +1,168 @@
+"""What was sent and is not acknowledged: one entry for each segment of the retransmission queue.
+
+The queue (`Tcb.sent`) is sorted by sequence number and has no gaps; `Tcb.by_time` holds the same entries in
+the order of their last transmission, for RACK. Counts (`packets_out`, `sacked_out`, …) are in segments.
+"""
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final
+
+from pymodel.tcp.seq import MASK
+from pymodel.wire.tcp import FIN
+
+if TYPE_CHECKING:
+    from pymodel.tcp.tcb import Tcb
+
+SACKED: Final = 1
+"""Reported by SACK."""
+LOST: Final = 2
+"""Thought to be lost."""
+RETRANS: Final = 4
+"""A retransmission is out."""
+EVER: Final = 8
+"""Was retransmitted at some time: gives no RTT sample (Karn)."""
+
+
+class SentSegment:
+    """Sequence numbers `seq`…`end` were sent with header bits `flags`, last at `sent_at` (ps).
+
+    `order` numbers transmissions where several have the same time. `count`: segments it stands for (more than one only after the path's MSS has shrunk). `marks`: the
+    bits above. `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when
+    it was sent, for the delivery rate.
+    """
+
+    __slots__ = (
+        "app_limited",
+        "count",
+        "delivered",
+        "delivered_at",
+        "end",
+        "first_sent_at",
+        "flags",
+        "marks",
+        "order",
+        "sent_at",
+        "seq",
+        "transmissions",
+    )
+
+    def __init__(self, seq: int, end: int, sent_at: int, flags: int) -> None:
+        self.seq = seq
+        self.end = end
+        self.sent_at = sent_at
+        self.flags = flags
+        self.order = 0
+        self.count = 1
+        self.marks = 0
+        self.transmissions = 1
+        self.delivered = 0
+        self.delivered_at = 0
+        self.first_sent_at = 0
+        self.app_limited = False
+
+    def __repr__(self) -> str:
+        marks = "".join(name for bit, name in ((1, "S"), (2, "L"), (4, "R"), (8, "E")) if self.marks & bit)
+        return f"<SentSegment {self.seq}…{self.end} {marks}>"
+
+    @property
+    def payload(self) -> int:
+        """Bytes of user data."""
+        return ((self.end - self.seq) & MASK) - (self.flags & FIN)
+
+
+def index_of(tcb: "Tcb", seq: int) -> int:
+    """Where in `tcb.sent` the segment lies that contains `seq`; -1 if that is before the queue."""
+    base = tcb.snd_una
+    sent = tcb.sent
+    if sent and (sent[0].seq - base) & MASK > 1 << 31:
+        base = sent[0].seq
+    return bisect_right(sent, (seq - base) & MASK, key=lambda s: (s.seq - base) & MASK) - 1
+
+
+def append(tcb: "Tcb", segment: SentSegment) -> None:
+    """New data was sent."""
+    segment.delivered = tcb.delivered
+    if not tcb.packets_out:
+        tcb.first_sent_at = tcb.delivered_at = segment.sent_at
+    segment.delivered_at = tcb.delivered_at
+    segment.first_sent_at = tcb.first_sent_at
+    segment.app_limited = tcb.app_limited > 0
+    tcb.transmissions += 1
+    segment.order = tcb.transmissions
+    tcb.sent.append(segment)
+    tcb.by_time[segment] = None
+    tcb.packets_out += segment.count
+
+
+def resent(tcb: "Tcb", segment: SentSegment, now: int) -> None:
+    """`segment` was transmitted again: its place in time is the last one."""
+    segment.sent_at = now
+    segment.transmissions += 1
+    tcb.transmissions += 1
+    segment.order = tcb.transmissions
+    segment.delivered = tcb.delivered
+    segment.delivered_at = tcb.delivered_at
+    segment.first_sent_at = tcb.first_sent_at
+    segment.app_limited = tcb.app_limited > 0
+    tcb.by_time.pop(segment, None)
+    tcb.by_time[segment] = None
+
+
+def recount(tcb: "Tcb", segment: SentSegment, count: int) -> None:
+    """`segment` stands for `count` segments from now on: put every sum right."""
+    change = count - segment.count
+    segment.count = count
+    tcb.packets_out += change
+    if segment.marks & SACKED:
+        tcb.sacked_out += change
+    if segment.marks & LOST:
+        tcb.lost_out += change
+    if segment.marks & RETRANS:
+        tcb.retrans_out += change
+
+
+def split(tcb: "Tcb", index: int, size: int, mss: int) -> None:
+    """Cut the segment at `index` behind `size` payload bytes; FIN and PSH go with the second part."""
+    first = tcb.sent[index]
+    second = SentSegment((first.seq + size) & MASK, first.end, first.sent_at, first.flags)
+    for name in (
+        "marks",
+        "order",
+        "transmissions",
+        "delivered",
+        "delivered_at",
+        "first_sent_at",
+        "app_limited",
+    ):
+        setattr(second, name, getattr(first, name))
+    first.end = second.seq
+    first.flags = 0
+    second.count = 0
+    recount(tcb, first, max(1, -(-size // mss)))
+    recount(tcb, second, max(1, -(-second.payload // mss)))
+    tcb.sent.insert(index + 1, second)
+    if first in tcb.by_time:
+        # Behind the first, where it was in time.
+        order = list(tcb.by_time)
+        at = order.index(first) + 1
+        order.insert(at, second)
+        tcb.by_time = dict.fromkeys(order)
+
+
+def mark_lost(tcb: "Tcb", segment: SentSegment) -> None:
+    """`segment`, or its retransmission, is thought to be lost."""
+    marks = segment.marks
+    if marks & SACKED:
+        return
+    if marks & LOST:
+        if not marks & RETRANS:
+            return
+        segment.marks = marks & ~RETRANS
+        tcb.retrans_out -= segment.count
+    else:
+        segment.marks = marks | LOST
+        tcb.lost_out += segment.count
+    tcb.lost += segment.count
+    hint = tcb.retransmit_hint
+    if hint is None or (segment.seq - hint.seq) & MASK > 1 << 31:
+        tcb.retransmit_hint = segment if hint is not None else None
