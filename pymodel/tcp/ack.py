@@ -145,7 +145,7 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
             if not 0 < part < HALF:
                 break
             # Part of one: it stays, shorter.
-            remaining = max(1, -(-((entry.end - ack) & MASK) // max(tcb.mss_cache, 1)))
+            remaining = max(1, -(-((entry.end - ack) & MASK) // max(tcb.snd_mss, 1)))
             count -= min(remaining, count)
             entry.seq = ack
             if not count:

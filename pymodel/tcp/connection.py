@@ -49,7 +49,7 @@ class TcpConnection(Tcb):
         if options.maxseg:
             self.advertised_mss = min(self.advertised_mss, options.maxseg)
         self.peer_mss = mss.default(self)
-        self.mss_cache = self.advertised_mss
+        self.snd_mss = self.advertised_mss
         self.cc = algorithms.make(options.congestion or profile.congestion, profile)
         self.rtx_timer = LazyTimer(layer.scheduler, partial(timers.fired, self))
         self.delack_timer = LazyTimer(layer.scheduler, partial(timers.delayed_ack, self))

@@ -30,7 +30,6 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
     """Take IRS and the options from the peer's SYN: both sides must have offered what is then used."""
     profile = tcb.profile
     tcb.irs = header.seq
-    passive = not header.flags & ACK
     offered = (tcb.rcv_adv - tcb.rcv_nxt) & MASK
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = (header.seq + 1) & MASK
     tcb.rcv_up = tcb.rcv_nxt
@@ -46,7 +45,7 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
         # More than 14 is treated as 14 (RFC 7323 §2.3).
         tcb.snd_wscale = min(header.wscale, rcvwindow.MAX_WSCALE)
         tcb.rcv_wscale = rcvwindow.scale(tcb)
-    if passive:
+    if tcb.state is State.CLOSED:
         rcvwindow.open_for_syn(tcb, TIMESTAMPS_LEN if tcb.ts_on else 0)
     else:
         # What the SYN offered was not scaled.
@@ -56,7 +55,7 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
     tcb.snd_wl1 = tcb.rcv_nxt
     ack.set_window(tcb, header.window)
     mss.sync(tcb)
-    tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.mss_cache, mss.default(tcb), max(tcb.rcv_wnd // 2, 1)), 88)
+    tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.snd_mss, mss.default(tcb), max(tcb.rcv_wnd // 2, 1)), 88)
     tcb.reordering = profile.dup_ack_threshold
     tcb.cc = algorithms.make(tcb.cc.name, profile)
 

@@ -268,9 +268,9 @@ class TcpLayer:
         """Path MTU discovery (RFC 1191 §6.4): smaller segments from now on, refused ones at once."""
         if connection.state <= State.SYN_RECEIVED:
             return
-        old = connection.mss_cache
+        old = connection.snd_mss
         mss.sync(connection)
-        if connection.mss_cache < old:
+        if connection.snd_mss < old:
             now = self.scheduler.now
             recovery.mark_too_big(connection)
             retransmit.lost(connection, now)

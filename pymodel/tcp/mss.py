@@ -40,12 +40,12 @@ def sync(tcb: "Tcb") -> None:
         mss = min(mss, tcb.options.maxseg)
     if tcb.ts_on:
         mss -= TIMESTAMPS_LEN
-    tcb.mss_cache = _within_half_window(tcb, max(mss, MIN_SND_MSS))
+    tcb.snd_mss = _within_half_window(tcb, max(mss, MIN_SND_MSS))
 
 
 def current(tcb: "Tcb") -> int:
     """Payload of a full segment sent now: SACK blocks that go with it take room, too."""
-    return tcb.mss_cache - transmit.options_len(tcb)
+    return tcb.snd_mss - transmit.options_len(tcb)
 
 
 def size_goal(tcb: "Tcb", mss: int) -> int:

@@ -178,7 +178,7 @@ def pacing_rate(tcb: Tcb) -> int:
         return 0
     profile = tcb.profile
     ratio = profile.pacing_ss_ratio if cc.cwnd < cc.ssthresh // 2 else profile.pacing_ca_ratio
-    return tcb.mss_cache * max(cc.cwnd, tcb.packets_out) * ratio * 10**10 // srtt
+    return tcb.snd_mss * max(cc.cwnd, tcb.packets_out) * ratio * 10**10 // srtt
 
 
 def _defer(tcb: Tcb, now: int, size: int, fin: bool, last: bool, most: int) -> tuple[bool, bool]:
@@ -188,7 +188,7 @@ def _defer(tcb: Tcb, now: int, size: int, fin: bool, last: bool, most: int) -> t
     """
     if tcb.recovery >= Recovery.RECOVERY or now - tcb.wire_at > MS or not tcb.sent:
         return False, False
-    mss_now = tcb.mss_cache
+    mss_now = tcb.snd_mss
     window = (tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt) & MASK
     congestion = (tcb.cc.cwnd - tcb.in_flight) * mss_now
     limit = min(window, congestion)

@@ -79,6 +79,9 @@ def wanted(tcb: Tcb) -> int:
     if free > tcb.rcv_ssthresh:
         free = tcb.rcv_ssthresh
     if shift:
+        offered = tcb.rcv_wnd
+        if offered <= free < offered + min(buffer >> 1, tcb.advertised_mss):
+            free = offered
         return -(-free >> shift) << shift
     window = tcb.rcv_wnd
     if window <= free - mss or window > free:

@@ -172,7 +172,7 @@ def _mark_reno(tcb: "Tcb", una_advanced: bool) -> None:
         if head.marks & LOST:
             return
         if head.count > 1:
-            split(tcb, 0, tcb.mss_cache, tcb.mss_cache)
+            split(tcb, 0, tcb.snd_mss, tcb.snd_mss)
         mark_lost(tcb, head)
 
 
@@ -364,6 +364,6 @@ def _mark_all(tcb: "Tcb", now: int) -> None:
 def mark_too_big(tcb: "Tcb") -> None:
     """Segments above the present MSS did not pass (RFC 1191 §6.4): lost, but not by congestion."""
     for segment in tcb.sent:
-        if segment.payload > tcb.mss_cache:
+        if segment.payload > tcb.snd_mss:
             mark_lost(tcb, segment)
     tcb.retransmit_hint = None

@@ -148,7 +148,7 @@ def _probe(tcb: "Tcb", now: int) -> bool:
     index = len(tcb.sent) - 1
     entry = tcb.sent[index]
     if entry.count > 1:
-        mss = tcb.mss_cache
+        mss = tcb.snd_mss
         split(tcb, index, (entry.count - 1) * mss, mss)
         index += 1
     if not _send(tcb, index, now):

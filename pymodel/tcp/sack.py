@@ -42,7 +42,7 @@ def _duplicate(tcb: "Tcb", blocks: tuple[Block, ...], ack: int, event: "AckEvent
     if length > tcb.max_snd_wnd:
         return False
     segments = 1
-    mss = max(tcb.mss_cache, 1)
+    mss = max(tcb.snd_mss, 1)
     if length > mss:
         segments = -(-length // mss)
     elif tcb.probe_high == right:
@@ -136,7 +136,7 @@ def check_reordering(tcb: "Tcb", low: int) -> None:
     top = highest(tcb)
     if not lt(low, top):
         return
-    mss = max(tcb.mss_cache, 1)
+    mss = max(tcb.snd_mss, 1)
     degree = -(-((top - low) & MASK) // mss)
     if degree > tcb.reordering:
         tcb.reordering = min(degree, tcb.profile.max_reordering)

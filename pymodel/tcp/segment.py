@@ -26,9 +26,10 @@ EVER: Final = 8
 class SentSegment:
     """Sequence numbers `seq`…`end` were sent with header bits `flags`, last at `sent_at` (ps).
 
-    `order` numbers transmissions where several have the same time. `count`: segments it stands for (more than one only after the path's MSS has shrunk). `marks`: the
-    bits above. `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when
-    it was sent, for the delivery rate.
+    `order` numbers transmissions where several have the same time. `count`: segments it
+    stands for (more than one only after the path's MSS has shrunk). `marks`: the bits above.
+    `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when sent, for the
+    delivery rate.
     """
 
     __slots__ = (

@@ -15,7 +15,7 @@ def expand(tcb: "Tcb") -> None:
     if tcb.options.sndbuf is not None or not profile.moderate_sndbuf:
         return
     segments = max(profile.initial_cwnd, tcb.cc.cwnd, tcb.reordering + 1)
-    per_segment = max(_PER_SEGMENT, 2 * tcb.mss_cache)
+    per_segment = max(_PER_SEGMENT, 2 * tcb.snd_mss)
     tcb.sndbuf = max(tcb.sndbuf, min(2 * segments * per_segment, profile.sndbuf_max) // 2)
 
 

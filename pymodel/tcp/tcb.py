@@ -189,7 +189,7 @@ class Tcb:
         # Options.
         self.advertised_mss = 0
         self.peer_mss = 0
-        self.mss_cache = 0
+        self.snd_mss = 0
         """Effective send MSS: payload of a full segment, options deducted (RFC 9293 §3.7.1, RFC 6691)."""
         self.ts_on = False
         self.ts_offset = ts_offset

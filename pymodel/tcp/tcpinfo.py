@@ -32,6 +32,7 @@ OPT_ECN_SEEN: Final = 16
 OPT_SYN_DATA: Final = 32
 """Bits of tcpi_options (TCPI_OPT_*)."""
 
+INFINITE_SSTHRESH: Final = 0x7FFF_FFFF
 U32: Final = 0xFFFF_FFFF
 U64: Final = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -131,7 +132,7 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         delivery_rate_app_limited=int(tcb.rate_app_limited),
         rto=rtt.rto // US,
         ato=tcb.ato // US,
-        snd_mss=tcb.mss_cache,
+        snd_mss=tcb.snd_mss,
         rcv_mss=tcb.rcv_mss,
         unacked=tcb.packets_out,
         sacked=tcb.sacked_out,
@@ -161,7 +162,7 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         min_rtt=rtt.min_rtt // US if rtt.min_rtt else U32,
         data_segs_in=tcb.data_segs_in,
         data_segs_out=tcb.data_segs_out,
-        delivery_rate=tcb.rate_delivered * tcb.mss_cache * SEC // interval if interval else 0,
+        delivery_rate=tcb.rate_delivered * tcb.snd_mss * SEC // interval if interval else 0,
         busy_time=(tcb.busy_time + (now - tcb.busy_since if tcb.busy_since >= 0 else 0)) // US,
         delivered=tcb.delivered,
         delivered_ce=tcb.delivered_ce,

@@ -139,7 +139,7 @@ def main() -> None:
     conn = world.tcp.connect((ours, 40000), (kernel, 9000))
     report["active_received"] = world.exchange(conn, forth) == back
     report["active_error"] = conn.error
-    report["active_options"] = [conn.ts_on, conn.sack_on, conn.scale_on, conn.mss_cache]
+    report["active_options"] = [conn.ts_on, conn.sack_on, conn.scale_on, conn.snd_mss]
     while thread.is_alive():
         world.turn()
     report["active_delivered"] = results.get("active") == forth
