@@ -430,3 +430,16 @@ def test_idle_sender_restarts_from_the_initial_window() -> None:
     bench.run(5 * SEC)
     bench.conn.send(bytes(40 * FULL))
     assert len(bench.out) == 10
+
+
+def test_regression_echo_of_a_copy_before_the_last_repetition_is_no_round_trip() -> None:
+    # The receiver had the first copy, and its ACKs were lost: the time until one got through is not the path's.
+    # Under heavy loss such samples made SRTT, and so RTO, grow to tens of seconds.
+    bench = established(options=TIMESTAMPS)
+    bench.conn.send(b"abc")
+    first = bench.expect("PA", seq=1).option("Timestamp")[0]
+    srtt = bench.conn.rtt.srtt
+    bench.run(10 * SEC)
+    bench.peer("A", ack=4, options=[("NOP", None), ("NOP", None), ("Timestamp", (TS + 1, first))])
+    assert bench.conn.snd_una == bench.conn.snd_nxt
+    assert bench.conn.rtt.srtt == srtt and bench.conn.rtt.backoff > 0
