@@ -433,8 +433,8 @@ def test_idle_sender_restarts_from_the_initial_window() -> None:
 
 
 def test_regression_echo_of_a_copy_before_the_last_repetition_is_no_round_trip() -> None:
-    # The receiver had the first copy, and its ACKs were lost: the time until one got through is not the path's.
-    # Under heavy loss such samples made SRTT, and so RTO, grow to tens of seconds.
+    # The receiver had the first copy, and its ACKs were lost: the time until one got through is not the
+    # path's. Under heavy loss such samples made SRTT, and so RTO, grow to tens of seconds.
     bench = established(options=TIMESTAMPS)
     bench.conn.send(b"abc")
     first = bench.expect("PA", seq=1).option("Timestamp")[0]
