@@ -31,6 +31,12 @@ def ip_packet(data: bytes) -> bytes | None:
     return data[14 : 14 + int.from_bytes(data[16:18], "big")]
 
 
+def arp_request(asker: bytes, target: bytes) -> bytes:
+    """`asker` (at our address) asks for `target`'s Ethernet address: so `target` learns the asker's."""
+    request = struct.pack("!HHBBH", 1, _IPV4, 6, 4, 1) + MAC + asker + bytes(6) + target
+    return frame(b"\xff" * 6, MAC, request, _ARP)
+
+
 def arp_reply(data: bytes, own: bytes) -> bytes | None:
     """The answer to the ARP request in `data` (RFC 826), unless it asks for `own`, the asker's address."""
     if data[12:14] != struct.pack("!H", _ARP) or data[20:22] != b"\0\1":

@@ -16,7 +16,7 @@ from pymodel.tcp.profile import Profile
 from tb.packetdrill import shell
 from tb.packetdrill.config import Config
 from tb.packetdrill.errors import ScriptError
-from tb.packetdrill.frames import MAC, arp_reply, duration, frame, ip_packet
+from tb.packetdrill.frames import MAC, arp_reply, arp_request, duration, frame, ip_packet
 from tb.packetdrill.wire import fragments
 
 LARGEST: Final = 9000
@@ -70,6 +70,9 @@ class SimulatedMachine:
         if str(gateway) == self.config.local_ip:
             gateway += 1 if int(gateway) & 1 else -1  # some runners give the machine's own; there is one wire
         self.host.ip.add_route("0.0.0.0/0", str(gateway))
+        # The machine knows its gateway from the start: the first packet must not be later than the others.
+        self._deliver(arp_request(gateway.packed, ipaddress.IPv4Address(self.config.local_ip).packed))
+        yield Wait(deadline=self.scheduler.now + _SETTLE)
 
     def _sent(self, sent: Frame) -> None:
         answer = arp_reply(sent.data, own=ipaddress.IPv4Address(self.config.local_ip).packed)
