@@ -111,7 +111,10 @@ def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> in
         part = min(left, mss_now)
         left -= part
         bits = 0 if left else flags
-        transmit.data(tcb, now, seq, part, bits | ecn.outgoing(tcb, count))
+        # Several segments that leave at once end with PSH, so that a receiver that joins them again passes
+        # them on (Linux: __tcp_transmit_skb); it is not part of what a retransmission repeats.
+        pushed = PSH if count and left <= 0 else 0
+        transmit.data(tcb, now, seq, part, bits | pushed | ecn.outgoing(tcb, count))
         end = (seq + part + (bits & FIN)) & MASK
         segment.append(tcb, SentSegment(seq, end, now, bits))
         seq = end

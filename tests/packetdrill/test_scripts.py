@@ -18,4 +18,4 @@ def test_the_stack_does_what_the_script_says(script: Path) -> None:
 
 
 def test_there_are_scripts() -> None:
-    assert len(SCRIPTS) >= 60
+    assert len(SCRIPTS) >= 200
