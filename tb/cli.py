@@ -112,9 +112,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _packetdrill(arguments: argparse.Namespace, further: list[str], console: Console) -> int:
+    from pymodel.tcp import PROFILES
     from tb.packetdrill import command
     from tb.packetdrill.errors import ScriptError
-    from tb.packetdrill.session import PROFILES
 
     if arguments.profile not in PROFILES:
         print(f"fdwire: no profile {arguments.profile}; there are {', '.join(PROFILES)}", file=sys.stderr)

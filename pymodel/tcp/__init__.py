@@ -10,7 +10,19 @@ from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.layer import TcpLayer
 from pymodel.tcp.listener import Listener
 from pymodel.tcp.options import TcpOptions
-from pymodel.tcp.profile import LINUX, Profile
+from pymodel.tcp.profile import EMBEDDED, FREEBSD, LINUX, PROFILES, Profile
 from pymodel.tcp.state import State
 
-__all__ = ["LINUX", "IpSender", "Listener", "Profile", "State", "TcpConnection", "TcpLayer", "TcpOptions"]
+__all__ = [
+    "EMBEDDED",
+    "FREEBSD",
+    "LINUX",
+    "PROFILES",
+    "IpSender",
+    "Listener",
+    "Profile",
+    "State",
+    "TcpConnection",
+    "TcpLayer",
+    "TcpOptions",
+]

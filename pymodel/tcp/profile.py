@@ -15,6 +15,8 @@ class Profile:
 
     name: str = "linux"
 
+    bsd_syn_options: bool = False
+    """Options of a SYN in FreeBSD's order (`options_bytes_bsd`), not Linux's."""
     timestamps: bool = True  # tcp_timestamps (RFC 7323 §3)
     window_scaling: bool = True  # tcp_window_scaling (RFC 7323 §2)
     sack: bool = True  # tcp_sack (RFC 2018)
@@ -108,6 +110,76 @@ class Profile:
     """tcp_invalid_ratelimit: between two ACKs to unacceptable segments without data on one connection."""
 
     max_syn_backlog: int = 1024  # tcp_max_syn_backlog
+    syncookies: int = 1
+    """tcp_syncookies (RFC 4987 §3.6): 0 never, 1 when the SYN queue is full, 2 always."""
 
 
 LINUX: Final = Profile()
+
+FREEBSD: Final = Profile(
+    name="freebsd",
+    bsd_syn_options=True,
+    rcvbuf=65_536,
+    rcvbuf_max=2 << 20,
+    sndbuf=32_768,
+    rto_min=230 * MS,
+    rto_variance_min=0,
+    rto_max=64 * SEC,
+    rtt_peak_variance=False,
+    syn_retries=12,
+    syn_linear_timeouts=0,
+    retries=12,
+    orphan_retries=12,
+    rack=False,
+    tail_loss_probe=False,
+    frto=False,
+    retransmit_collapse=False,
+    tso_win_divisor=0,
+    delayed_ack=40 * MS,
+    quick_acks=0,
+    adaptive_delayed_ack=False,
+    challenge_ack_limit=10,
+)
+"""FreeBSD 14: its default stack, not its RACK module. CUBIC is its default since 14.0."""
+
+EMBEDDED: Final = Profile(
+    name="embedded",
+    timestamps=False,
+    window_scaling=False,
+    sack=False,
+    rcvbuf=4 * 1460,
+    rcvbuf_max=4 * 1460,
+    sndbuf=2 * 1460,
+    sndbuf_max=2 * 1460,
+    congestion="reno",
+    initial_cwnd=4,
+    rto_initial=3 * SEC,
+    rto_min=500 * MS,
+    rto_variance_min=0,
+    rto_max=64 * SEC,
+    rtt_peak_variance=False,
+    syn_retries=6,
+    syn_linear_timeouts=0,
+    retries=12,
+    rack=False,
+    tail_loss_probe=False,
+    frto=False,
+    prr=False,
+    dsack=False,
+    ecn=0,
+    retransmit_collapse=False,
+    tso_win_divisor=0,
+    delayed_ack=250 * MS,
+    delayed_ack_max=250 * MS,
+    quick_acks=0,
+    adaptive_delayed_ack=False,
+    moderate_rcvbuf=False,
+    moderate_sndbuf=False,
+    time_wait=120 * SEC,
+    fin_timeout=20 * SEC,
+    max_syn_backlog=4,
+)
+"""A small stack in the manner of lwIP: a few segments of buffer, no SACK, no timestamps, Reno."""
+
+PROFILES: Final = {profile.name: profile for profile in (LINUX, FREEBSD, EMBEDDED)}
+"""By name, as on command lines."""

@@ -52,6 +52,28 @@ def _text(attribute: str) -> _Setting:
     )
 
 
+def _bits(read: Callable[[Profile], int], write: Callable[[Profile, int], None]) -> _Setting:
+    return _Setting(lambda profile: str(read(profile)), lambda profile, text: write(profile, int(text, 0)))
+
+
+def _recovery_write(profile: Profile, value: int) -> None:
+    profile.rack = bool(value & 1)
+    profile.rack_static_window = bool(value & 2)
+    profile.rack_no_dup_threshold = bool(value & 4)
+
+
+def _probe_write(profile: Profile, value: int) -> None:
+    profile.tail_loss_probe = value in (3, 4)
+
+
+def _frto_write(profile: Profile, value: int) -> None:
+    profile.frto = bool(value)
+
+
+def _timestamps_write(profile: Profile, value: int) -> None:
+    profile.timestamps = bool(value)
+
+
 def _orphan_write(profile: Profile, text: str) -> None:
     profile.orphan_retries = int(text, 0) or 8
 
@@ -59,7 +81,7 @@ def _orphan_write(profile: Profile, text: str) -> None:
 PREFIX: Final = "net.ipv4."
 
 SETTINGS: Final[dict[str, _Setting]] = {
-    "tcp_timestamps": _number("timestamps"),
+    "tcp_timestamps": _bits(lambda profile: int(profile.timestamps), _timestamps_write),
     "tcp_window_scaling": _number("window_scaling"),
     "tcp_sack": _number("sack"),
     "tcp_rmem": _memory("rcvbuf", "rcvbuf_max"),
@@ -69,6 +91,25 @@ SETTINGS: Final[dict[str, _Setting]] = {
     "tcp_reordering": _number("dup_ack_threshold", low=1),
     "tcp_rto_min_us": _number("rto_min", US, low=1),
     "tcp_rto_max_ms": _number("rto_max", MS, low=1000, high=120_000),
+    "tcp_ecn": _number("ecn", high=2),
+    "tcp_dsack": _number("dsack"),
+    "tcp_recovery": _bits(
+        lambda p: p.rack | p.rack_static_window << 1 | p.rack_no_dup_threshold << 2, _recovery_write
+    ),
+    "tcp_early_retrans": _bits(lambda profile: 3 * profile.tail_loss_probe, _probe_write),
+    "tcp_frto": _bits(lambda profile: 2 * profile.frto, _frto_write),
+    "tcp_max_reordering": _number("max_reordering", low=1),
+    "tcp_retrans_collapse": _number("retransmit_collapse"),
+    "tcp_slow_start_after_idle": _number("slow_start_after_idle"),
+    "tcp_tso_win_divisor": _number("tso_win_divisor"),
+    "tcp_min_tso_segs": _number("min_tso_segs", low=1),
+    "tcp_pacing_ss_ratio": _number("pacing_ss_ratio", high=1000),
+    "tcp_pacing_ca_ratio": _number("pacing_ca_ratio", high=1000),
+    "tcp_syn_linear_timeouts": _number("syn_linear_timeouts", high=127),
+    "tcp_pingpong_thresh": _number("pingpong_threshold", low=1, high=255),
+    "tcp_moderate_rcvbuf": _number("moderate_rcvbuf"),
+    "tcp_retries1": _number("retries1", high=255),
+    "tcp_syncookies": _number("syncookies", high=2),
     "tcp_syn_retries": _number("syn_retries", low=1, high=127),
     "tcp_synack_retries": _number("synack_retries", high=255),
     "tcp_keepalive_time": _number("keepalive_idle", SEC, low=1),
@@ -103,7 +144,6 @@ INERT: Final[dict[str, str]] = {
     "tcp_mtu_probing": "0",
     "tcp_no_metrics_save": "0",
     "tcp_no_ssthresh_metrics_save": "1",
-    "tcp_retries1": "3",
     "tcp_stdurg": "0",
     "tcp_thin_linear_timeouts": "0",
     "tcp_tw_reuse": "2",

@@ -24,6 +24,7 @@ from pymodel.wire.tcp import (
     emit_plain_into,
     emit_timestamps_into,
     options_bytes,
+    options_bytes_bsd,
 )
 
 MAX_WINDOW: Final = 0xFFFF
@@ -132,7 +133,8 @@ def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int,
 
 
 def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: int = 0) -> None:
-    raw = emit(header, options_bytes(header)) + payload
+    bsd = header.flags & SYN and tcb.profile.bsd_syn_options
+    raw = emit(header, options_bytes_bsd(header) if bsd else options_bytes(header)) + payload
     skb = tcb.layer.ip.alloc_skb(len(raw))
     view = skb.put(len(raw))
     view[:] = raw

@@ -214,6 +214,22 @@ def options_bytes(header: TcpHeader) -> bytes:
     return options
 
 
+def options_bytes_bsd(header: TcpHeader) -> bytes:
+    """The options of a SYN as FreeBSD packs them: MSS; NOP, window scale; SACK-permitted; timestamps."""
+    parts: list[bytes] = []
+    if header.mss is not None:
+        parts.append(struct.pack("!BBH", OPT_MSS, 4, header.mss))
+    if header.wscale is not None:
+        parts.append(bytes((OPT_NOP, OPT_WINDOW_SCALE, 3, header.wscale)))
+    if header.sack_permitted:
+        parts.append(bytes((OPT_SACK_PERMITTED, 2)))
+    if header.ts_val is not None:
+        lead = b"" if header.sack_permitted else bytes((OPT_NOP, OPT_NOP))
+        parts.append(lead + struct.pack("!BBII", OPT_TIMESTAMPS, 10, header.ts_val, header.ts_ecr))
+    options = b"".join(parts)
+    return options + bytes(-len(options) % 4)
+
+
 def emit(header: TcpHeader, options: bytes) -> bytes:
     """The whole header with `options` (`options_bytes`), checksum field zero."""
     offset = (HEADER_LEN + len(options)) << 2 | header.reserved

@@ -12,6 +12,7 @@ from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.task import Task
+from pymodel.tcp import PROFILES
 from tb.cosim.library import load
 from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import RtlNic
@@ -19,7 +20,7 @@ from tb.packetdrill import rtl
 from tb.packetdrill.errors import ScriptError
 from tb.packetdrill.parser import parse
 from tb.packetdrill.runner import Runner
-from tb.packetdrill.session import PROFILES, Verdict, configure, defined, judge
+from tb.packetdrill.session import Verdict, configure, defined, judge
 from tb.packetdrill.simulated import SimulatedMachine
 
 _LIMIT = 100_000 * SEC

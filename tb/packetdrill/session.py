@@ -9,7 +9,7 @@ from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.task import Task
-from pymodel.tcp.profile import LINUX, Profile
+from pymodel.tcp.profile import PROFILES
 from tb.packetdrill import config as options
 from tb.packetdrill.config import Config
 from tb.packetdrill.errors import ScriptError, ScriptFailure
@@ -18,7 +18,6 @@ from tb.packetdrill.runner import Runner
 from tb.packetdrill.simulated import SimulatedMachine
 from tb.packetdrill.syntax import Script
 
-PROFILES: Final[dict[str, Profile]] = {"linux": LINUX}
 DEFINE: Final = "define "
 """Before a name that the command line defines, among the options."""
 _LIMIT: Final = 100_000 * SEC
