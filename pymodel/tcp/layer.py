@@ -21,6 +21,7 @@ from pymodel.tcp.profile import LINUX, Profile
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, lt
 from pymodel.tcp.state import State
+from pymodel.tcp.syncookie import SynCookies
 from pymodel.tcp.sysctl import Sysctl
 from pymodel.tcp.tcb import Pending, Tcb
 from pymodel.wire.checksum import checksum, pseudo_header, verify
@@ -56,6 +57,7 @@ class TcpLayer:
         self.listeners: dict[tuple[bytes, int], Listener] = {}
         self.on_release: Callable[[TcpConnection], None] | None = None
         self._isn = IsnGenerator(secret)
+        self.cookies = SynCookies(secret)
         self._challenge_second = -1
         self._challenges = 0
 
@@ -192,6 +194,11 @@ class TcpLayer:
         listeners = self.listeners
         listener = listeners.get((dst, header.dport)) or listeners.get((bytes(len(dst)), header.dport))
         flags = header.flags
+        if listener is not None and flags & (ACK | SYN | RST) == ACK:
+            child = listener.cookie_ack(header, (dst, header.dport), (src, header.sport))
+            if child is not None:
+                segment_input.synchronized(child, header, payload, self.scheduler.now, tos)
+                return
         if listener is None or flags & ACK:
             if listener is None:
                 self.stats["no_port"] += 1

@@ -11,6 +11,7 @@ from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.state import State
+from pymodel.tcp.syncookie import MSS_TABLE
 from pymodel.tcp.tcb import Pending, Tcb
 from pymodel.wire.tcp import SYN, TcpHeader
 
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
     from pymodel.tcp.layer import TcpLayer
 
 
+def _plain(header: TcpHeader) -> TcpHeader:
+    """The SYN without the options that a cookie cannot remember."""
+    plain = TcpHeader(header.sport, header.dport, header.seq, 0, SYN, header.window)
+    plain.mss = header.mss
+    return plain
+
+
 class Listener:
     """A listening port. `queue` is woken when a finished connection arrives; `backlog` may be set.
 
     As in Linux, up to `backlog` + 1 finished connections wait; while that queue is full SYNs are dropped
-    and the last ACK of a handshake is ignored. Half-open connections are bounded by `backlog` too.
+    and the last ACK of a handshake is ignored. Half-open connections are bounded by `backlog` too; beyond
+    that SYNs are answered with cookies (`syncookie`).
     """
 
     def __init__(
@@ -82,12 +91,16 @@ class Listener:
         if not self.has_room():
             stats["listen_overflow"] += 1
             return
-        if len(self._half_open) >= max(min(self.backlog, self.layer.profile.max_syn_backlog), 1):
-            stats["syn_queue_full"] += 1
+        profile = self.layer.profile
+        now = self.layer.scheduler.now
+        full = len(self._half_open) >= max(min(self.backlog, profile.max_syn_backlog), 1)
+        if full or profile.syncookies == 2:
+            stats["syn_queue_full"] += full
+            if profile.syncookies:
+                self._answer_with_cookie(header, local, remote, now)
             return
         child = self.layer.new_connection(local, remote, iss, replace(self.options))
         child.listener = self
-        now = self.layer.scheduler.now
         handshake.learn_syn(child, header, now, tos)
         child.snd_nxt = (child.iss + 1) & MASK
         segment.append(child, SentSegment(child.iss, child.snd_nxt, now, SYN))
@@ -95,6 +108,42 @@ class Listener:
         self._half_open[child] = None
         transmit.syn(child, now, True)
         timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
+
+    def _answer_with_cookie(
+        self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], now: int
+    ) -> None:
+        """A SYN,ACK that leaves nothing behind but its sequence number."""
+        layer = self.layer
+        layer.stats["syn_cookies_sent"] += 1
+        cookie = layer.cookies.make((*local, *remote), header.seq, header.mss or MSS_TABLE[0], now)
+        child = layer.new_connection(local, remote, cookie, replace(self.options))
+        handshake.learn_syn(child, _plain(header), now, 0)
+        transmit.syn(child, now, True)
+        layer.connections.pop((*local, *remote))
+
+    def cookie_ack(
+        self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int]
+    ) -> TcpConnection | None:
+        """An ACK without a connection: one in SYN-RECEIVED if it brings back a cookie of ours, else None."""
+        layer = self.layer
+        now = layer.scheduler.now
+        irs, iss = (header.seq - 1) & MASK, (header.ack - 1) & MASK
+        peer_mss = layer.cookies.check((*local, *remote), irs, iss, now)
+        if not layer.profile.syncookies or not layer.stats["syn_cookies_sent"] or not peer_mss:
+            return None
+        if not self.has_room():
+            layer.stats["listen_overflow"] += 1
+            return None
+        layer.stats["syn_cookies_received"] += 1
+        child = layer.new_connection(local, remote, iss, replace(self.options))
+        child.listener = self
+        syn = TcpHeader(header.sport, header.dport, irs, 0, SYN, header.window)
+        syn.mss = peer_mss
+        handshake.learn_syn(child, syn, now, 0)
+        child.snd_nxt = (iss + 1) & MASK
+        segment.append(child, SentSegment(iss, child.snd_nxt, now, SYN))
+        lifecycle.set_state(child, State.SYN_RECEIVED)
+        return child
 
     def ready(self, child: Tcb, header: TcpHeader, length: int, now: int) -> bool:
         """`child`'s SYN,ACK is acknowledged: may it finish? Else it is as if that ACK was lost."""

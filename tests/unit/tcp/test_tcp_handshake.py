@@ -1,5 +1,6 @@
 """Opening: RFC 9293 §3.5, §3.10.7.2, §3.10.7.3; RFC 7323 §2; RFC 6298 (5.7); RFC 6528."""
 
+from dataclasses import replace
 from errno import EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, ENETUNREACH, ETIMEDOUT
 
 import pytest
@@ -268,7 +269,7 @@ def test_full_accept_queue_drops_syns_and_ignores_the_last_ack_until_there_is_ro
 
 
 def test_syn_queue_is_bounded_by_the_backlog() -> None:
-    bench = listening(backlog=2)
+    bench = listening(backlog=2, profile=replace(LINUX, syncookies=0))
     for port in range(1000, 1004):
         bench.peer("S", seq=0, sport=port, options=MSS_ONLY)
     assert len(bench.out) == 2 and bench.stat("syn_queue_full") == 2
@@ -449,3 +450,45 @@ def test_ipv6_connection_without_an_mss_option_sends_1220_bytes(monkeypatch: pyt
     assert conn.state is State.ESTABLISHED
     conn.send(bytes(3000))
     assert [len(TCP(r).payload) for r in raw] == [0, 1220, 1220, 560]
+
+
+# --- SYN cookies (RFC 4987 §3.6) ----------
+
+
+def flooded() -> Bench:
+    bench = listening(backlog=2)
+    for port in range(1000, 1002):
+        bench.peer("S", seq=0, sport=port, options=MSS_ONLY)
+    bench.out.clear()
+    return bench
+
+
+def test_syn_beyond_the_queue_is_answered_with_a_cookie_that_keeps_nothing() -> None:
+    bench = flooded()
+    for port in range(2000, 2500):
+        bench.peer("S", seq=0, sport=port, options=SYN_OPTIONS)
+    assert len(bench.out) == 500 and len(bench.tcp.connections) == 2
+    assert [name for name, _ in bench.out[0].options] == ["MSS"]
+
+
+def test_ack_of_a_cookie_makes_the_connection_with_its_mss() -> None:
+    bench = flooded()
+    bench.peer("S", seq=0, sport=2000, options=[("MSS", 1350)])
+    bench.iss = bench.expect("SA", ack=1).seq
+    bench.peer("PA", seq=1, ack=1, sport=2000, payload=b"hello")
+    conn = bench.listener.accept()
+    assert conn is not None and conn.state is State.ESTABLISHED
+    assert conn.recv(10) == b"hello" and conn.snd_mss == 1300
+
+
+def test_ack_of_a_forged_or_an_old_cookie_is_reset() -> None:
+    bench = flooded()
+    bench.peer("S", seq=0, sport=2000, options=MSS_ONLY)
+    bench.iss = bench.expect("SA", ack=1).seq
+    bench.peer("A", seq=1, ack=2, sport=2000)
+    bench.expect("R")
+    bench.run(200 * SEC)
+    bench.out.clear()
+    bench.peer("A", seq=1, ack=1, sport=2000)
+    bench.expect("R")
+    assert bench.listener.accept() is None
