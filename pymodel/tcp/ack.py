@@ -125,7 +125,8 @@ def _update_window(tcb: "Tcb", header: TcpHeader, ack: int, event: AckEvent, now
                 cwndcheck.after_idle(tcb, now)
             set_window(tcb, window)
     if event.una_advanced:
-        tcb.bytes_acked += (ack - tcb.snd_una) & MASK
+        # The SYN of a passive open is not counted (as in Linux, where the connection begins behind it).
+        tcb.bytes_acked += (ack - tcb.snd_una - (tcb.state is State.SYN_RECEIVED)) & MASK
         tcb.snd_una = ack
 
 

@@ -1,7 +1,8 @@
 """SYNs: what a peer's says, SYN-SENT (RFC 9293 §3.10.7.3), and the step to ESTABLISHED."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pymodel.simtime import MS
 from pymodel.tcp import (
     ack,
     algorithms,
@@ -20,6 +21,7 @@ from pymodel.tcp import (
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.seq import MASK, gt, le
 from pymodel.tcp.state import State
+from pymodel.tcp.tcb import Pending
 from pymodel.wire.tcp import ACK, FIN, RST, SYN, TIMESTAMPS_LEN, TcpHeader
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
     tcb.cc = algorithms.make(tcb.cc.name, profile)
 
 
+_RETRY_SYN: Final = 8 * MS
+"""TCP_TIMEOUT_MIN of Linux: two ticks of 250 Hz."""
+
+
 def established(tcb: "Tcb", now: int) -> None:
     """The handshake is over: RFC 6298 (5.7) and RFC 6928 §2 about a SYN that was lost."""
     if not tcb.rtt.srtt:
@@ -85,6 +91,9 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
     flags = header.flags
     if flags & ACK:
         if le(header.ack, tcb.iss) or gt(header.ack, tcb.snd_nxt):
+            # The peer may have answered for an old connection, which our RST ends: try again at once, but once.
+            if not tcb.retries:
+                timerset.start(tcb, Pending.RETRANSMIT, now + _RETRY_SYN)
             return False  # (which never answers a RST)
         echo = header.ts_ecr if tcb.profile.timestamps and header.ts_val is not None else 0
         if echo and gt(echo, transmit.timestamp_now(tcb, now)):

@@ -23,6 +23,8 @@ def scale(tcb: Tcb) -> int:
     space = max(tcb.rcvbuf, tcb.profile.rcvbuf_max)
     if tcb.options.window_clamp:
         space = min(space, tcb.options.window_clamp)
+    if tcb.options.rcvbuf is not None:  # SO_RCVBUF fixes the buffer: it will not grow
+        space = min(space, tcb.options.rcvbuf)
     return min(max(space.bit_length() - 16, 0), MAX_WSCALE)
 
 

@@ -123,7 +123,7 @@ class Tcb:
         """SND.UP: behind the urgent byte; SND.UNA when there is none."""
         self.fin_queued = False
         self.send_queue = SendBuffer((iss + 1) & MASK)
-        self.pushed_seq = iss
+        self.pushed_seq = (iss + 1) & MASK
         """Up to here PSH was asked for."""
         self.sndbuf = 0
         self.nodelay = False
