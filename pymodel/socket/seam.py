@@ -64,8 +64,15 @@ class Connection(Protocol):
     def set_quickack(self, on: bool) -> None:
         """Do not delay ACKs for a while, or do."""
 
-    def send(self, data: bytes | memoryview, *, more: bool = False) -> int:
-        """Copies what fits; `more`: more will follow at once."""
+    def send(self, data: bytes | memoryview, *, more: bool = False, oob: bool = False) -> int:
+        """Copies what fits; `more`: more will follow at once. `oob`: the last byte is urgent."""
+
+    def recv_oob(self, peek: bool = False) -> bytes:
+        """The urgent byte; OSError: EINVAL, EAGAIN."""
+
+    @property
+    def urgent_ready(self) -> bool:
+        """The urgent byte has come and is not read."""
 
     def recv(self, n: int, peek: bool = False) -> bytes:
         """Up to `n` bytes."""

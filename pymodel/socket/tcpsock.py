@@ -173,6 +173,8 @@ class TcpSocket(Socket):
         if state not in OPENING:
             if connection.readable >= self.options.receive_low_water:
                 mask |= READABLE
+            if connection.urgent_ready:
+                mask |= c.POLLPRI
             if send_shut or connection.writable_for_poll:
                 mask |= WRITABLE
             else:
@@ -391,10 +393,8 @@ class TcpSocket(Socket):
 
         EPIPE, ECONNRESET and what else TCP reports; EAGAIN if nothing fits; a partial count if
         something fitted before an error. `address` is ignored, as Linux does on a stream socket.
-        EOPNOTSUPP for MSG_OOB: TCP here has no urgent data.
+        With MSG_OOB the last byte is urgent.
         """
-        if flags & c.MSG_OOB:
-            raise error(errno.EOPNOTSUPP)
         check_socket_level(control)
         deadline = self.deadline(self.options.send_timeout, flags)
         while self.connection is not None and self.connection.state.name in OPENING:
@@ -407,7 +407,11 @@ class TcpSocket(Socket):
                 connection = self._sending(sent)
                 if connection is None:
                     return sent
-                taken = connection.send(data[sent:] if sent else data, more=bool(flags & c.MSG_MORE))
+                rest = data[sent:] if sent else data
+                if flags & c.MSG_OOB:
+                    taken = connection.send(rest, oob=True)
+                else:
+                    taken = connection.send(rest, more=bool(flags & c.MSG_MORE))
                 sent += taken
                 self._sent += taken
                 if sent == len(data):
@@ -455,12 +459,14 @@ class TcpSocket(Socket):
         """recv(2): what has come, b"" after the peer's FIN; ENOTCONN, EAGAIN, ECONNRESET …
 
         MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_TRUNC (the bytes are dropped and zeros returned).
-        EINVAL for MSG_OOB: there is no urgent data.
+        MSG_OOB: the urgent byte, or EINVAL if there is none.
         """
         if self.listener is not None:
             raise error(errno.ENOTCONN)
         if flags & c.MSG_OOB:
-            raise error(errno.EINVAL)
+            if self.connection is None or self.options.oobinline:
+                raise error(errno.EINVAL)
+            return self.connection.recv_oob(bool(flags & c.MSG_PEEK))[:count], None
         deadline = self.deadline(self.options.receive_timeout, flags)
         peek = bool(flags & c.MSG_PEEK)
         target = count if flags & c.MSG_WAITALL else min(self.options.receive_low_water, count)
@@ -587,8 +593,11 @@ class TcpSocket(Socket):
         if self._binding is not None:
             self._binding.reuse_address = bool(options.reuse_address)
             self._binding.reuse_port = bool(options.reuse_port)
-        if attribute == "keepalive":
-            self._tell_tcp("keepalive", bool(options.keepalive))
+        if attribute in ("keepalive", "oobinline"):
+            self._tell_tcp(attribute, bool(getattr(options, attribute)))
+        elif attribute == "numbers":
+            self._tell_tcp("tos", options.number(c.IPPROTO_IP, c.IP_TOS))
+            self._tell_tcp("ttl", options.number(c.IPPROTO_IP, c.IP_TTL))
         elif attribute == "send_buffer" and options.send_buffer is not None:
             self._tell_tcp("sndbuf", options.send_buffer // 2)
             self._tcp_changed()

@@ -91,7 +91,7 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
     flags = header.flags
     if flags & ACK:
         if le(header.ack, tcb.iss) or gt(header.ack, tcb.snd_nxt):
-            # The peer may have answered for an old connection, which our RST ends: try again at once, but once.
+            # The peer may have answered for an old connection, which our RST ends: try again at once.
             if not tcb.retries:
                 timerset.start(tcb, Pending.RETRANSMIT, now + _RETRY_SYN)
             return False  # (which never answers a RST)

@@ -65,6 +65,11 @@ class FakeConnection:
     unsent = property(lambda self: len(self.tx))
     unacknowledged = property(lambda self: len(self.tx) + self.in_flight)
 
+    urgent_ready = False
+
+    def recv_oob(self, peek=False):
+        raise OSError(errno.EINVAL, "there is no urgent data")
+
     @property
     def writable_for_poll(self):
         return self.writable > 0 and 2 * self.writable >= self.sndbuf - self.writable
