@@ -12,7 +12,7 @@ from pymodel.link import Impairments, Link
 from pymodel.ports import DevicePort, WirePort
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC, US
-from pymodel.socket.process import Program
+from pymodel.socket.process import Program, check_programs
 from pymodel.socket.programs import spawn
 from pymodel.socket.syscalls import Kernel
 from pymodel.task import Blocking, Task
@@ -151,6 +151,10 @@ class World:
             if deadline is None or deadline > limit:
                 raise TimeoutError(f"not done at {scheduler.now / SEC:.9f} s of simulated time")
             scheduler.step()
+
+    def check_programs(self) -> None:
+        """ProgramFailed if a program of either host has raised, and nobody has asked for its result."""
+        check_programs(self.a.kernel, self.b.kernel)
 
     def power_off(self) -> None:
         """End every program on both hosts."""

@@ -96,12 +96,14 @@ class Testbench:
     async def finish(self) -> None:
         """End all programs and check that nothing is missing.
 
-        Raises ProtocolViolation (AXI4, XGMII) or Disagreement (RTL against golden model).
+        Raises ProtocolViolation (AXI4, XGMII), Disagreement (RTL against golden model), or ProgramFailed: a
+        program has raised, and its result was never asked for.
         """
         self.world.power_off()
         await self._quiet()
         self.rtl.check_protocols()
         if self.checker is None:
+            self.world.check_programs()
             return
         for stat in Stat:  # read, so that the checker compares them
             await self.read(stat)
@@ -110,6 +112,7 @@ class Testbench:
         self.checker.finish()
         if self.checker.mismatches:
             raise Disagreement("\n".join(str(mismatch) for mismatch in self.checker.mismatches[:20]))
+        self.world.check_programs()
 
     async def _quiet(self) -> None:
         """Wait for a stretch without a frame: a late one may still be held back by the link."""

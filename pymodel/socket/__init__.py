@@ -6,7 +6,7 @@
 
 from pymodel.socket.asyncsocket import AsyncSocket, blocking, sleep
 from pymodel.socket.current import current_process
-from pymodel.socket.process import Process, Program
+from pymodel.socket.process import Process, Program, ProgramFailed, check_programs
 from pymodel.socket.programs import run_code, run_module, run_script, spawn
 from pymodel.socket.simthread import ProcessKilled
 from pymodel.socket.syscalls import Kernel
@@ -17,7 +17,9 @@ __all__ = [
     "Process",
     "ProcessKilled",
     "Program",
+    "ProgramFailed",
     "blocking",
+    "check_programs",
     "current_process",
     "run_code",
     "run_module",

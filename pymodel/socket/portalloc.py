@@ -61,6 +61,10 @@ class PortTable:
             del self._ports[port]
         return bindings
 
+    def prune(self, port: int) -> None:
+        """A connection of `port` has ended: forget bindings that were only there for it."""
+        self.holders(port)
+
     def conflict(self, binding: Binding) -> bool:
         """Whether another live binding forbids this one."""
         return any(other is not binding and binding.conflicts(other) for other in self.holders(binding.port))

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import random
 import sys
+import traceback
 import types
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Generator
@@ -33,6 +34,8 @@ class Program(Generic[T]):
         self.process = process
         self.name = process.name
         self.done = False
+        self.taken = False
+        """Somebody has asked for the result."""
         self.finished = WaitQueue()
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -45,6 +48,7 @@ class Program(Generic[T]):
         """
         if not self.done:
             raise RuntimeError(f"{self.name} has not finished")
+        self.taken = True
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]
@@ -70,7 +74,24 @@ class Program(Generic[T]):
         if not self._settled:
             self.settle(None, ProcessKilled(self.name))
         self.done = True
+        if self._error is not None and not isinstance(self._error, ProcessKilled):
+            self.process.kernel.failed.append(self)
         self.finished.wake()
+
+    def report(self) -> str:
+        """The traceback of a program that has raised."""
+        return f"{self.name}:\n{''.join(traceback.format_exception(self._error))}"
+
+
+class ProgramFailed(Exception):
+    """Programs have raised, and nobody has asked for their results; the text has their tracebacks."""
+
+
+def check_programs(*kernels: Kernel) -> None:
+    """ProgramFailed if a program of `kernels` has raised what nobody was told of."""
+    failed = [program for kernel in kernels for program in kernel.failed if not program.taken]
+    if failed:
+        raise ProgramFailed("\n".join(program.report() for program in failed))
 
 
 class Process:

@@ -1,6 +1,6 @@
 """What the socket layer asks of TCP and IP: the seam at which either can be replaced in a test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -109,7 +109,9 @@ class Listening(Protocol):
 
 
 class Tcp(Protocol):
-    """`pymodel.tcp.TcpLayer`."""
+    """`pymodel.tcp.TcpLayer`. `on_release`: called with a connection that has become CLOSED."""
+
+    on_release: Callable[[Any], None] | None
 
     @property
     def connections(self) -> Mapping[tuple[bytes, int, bytes, int], Connection]:

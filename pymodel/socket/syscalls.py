@@ -15,7 +15,7 @@ cannot block, or on the scheduler as `Task(scheduler, kernel.read(process, fd, 1
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pymodel.scheduler import Scheduler
 from pymodel.socket.calls.files import FileCalls
@@ -29,7 +29,7 @@ from pymodel.socket.sock import Network
 from pymodel.udp import UdpLayer
 
 if TYPE_CHECKING:
-    from pymodel.socket.process import Process
+    from pymodel.socket.process import Process, Program
 
 
 class Kernel(SocketCalls, FileCalls, TransferCalls, WaitCalls):
@@ -57,6 +57,9 @@ class Kernel(SocketCalls, FileCalls, TransferCalls, WaitCalls):
         self.network = Network(
             scheduler, tcp, ip, lambda: list(addresses()), PortTable(seed), udp, PortTable(seed + 1)
         )
+        self.failed: list[Program[Any]] = []
+        """Programs that ended with an exception: see `process.check_programs`."""
+        tcp.on_release = lambda connection: self.network.tcp_ports.prune(connection.local[1])
         self.processes: dict[int, Process] = {}
         self._pids = itertools.count(1)
 

@@ -5,7 +5,6 @@ page back. Everything the RTL does is compared with the golden model in lockstep
 simulator; the command (`fdwire sim`) starts it and prints what it wrote.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from pymodel.capture import Capture
 from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.simtime import SEC
+from pymodel.socket import ProgramFailed
 from tb import toolchain
 from tb.cosim.library import load
 from tb.sim import programs
@@ -106,8 +106,12 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         trouble = f"{phase}: {error}"
     finally:
         bench.world.power_off()
-    with contextlib.suppress(Disagreement):  # told below, mismatch by mismatch
+    try:
         await bench.finish()
+    except Disagreement:
+        pass  # told below, mismatch by mismatch
+    except ProgramFailed as failed:
+        trouble = trouble or str(failed)
     mismatches = [str(m) for m in bench.checker.mismatches] if bench.checker is not None else []
     wall = time.perf_counter() - began
 
@@ -123,7 +127,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
     same = all(f["sent"] == f["received"] for f in files)
     progress.send(phase, total, total, cycles, now=True)
     return {
-        "ok": same and status == 201 and not mismatches,
+        "ok": same and status == 201 and not mismatches and not trouble,
         "trouble": trouble,
         "seed": options.seed,
         "frames_a_to_b": traffic.frames[Direction.A_TO_B],

@@ -121,6 +121,7 @@ EXPORTS: dict[str, Any] = {
     **{f"{name}_ns": monotonic_ns for name in ("perf_counter", "process_time", "thread_time")},
     "localtime": gmtime,
     "struct_time": real.struct_time,
+    "_STRUCT_TM_ITEMS": 11,
     "strptime": real.strptime,
     "timezone": 0,
     "altzone": 0,

@@ -316,12 +316,16 @@ class socket:
         """recv(2); ValueError for a negative size. CPython does not ask the kernel for 0 bytes."""
         if count < 0:
             raise ValueError("negative buffersize in recv")
-        return self.recvfrom(count, flags)[0] if count else b""
+        return self._recvfrom(count, flags)[0] if count else b""
 
     def recvfrom(self, count: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
         """recvfrom(2): a stream names no sender."""
         if count < 0:
             raise ValueError("negative buffersize in recvfrom")
+        return self._recvfrom(count, flags)
+
+    def _recvfrom(self, count: int, flags: int) -> tuple[bytes, Address | None]:
+        # A subclass may forbid recvfrom(), as ssl's does, and go on using recv().
         data, sender = self._retry(
             c.POLLIN,
             lambda: self._kernel.recvfrom(self._process, self._fd, count, flags),
@@ -333,16 +337,19 @@ class socket:
         """recv(2) into `buffer`: at most `nbytes`, or as many as it holds."""
         if not nbytes and not memoryview(buffer).nbytes:
             return 0
-        return self.recvfrom_into(buffer, nbytes, flags)[0]
+        return self._recvfrom_into(buffer, nbytes, flags)[0]
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
         """recvfrom(2) into `buffer`; ValueError if it is smaller than `nbytes`."""
+        return self._recvfrom_into(buffer, nbytes, flags)
+
+    def _recvfrom_into(self, buffer: Any, nbytes: int, flags: int) -> tuple[int, Address | None]:
         view = memoryview(buffer).cast("B")
         if nbytes < 0:
             raise ValueError("negative buffersize in recv_into")
         if nbytes > len(view):
             raise ValueError("buffer too small for requested bytes")
-        data, sender = self.recvfrom(nbytes or len(view), flags)
+        data, sender = self._recvfrom(nbytes or len(view), flags)
         stored = data[: nbytes or len(view)]  # MSG_TRUNC counts beyond
         view[: len(stored)] = stored
         return len(data), sender

@@ -7,14 +7,26 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants
-from pymodel.socket.dropin import cfcntl, clock, cos, cselect, csocket, dates, locks, netdb, signals, threads
+from pymodel.socket.dropin import (
+    cfcntl,
+    clock,
+    cos,
+    cselect,
+    csocket,
+    dates,
+    locks,
+    netdb,
+    signals,
+    threads,
+    tls,
+)
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
 
-ABSENT = ("ssl", "_ssl", "_queue", "_asyncio")
-"""Modules that programs do not find: TLS needs a real socket, the others would block for real.
-`queue` then falls back to its own Python source."""
+ABSENT = ("_queue", "_asyncio")
+"""Modules that programs do not find, as they would block for real; `queue` and `asyncio` then fall back to
+their own Python sources."""
 
 _SOCKET = (
     *("AF_", "SOCK_", "IPPROTO_", "SO_", "SOL_", "SOMAXCONN", "TCP_", "UDP_", "IP_", "IPV6_", "IPPORT_"),
@@ -31,6 +43,8 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
     del sockets["AF_UNIX"]  # not offered, so that programs which look for it do without
     polls = {name: value for name, value in CONSTANTS.items() if name.startswith(("POLL", "EPOLL"))}
     modules: dict[str, ModuleType | None] = dict.fromkeys(ABSENT)
+    encryption = tls.contents()
+    modules["_ssl"] = None if encryption is None else _module("_ssl", encryption)
     modules["__main__"] = ModuleType("__main__")
     for module in (
         _module("_socket", sockets, netdb.EXPORTS, csocket.EXPORTS),

@@ -196,6 +196,7 @@ class FakeTcp:
         self.scheduler = scheduler
         self.connections = {}
         self.listeners = {}
+        self.on_release = None
 
     def listen(self, local, backlog, options):
         if local in self.listeners:

@@ -424,3 +424,77 @@ def test_randomness_of_programs_follows_from_the_seed():
         results.append(host.finish(host.start(program), host.start(program)))
     assert results[0] == results[1]
     assert results[0][0] != results[0][1]
+
+
+def test_program_that_raised_is_reported_unless_its_result_was_asked_for(host):
+    from pymodel.socket import ProgramFailed, check_programs
+
+    def broken():
+        raise KeyError("told nobody")
+
+    async def broken_coroutine():
+        raise IndexError("nor here")
+
+    def fine():
+        raise SystemExit(0)
+
+    first, second = host.start(broken), host.start(broken_coroutine)
+    host.start(fine)
+    killed = host.start(lambda: __import__("time").sleep(9))
+    while not (first.done and second.done):
+        host.scheduler.step()
+    killed.kill()
+    with pytest.raises(ProgramFailed) as caught:
+        check_programs(host.kernel)
+    assert "told nobody" in str(caught.value) and "nor here" in str(caught.value)
+    assert "broken:" in str(caught.value) and "fine" not in str(caught.value)
+    for program in (first, second):
+        with pytest.raises(LookupError):
+            program.result()
+    check_programs(host.kernel)
+
+
+def test_signal_of_a_timer_interrupts_the_call_or_lets_it_go_on(host):
+    def program():
+        import signal
+        import socket
+        import time
+
+        seen = []
+        signal.signal(signal.SIGALRM, lambda number, frame: seen.append((number, time.monotonic())))
+        signal.setitimer(signal.ITIMER_REAL, 1, 2)
+        time.sleep(4)
+        ended = time.monotonic()
+        signal.signal(signal.SIGALRM, lambda *_: 1 / 0)
+        listener = socket.create_server(("127.0.0.1", 0))
+        try:
+            listener.accept()
+        except ZeroDivisionError:
+            interrupted = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return seen, ended, interrupted, listener.fileno()
+
+    seen, ended, interrupted, fd = host.run(program)
+    assert seen == [(14, 1.0), (14, 3.0)] and (ended, interrupted, fd) == (4.0, 5.0, 3)
+
+
+def test_descriptors_of_real_files_and_of_sockets_do_not_meet(host, tmp_path):
+    def program(path):
+        import os
+        import socket
+        import tempfile
+
+        s = socket.socket()
+        with open(path, "w") as file:
+            file.write("kept")
+            numbers = s.fileno(), file.fileno() >= 1024
+            os.close(s.detach())
+            file.write(" whole")
+        with tempfile.TemporaryFile() as other:
+            other.write(b"x")
+        fd = os.open(path, os.O_RDONLY)
+        data = os.read(fd, 99)
+        os.close(fd)
+        return numbers, data, os.fstat(0).st_mode != 0
+
+    assert host.run(program, str(tmp_path / "file")) == ((3, True), b"kept whole", True)
