@@ -65,7 +65,7 @@ def test_illusion_of_send() -> None:
     print("\n".join(["", *story]))
     assert story[0].startswith("20") and "every call a success" in story[0]
     seconds = float(story[1].split()[-2])
-    # After tcp_retries2, 924.6 s at least. Meanwhile ARP has given up on B: hence EHOSTUNREACH, not ETIMEDOUT.
+    # After tcp_retries2: 924.6 s at least. ARP has given up on B meanwhile, hence not ETIMEDOUT.
     assert "EHOSTUNREACH" in story[1] and 900 < seconds < 1000
     world.power_off()
     world.check_programs()
