@@ -71,6 +71,10 @@ class Connection(Protocol):
         """The urgent byte; OSError: EINVAL, EAGAIN."""
 
     @property
+    def at_mark(self) -> bool:
+        """The next byte to read is the urgent one."""
+
+    @property
     def urgent_ready(self) -> bool:
         """The urgent byte has come and is not read."""
 

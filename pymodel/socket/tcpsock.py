@@ -515,7 +515,7 @@ class TcpSocket(Socket):
         if request not in (c.SIOCINQ, c.SIOCOUTQ, c.SIOCOUTQNSD, c.SIOCATMARK):
             return super().ioctl(request, argument)
         if request == c.SIOCATMARK:
-            return 0
+            return int(self.connection is not None and self.connection.at_mark)
         if self.listener is not None:
             raise error(errno.EINVAL)
         connection = self.connection

@@ -62,6 +62,7 @@ class FakeConnection:
         number, self.error = self.error, 0
         return number
 
+    at_mark = False
     unsent = property(lambda self: len(self.tx))
     unacknowledged = property(lambda self: len(self.tx) + self.in_flight)
 

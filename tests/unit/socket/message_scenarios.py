@@ -381,7 +381,30 @@ def stream_held_back_by_more():
     return [*report, server.recv(99)]
 
 
+def urgent_data_and_its_mark():
+    import fcntl
+    import select
+    import struct
+    import time
+
+    def at_mark(s):
+        return struct.unpack("i", fcntl.ioctl(s, 0x8905, bytes(4)))[0]
+
+    client, server = pair()
+    report = [attempt(server.recv, 1, 1), client.send(b"before"), client.send(b"!", 1), client.send(b"after")]
+    time.sleep(SETTLE)
+    report += [mask(server), at_mark(server), select.select([], [], [server], 0)[2] == [server]]
+    report += [server.recv(99), at_mark(server), server.recv(1, 1), mask(server), attempt(server.recv, 1, 1)]
+    report += [server.recv(99), at_mark(server)]
+    server.setsockopt(1, 10, 1)
+    client.send(b"xy", 1)
+    time.sleep(SETTLE)
+    report += [mask(server), server.recv(99), at_mark(server), server.recv(99), attempt(server.recv, 1, 1)]
+    return report
+
+
 SCENARIOS = [
+    urgent_data_and_its_mark,
     options_of_the_socket_level,
     options_of_the_ip_level,
     options_of_the_tcp_level,

@@ -14,7 +14,7 @@ import pytest
 from fake_tcp import FakeConnection
 
 from pymodel.simtime import MS, SEC
-from pymodel.socket import AsyncSocket, Process, blocking
+from pymodel.socket import AsyncSocket, Process, blocking, sleep
 from pymodel.socket import constants as c
 from pymodel.socket.asyncsocket import at_once
 from pymodel.socket.fdtable import FdTable
@@ -386,3 +386,58 @@ def test_options_of_a_listener_take_effect_on_accepted_connections(loopback):
         return connection.options.nodelay, connection.sndbuf, connection.rcvbuf
 
     assert loopback.run(program) == (True, 9000, 7000)
+
+
+@linux
+def test_dup3_differs_from_dup2_as_in_linux(calls):
+    fd = calls.socket(c.AF_INET)
+    assert calls.dup2(fd, fd) == fd and calls.dup3(fd, fd) == -errno.EINVAL
+    assert calls.dup3(fd, 20, c.O_CLOEXEC) == 20 and calls.fcntl(20, c.F_GETFD) == c.FD_CLOEXEC
+    assert calls.dup3(fd, 21, c.O_NONBLOCK) == -errno.EINVAL and calls.dup3(99, 20) == -errno.EBADF
+
+
+def test_files_of_the_host_are_created_written_and_read(calls):
+    assert calls.open("/data", c.O_RDONLY) == -errno.ENOENT
+    fd = calls.open("/data", c.O_RDWR | c.O_CREAT)
+    assert calls.write(fd, b"0123456789") == 10 and calls.lseek(fd, 4) == 4
+    assert calls.read(fd, 3) == b"456" and calls.pread(fd, 99, 8) == b"89"
+    assert calls.fstat(fd).st_size == 10 and calls.ioctl(fd, c.FIONREAD) == 3
+    assert calls.open("/data", c.O_CREAT | c.O_EXCL) == -errno.EEXIST
+    reading = calls.open("/data", c.O_RDONLY)
+    assert calls.write(reading, b"x") == -errno.EBADF and calls.read(reading, 99) == b"0123456789"
+    assert calls.read(calls.open("/dev/zero", c.O_RDONLY), 3) == bytes(3)
+
+
+def test_tee_copies_and_leaves_the_source(calls):
+    (r1, w1), (r2, w2) = calls.pipe(), calls.pipe(c.O_NONBLOCK)
+    calls.write(w1, b"twice")
+    assert calls.tee(r1, w2, 3) == 3 and calls.read(r2, 9) == b"twi" and calls.read(r1, 9) == b"twice"
+    assert calls.tee(r1, w1, 1) == -errno.EINVAL and calls.tee(w1, r2, 1) == -errno.EBADF
+
+
+def test_sigpipe_comes_with_epipe_unless_it_is_refused(calls):
+    r, w = calls.pipe()
+    calls.close(r)
+    assert calls.write(w, b"x") == -errno.EPIPE and calls.process.signals == {c.SIGPIPE: 1}
+    fd = calls.socket(c.AF_INET)
+    assert calls.sendto(fd, b"x", c.MSG_NOSIGNAL) == -errno.EPIPE and calls.process.signals[c.SIGPIPE] == 1
+    seen = []
+    calls.process.on_signal = seen.append
+    assert calls.sendto(fd, b"x") == -errno.EPIPE and seen == [c.SIGPIPE]
+
+
+def test_bindings_of_ended_connections_leave_the_port_table(stack):
+    async def program(kernel):
+        listener = AsyncSocket()
+        listener.bind(("127.0.0.1", 80))
+        listener.listen()
+        for _ in range(20):
+            client = AsyncSocket()
+            await client.connect(("127.0.0.1", 80))
+            server, _ = await listener.accept()
+            await client.close()
+            await server.close()
+        await sleep(100)  # TIME-WAIT is over
+        return sum(map(len, kernel.network.tcp_ports._ports.values()))
+
+    assert stack.run(program, stack.kernel) == 1
