@@ -151,6 +151,10 @@ class Listener:
             # Our SYN,ACK will be repeated.
             self.layer.stats["accept_queue_full"] += 1
             return False
+        if not length and child.handshake_deferred(now):
+            child.deferred = True
+            self.layer.stats["accepts_deferred"] += 1
+            return False
         return True
 
     def finished(self, child: Tcb) -> None:

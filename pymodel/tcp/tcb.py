@@ -100,6 +100,9 @@ class Tcb:
         self.pseudo = pseudo_header(self.src, self.dst, PROTO, 0)
         self.state = State.CLOSED
         self.listener: Listener | None = None
+        self.started = layer.scheduler.now
+        self.deferred = False
+        """The handshake is complete but for data that TCP_DEFER_ACCEPT waits for."""
         self.orphan = False
         """No program holds the connection any more: text that still arrives is answered with RST."""
         self.error = 0
@@ -327,6 +330,10 @@ class Tcb:
         self.keepalive_idle = _either(options.keepalive_idle, profile.keepalive_idle)
         self.keepalive_interval = _either(options.keepalive_interval, profile.keepalive_interval)
         self.keepalive_count = _either(options.keepalive_count, profile.keepalive_count)
+
+    def handshake_deferred(self, now: int) -> bool:
+        """TCP_DEFER_ACCEPT: an ACK without data does not complete the handshake yet."""
+        return now - self.started < self.options.defer_accept
 
     @property
     def now(self) -> int:

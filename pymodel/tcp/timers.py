@@ -102,7 +102,8 @@ def _syn_again(tcb: Tcb, now: int) -> None:
     tcb.total_rto += 1
     if tcb.state is not State.SYN_SENT or tcb.total_rto > tcb.profile.syn_linear_timeouts:
         tcb.rtt.back_off()
-    retransmit.one(tcb, 0, now)
+    if not (tcb.deferred and tcb.handshake_deferred(now)):
+        retransmit.one(tcb, 0, now)
     timerset.start(tcb, Pending.RETRANSMIT, now + timerset.clamped_rto(tcb, now))
 
 

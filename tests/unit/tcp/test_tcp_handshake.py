@@ -492,3 +492,27 @@ def test_ack_of_a_forged_or_an_old_cookie_is_reset() -> None:
     bench.peer("A", seq=1, ack=1, sport=2000)
     bench.expect("R")
     assert bench.listener.accept() is None
+
+
+def test_deferred_accept_waits_for_data_and_repeats_the_syn_ack_only_when_its_time_is_over() -> None:
+    bench = listening()
+    bench.listener.options.update({"defer_accept": 3 * SEC})
+    bench.peer("S", options=MSS_ONLY)
+    bench.iss = bench.expect("SA", ack=1).seq
+    bench.conn = bench.tcp.connections[(HERE, 80, THERE, 50000)]
+    bench.peer("A")
+    assert bench.listener.accept() is None
+    bench.run(2 * SEC)
+    bench.silent()
+    bench.peer("PA", payload=b"x")
+    assert bench.listener.accept() is bench.conn
+    silent = listening()
+    silent.listener.options.update({"defer_accept": 2 * SEC})
+    silent.peer("S", options=MSS_ONLY)
+    silent.iss = silent.expect("SA", ack=1).seq
+    silent.conn = silent.tcp.connections[(HERE, 80, THERE, 50000)]
+    silent.peer("A")
+    silent.run(4 * SEC)
+    silent.expect("SA", ack=1)
+    silent.peer("A")
+    assert silent.listener.accept() is silent.conn
