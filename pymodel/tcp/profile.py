@@ -24,6 +24,8 @@ class Profile:
 
     rcvbuf: int = 65_536
     """Receive buffer in payload bytes: tcp_rmem[1] = 131072, of which Linux advertises half."""
+    whole_segment_window: bool = True
+    """The first window offered is the buffer rounded down to whole segments, as Linux does."""
     rcvbuf_max: int = 6 << 20
     """tcp_rmem[2]: what the window scale must be able to express."""
     sndbuf: int = 262_144
@@ -119,6 +121,7 @@ LINUX: Final = Profile()
 FREEBSD: Final = Profile(
     name="freebsd",
     bsd_syn_options=True,
+    whole_segment_window=False,
     rcvbuf=65_536,
     rcvbuf_max=2 << 20,
     sndbuf=32_768,

@@ -29,13 +29,13 @@ def scale(tcb: Tcb) -> int:
 
 
 def open_for_syn(tcb: Tcb, option_bytes: int) -> None:
-    """The first window: the buffer in whole segments (Linux: tcp_select_initial_window)."""
+    """The first window: the buffer, in Linux in whole segments (tcp_select_initial_window)."""
     space = tcb.rcvbuf
     clamp = tcb.options.window_clamp
     if clamp:
         space = min(space, clamp)
     mss = tcb.advertised_mss - option_bytes
-    if space > mss:
+    if space > mss and tcb.profile.whole_segment_window:
         space -= space % mss
     tcb.window_clamp = clamp or MAX_WINDOW << MAX_WSCALE
     tcb.rcv_ssthresh = space

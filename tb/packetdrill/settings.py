@@ -3,6 +3,7 @@
 from typing import Final
 
 from pymodel.host import Host
+from pymodel.simtime import MS
 from pymodel.tcp.sysctl import INERT
 from tb.packetdrill.errors import ScriptError
 
@@ -34,6 +35,22 @@ _FIXED: Final = {
     "net.inet.tcp.syncache.rst_on_sock_fail": None,
     "net.inet.tcp.isn_reseed_interval": None,
     "net.inet.tcp.ts_offset_per_conn": None,
+    "net.inet.tcp.rfc3042": ("1",),
+    "net.inet.tcp.rfc3390": ("1",),
+    "net.inet.tcp.do_prr": ("1",),
+    "net.inet.tcp.tso": ("0", "1"),
+    "net.inet.tcp.delayed_ack": ("1",),
+    "net.inet.tcp.blackhole": ("0",),
+    "net.inet.tcp.drop_synfin": ("0",),
+    "net.inet.tcp.insecure_syn": ("0",),
+    "net.inet.tcp.insecure_rst": ("0",),
+    "net.inet.tcp.insecure_ack": ("0",),
+    "net.inet.tcp.syncookies_only": ("0",),
+    "net.inet.tcp.fast_finwait2_recycle": ("0",),
+    "net.inet.tcp.tolerate_missing_ts": ("1",),
+    "net.inet.tcp.pmtud_blackhole_detection": ("0",),
+    "net.inet.tcp.recvbuf_auto": ("1",),
+    "net.inet.tcp.sendbuf_auto": ("1",),
 }
 """Settings of which only these values (None: any) have the effect that they would have here: none."""
 
@@ -46,9 +63,18 @@ _FREEBSD: Final = {
     "net.inet.tcp.keepcnt": ("tcp_keepalive_probes",),
     "net.inet.tcp.path_mtu_discovery": (),
     "net.inet.tcp.syncookies": ("tcp_syncookies",),
-    "net.inet.tcp.initcwnd_segments": ("tcp_init_cwnd",),
 }
 """FreeBSD's names (tcp(4)) by what Linux calls the same thing."""
+_FREEBSD_PROFILE: Final = {
+    "net.inet.tcp.initcwnd_segments": ("initial_cwnd", 1, 0),
+    "net.inet.tcp.recvspace": ("rcvbuf", 1, 0),
+    "net.inet.tcp.sendspace": ("sndbuf", 1, 0),
+    "net.inet.tcp.msl": ("time_wait", 2 * MS, 0),
+    "net.inet.tcp.delacktime": ("delayed_ack", MS, 0),
+    "net.inet.tcp.rexmit_min": ("rto_min", MS, 200 * MS),
+    "net.inet.tcp.rexmit_initial": ("rto_initial", MS, 0),
+}
+"""FreeBSD's names for figures of the profile: attribute, unit, what comes on top (rexmit_slop)."""
 _FREEBSD_MILLISECONDS: Final = {
     "net.inet.tcp.keepidle": "tcp_keepalive_time",
     "net.inet.tcp.keepintvl": "tcp_keepalive_intvl",
@@ -67,6 +93,9 @@ def write(host: Host, name: str, value: str) -> None:
         return
     if name in _FREEBSD_MILLISECONDS:
         _linux(host, _FREEBSD_MILLISECONDS[name], str(int(value) // _SECONDS_FROM_MS), name)
+    elif name in _FREEBSD_PROFILE:
+        attribute, unit, more = _FREEBSD_PROFILE[name]
+        setattr(host.tcp.profile, attribute, int(value) * unit + more)
     elif name in _FREEBSD:
         if name.endswith("cc.algorithm") and value == "newreno":
             value = "reno"

@@ -26,26 +26,35 @@ class Shell:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._inner: list[str] = []
 
     def run(self, text: str) -> None:
         """Run `text`. ScriptError for a command that is not known, ScriptFailure if it ends badly."""
         text = re.sub(r"\\\n", " ", text)
         text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-        status, said = self._list(_words(self._substituted(text)))
+        status, said = self._list(_words(self._put_aside(text)))
         if status:
             raise ScriptFailure(
                 f"`{text.strip()}` ended with status {status}" + (f": {said}" if said else "")
             )
 
-    def _substituted(self, text: str) -> str:
-        """`text` with the output of each `$(…)` in its place."""
+    def _put_aside(self, text: str) -> str:
+        """`text` with a mark in the place of each `$(…)`, which runs when its turn comes."""
         while (start := text.rfind("$(")) >= 0:
             end = text.find(")", start)
             if end < 0:
                 raise ScriptError(f"`{text.strip()}`: $( without its )")
-            _, output = self._list(_words(text[start + 2 : end]))
-            text = text[:start] + output.replace("\n", " ") + text[end + 1 :]
+            self._inner.append(text[start + 2 : end])
+            text = f"{text[:start]}\x01{len(self._inner) - 1}\x02{text[end + 1 :]}"
         return text
+
+    def _substituted(self, word: str) -> str:
+        """`word` with the output of what was put aside."""
+
+        def output(mark: re.Match[str]) -> str:
+            return self._list(_words(self._inner[int(mark.group(1))]))[1].replace("\n", " ")
+
+        return re.sub("\x01(\\d+)\x02", output, word)
 
     def _list(self, words: list[str]) -> tuple[int, str]:
         """Pipelines with `;`, `&&` and `||` in between; the status and output of the last."""
@@ -77,7 +86,7 @@ class Shell:
         return (int(status == 0) if negate else status), output
 
     def _command(self, words: list[str], given: str) -> tuple[int, str]:
-        words = _without_redirections(words)
+        words = [self._substituted(word) for word in _without_redirections(words)]
         while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):
             words = words[1:]
         if words and words[0] in ("sudo", "command", "exec", "env", "source", "."):
