@@ -1,6 +1,12 @@
 """Data received out of order (RFC 9293 §3.10.7.4 "seventh"), and what SACK says about it (RFC 2018)."""
 
+from bisect import bisect_left
+from heapq import nlargest
+from typing import Final
+
 from pymodel.tcp.seq import MASK
+
+_RECENT: Final = 8
 
 
 class _Block:
@@ -19,13 +25,15 @@ class Reassembly:
     overlap, the bytes that came first are kept: a later segment cannot rewrite what was acknowledged.
     """
 
-    __slots__ = ("_blocks", "_nxt", "_position", "_stamp", "held")
+    __slots__ = ("_blocks", "_nxt", "_position", "_recent", "_stamp", "held")
 
     def __init__(self, rcv_nxt: int) -> None:
         self._blocks: list[_Block] = []
         self._nxt = rcv_nxt
         self._position = 0
         self._stamp = 0
+        self._recent: list[_Block] = []
+        """The blocks that grew last, newest first: a peer that sends single bytes must not cost a search."""
         self.held = 0
         """Bytes held."""
 
@@ -45,16 +53,18 @@ class Reassembly:
         start = self._position + ((seq - rcv_nxt) & MASK)
         self._stamp += 1
         blocks = self._blocks
-        low = 0
-        while low < len(blocks) and blocks[low].start + len(blocks[low].data) < start:
-            low += 1
+        low = bisect_left(blocks, start, key=lambda block: block.start)
+        if low and blocks[low - 1].start + len(blocks[low - 1].data) >= start:
+            low -= 1
         end = start + len(data)
         high = low
         while high < len(blocks) and blocks[high].start <= end:
             high += 1
         if low == high:
-            blocks.insert(low, _Block(start, bytearray(data), self._stamp))
+            fresh = _Block(start, bytearray(data), self._stamp)
+            blocks.insert(low, fresh)
             self.held += len(data)
+            self._recent = [fresh, *self._recent[: _RECENT - 1]]
             return None
         twice = self._overlap(blocks[low:high], start, end)
         before = sum(len(block.data) for block in blocks[low:high])
@@ -69,6 +79,8 @@ class Reassembly:
             merged.data += block.data
         self._extend(merged, start, data, end)
         merged.stamp = self._stamp
+        gone = {id(block) for block in blocks[low:high]}
+        self._recent = [merged, *(block for block in self._recent if id(block) not in gone)][:_RECENT]
         blocks[low:high] = [merged]
         self.held += len(merged.data) - before
         return twice
@@ -100,6 +112,7 @@ class Reassembly:
         blocks = self._blocks
         while blocks and blocks[0].start <= self._position + (len(found) if found else 0):
             block = blocks.pop(0)
+            self._recent = [other for other in self._recent if other is not block]
             self.held -= len(block.data)
             skip = self._position + (len(found) if found else 0) - block.start
             if skip < len(block.data):
@@ -109,6 +122,7 @@ class Reassembly:
     def clear(self) -> None:
         """Forget everything: there is nothing behind a FIN."""
         self._blocks.clear()
+        self._recent.clear()
         self.held = 0
 
     def sack_blocks(self, limit: int) -> tuple[tuple[int, int], ...]:
@@ -116,7 +130,10 @@ class Reassembly:
         blocks = self._blocks
         if not blocks:
             return ()
-        newest = sorted(blocks, key=lambda block: -block.stamp)[:limit]
+        newest = self._recent[:limit]
+        if len(newest) < min(limit, len(blocks)):
+            newest = self._recent = nlargest(_RECENT, blocks, key=lambda block: block.stamp)
+            newest = newest[:limit]
         origin = self._nxt - self._position
         return tuple(
             ((origin + block.start) & MASK, (origin + block.start + len(block.data)) & MASK)
