@@ -25,8 +25,10 @@ T = TypeVar("T")
 
 SLICE_CALLS = 1000
 CALL_TIME = 100 * NS
+MAX_DOUBLINGS = 7
 """A program that makes `SLICE_CALLS` calls without ever blocking is charged `CALL_TIME` for each.
 
+If it goes on, each time twice as much, up to 2^MAX_DOUBLINGS times: it may wait for a timer of milliseconds.
 Simulated computing takes no time; without this a loop that polls without blocking would stop time
 for ever. Programs that block now and then never notice.
 """
@@ -63,7 +65,7 @@ class SimThread:
         self._sleeper: Sleeper | None = None
         self._value: Any = None
         self._error: BaseException | None = None
-        self._calls = 0
+        self._calls = self._slices = 0
         self._adrift = False
         self._trapped = False
         self._posted: deque[Callable[[], None]] = deque()
@@ -185,7 +187,8 @@ class SimThread:
                 return
             if self._calls >= SLICE_CALLS:
                 scheduler = self.process.kernel.scheduler
-                deadline = scheduler.now + self._calls * CALL_TIME
+                deadline = scheduler.now + (self._calls * CALL_TIME << min(self._slices, MAX_DOUBLINGS))
+                self._slices += 1
                 self._sleeper = Sleeper(scheduler, Wait(deadline=deadline), self._rested)
                 self._calls = 0
                 return
@@ -201,7 +204,9 @@ class SimThread:
         except Exception as error:
             self._error = error
         else:
-            self._calls = 0
+            now = self.process.kernel.scheduler.now
+            if wait.deadline is None or wait.deadline > now:  # else it only lets others go first
+                self._calls = self._slices = 0
             self._sleeper = Sleeper(self.process.kernel.scheduler, wait, self._resume)
             return False
         self.call = None

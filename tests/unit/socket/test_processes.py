@@ -498,3 +498,19 @@ def test_descriptors_of_real_files_and_of_sockets_do_not_meet(host, tmp_path):
         return numbers, data, os.fstat(0).st_mode != 0
 
     assert host.run(program, str(tmp_path / "file")) == ((3, True), b"kept whole", True)
+
+
+def test_regression_sending_without_blocking_lets_time_pass(host):
+    def program():
+        import socket
+        import time
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        s = socket.create_connection(listener.getsockname())
+        c, _ = listener.accept()
+        while time.monotonic() < 0.04:
+            s.send(b"x")
+            c.recv(1)
+        return time.monotonic() < 0.1
+
+    assert host.run(program)
