@@ -185,12 +185,14 @@ def test_sequence_numbers_wrap_in_the_middle_of_everything(iss: int) -> None:
     world.settle()
 
 
-def test_clean_path_retransmits_nothing_and_fills_segments() -> None:
+def test_clean_path_repeats_nothing_but_a_probe_and_fills_segments() -> None:
     world = World()
     data = world.rng.randbytes(1 << 20)
     client, server = world.open()
     assert world.transfer([(client, server, data)], 65536) == [data]
-    assert client.total_retrans == 0 and world.a.tcp.stats["retrans_segs"] == 0
+    # A tail loss probe may go out while a full reader delays its ACK; nothing else is sent twice.
+    stats = world.a.tcp.stats
+    assert client.total_retrans <= stats["tail_loss_probes"] and stats["rto_expirations"] == 0
     assert world.a.tcp.stats["out_segs"] < 1.1 * len(data) / 1448
 
 
