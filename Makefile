@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim test test-all lint waves bench regs clean distclean
+.PHONY: help env sim test test-all lint waves bench formal regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ $(VENV)/bench: $(VENV)/run
 	@$(BIN)/pip install -q -e '.[bench]'
 	@touch $@
 
+$(VENV)/formal: $(VENV)/run
+	@echo "fdwire: installing the pinned formal tools into $(VENV) (once; their first start compiles for a minute or two)"
+	@$(BIN)/pip install -q -e '.[formal]'
+	@touch $@
+
 env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
 
 sim: $(VENV)/run ## Run the main job: HTTP over sockets, TCP/IP, driver and rings through the RTL NIC
@@ -53,6 +58,9 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 
 bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, and the co-simulation against a bare Verilator loop
 	@$(BIN)/fdwire bench
+
+formal: $(VENV)/formal ## Prove the RTL's cells; a table of what is proven, covered, and caught when broken
+	@$(BIN)/python -m tb.formal
 
 regs: $(VENV)/dev ## Regenerate what comes from rtl/regs/fdwire.rdl
 	@$(BIN)/python -m tb.regsgen

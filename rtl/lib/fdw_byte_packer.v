@@ -105,4 +105,92 @@ module fdw_byte_packer (
             end
         end
     end
+
+`ifdef FDW_BYTE_PACKER_FORMAL
+    // Proof (make formal). Any one byte is followed from input to output: `ahead` bytes and `ends_ahead`
+    // ends of packets go before it.
+    (* anyseq *) reg       mark;
+    (* anyseq *) reg [3:0] mark_lane;
+    reg        started = 1'b0;
+    reg        marked;
+    reg  [7:0] watched;
+    reg  [5:0] ahead;
+    reg  [1:0] ends_ahead;
+    reg  [5:0] inside; // bytes
+    reg  [1:0] ends;   // ends of packets
+    wire       push = s_valid && s_ready;
+    wire       pop = m_valid && m_ready;
+    integer    j;
+    reg  [4:0] shown;
+    always @* begin
+        shown = 5'd0;
+        for (j = 0; j < 16; j = j + 1) shown = shown + {4'd0, m_keep[j]};
+    end
+    wire [4:0] leaving = pop ? shown : 5'd0;
+    wire [5:0] in_output = m_valid ? {1'b0, shown} : 6'd0;
+    wire [5:0] in_held = in_output + {2'd0, fill};
+    wire [5:0] lane_held = ahead - in_output;
+    wire [5:0] lane_a = ahead - in_held;
+    wire       ends_output = m_valid && m_last;
+
+    // The eight bits of a byte take the same way, so it is enough to look at one of them.
+    localparam [127:0] OTHERS = {16{8'hfe}};
+
+    initial assume (rst);
+    always @* assume ((s_data & OTHERS) == 128'd0);
+    always @* assume ({2'b00, s_offset} + {1'b0, s_count} <= 6'd16);
+    always @(posedge clk) begin
+        started <= 1'b1;
+        if (rst) begin
+            marked <= 1'b0;
+            watched <= 8'd0;
+            ahead <= 6'd0;
+            ends_ahead <= 2'd0;
+            inside <= 6'd0;
+            ends <= 2'd0;
+        end else begin
+            inside <= inside + (push ? {1'b0, s_count} : 6'd0) - {1'b0, leaving};
+            ends <= ends + {1'b0, push && s_last} - {1'b0, pop && m_last};
+            if (!marked && mark && push && {1'b0, mark_lane} < s_count) begin
+                marked <= 1'b1;
+                watched <= s_data[8*({1'b0, s_offset} + {1'b0, mark_lane}) +: 8];
+                ahead <= inside - {1'b0, leaving} + {2'd0, mark_lane};
+                ends_ahead <= ends - {1'b0, pop && m_last};
+            end else if (marked && pop) begin
+                marked <= ahead >= {1'b0, shown};
+                ahead <= ahead - {1'b0, shown};
+                ends_ahead <= ends_ahead - {1'b0, m_last};
+                if (ahead < {1'b0, shown}) begin
+                    assert (m_data[8*ahead[3:0] +: 8] == watched); // in order, unchanged
+                    assert (ends_ahead == 2'd0);                   // in its own packet
+                end else begin
+                    assert (!m_last || ends_ahead != 2'd0);        // which has not ended before it
+                end
+            end
+            if (pop) assert (m_last ? ends != 2'd0 : shown == 5'd16); // whole beats but the last
+            if (pop) assert (m_keep == keep_of(shown));
+        end
+        if (started && !$past(rst) && !rst && $past(m_valid && !m_ready))
+            assert (m_valid && m_data == $past(m_data) && m_keep == $past(m_keep) && m_last == $past(m_last));
+        cover (started && !rst && marked && pop && ahead == 6'd20 && ends_ahead == 2'd1);
+        cover (started && !rst && pop && m_last && m_keep == 16'd0 && ends == 2'd2);
+    end
+
+    always @* if (started) begin
+        assert (inside == in_held + (a_valid ? {1'b0, a_count} : 6'd0)); // nothing lost, nothing twice
+        assert (ends == {1'b0, ends_output} + {1'b0, flush} + {1'b0, a_valid && a_last});
+        assert (a_count <= 5'd16);
+        assert ((a_data & OTHERS) == 128'd0 && (held & OTHERS) == 128'd0 && (m_data & OTHERS) == 128'd0);
+        assert ((a_data & ~mask_of(a_count)) == 128'd0);
+        assert ((held & ~mask_of({1'b0, fill})) == 128'd0);
+        assert (!m_valid || (m_keep == keep_of(shown) && (m_last || shown == 5'd16)));
+        assert (!(ends_output && flush)); // a flush follows the packet's whole beat
+        if (marked) begin
+            assert (ahead < inside);
+            if (ahead < in_output) assert (m_data[8*ahead[3:0] +: 8] == watched && ends_ahead == 2'd0);
+            else if (ahead < in_held) assert (held[8*lane_held[3:0] +: 8] == watched && ends_ahead == {1'b0, ends_output});
+            else assert (a_data[8*lane_a[3:0] +: 8] == watched && ends_ahead == {1'b0, ends_output} + {1'b0, flush});
+        end
+    end
+`endif
 endmodule

@@ -59,4 +59,56 @@ module fdw_byte_slicer (
             level <= kept;
         end
     end
+
+`ifdef FDW_BYTE_SLICER_FORMAL
+    // Proof (make formal). Any one byte is followed from input to output; `ahead` bytes go before it.
+    (* anyseq *) reg       mark;
+    (* anyseq *) reg [3:0] mark_lane;
+    reg       started = 1'b0;
+    reg       marked;
+    reg [7:0] watched;
+    reg [4:0] ahead;
+    reg [4:0] inside;
+    wire      push = s_valid && s_ready;
+    wire [4:0] lane = {1'b0, take_offset} + ahead;
+
+    // The eight bits of a byte take the same way, so it is enough to look at one of them.
+    localparam [127:0] OTHERS = {16{8'hfe}};
+
+    initial assume (rst);
+    always @* begin
+        assume ((s_data & OTHERS) == 128'd0);
+        assume ((s_keep & (s_keep + 16'd1)) == 16'd0); // contiguous from bit 0
+        assume (take_count <= level && {2'b00, take_offset} + {1'b0, take_count} <= 6'd16);
+    end
+    always @(posedge clk) begin
+        started <= 1'b1;
+        if (rst) begin
+            marked <= 1'b0;
+            watched <= 8'd0;
+            ahead <= 5'd0;
+            inside <= 5'd0;
+        end else begin
+            inside <= inside + (push ? s_count : 5'd0) - removed;
+            if (!marked && mark && push && s_keep[mark_lane]) begin
+                marked <= 1'b1;
+                watched <= s_data[8*mark_lane +: 8];
+                ahead <= inside - removed + {1'b0, mark_lane};
+            end else if (marked && take) begin
+                marked <= ahead >= take_count;
+                ahead <= ahead - take_count;
+                if (ahead < take_count) assert (data[8*lane[3:0] +: 8] == watched && strb[lane[3:0]]);
+            end
+        end
+        cover (started && !rst && marked && take && ahead == 5'd20 && take_count == 5'd16);
+    end
+
+    always @* if (started) begin
+        assert (inside == level); // nothing lost, nothing twice
+        assert ((held & {120'd0, OTHERS}) == 248'd0 && (held[247:128] & OTHERS[119:0]) == 120'd0);
+        assert ((held >> {level, 3'b000}) == 248'd0);
+        assert (strb == ((16'd1 << take_count) - 16'd1) << take_offset);
+        assert (!marked || (ahead < level && held[8*ahead +: 8] == watched));
+    end
+`endif
 endmodule

@@ -72,4 +72,55 @@ module fdw_fifo #(
             around <= push && wr_ptr == rd_next;
         end
     end
+
+`ifdef FDW_FIFO_FORMAL
+    // Proof (make formal). Any one word is followed from input to output; `ahead` words go before it.
+    (* anyseq *) reg      mark;
+    reg                   started = 1'b0;
+    reg                   marked;
+    reg [WIDTH-1:0]       word;
+    reg [LEVEL_WIDTH-1:0] ahead;
+    reg [LEVEL_WIDTH-1:0] inside;
+    wire [LEVEL_WIDTH:0]  sum = {{LEVEL_WIDTH+1-PTR_WIDTH{1'b0}}, rd_ptr} + {1'b0, ahead};
+    wire [LEVEL_WIDTH:0]  end_sum = {{LEVEL_WIDTH+1-PTR_WIDTH{1'b0}}, rd_ptr} + {1'b0, level};
+    wire [LEVEL_WIDTH:0]  place = sum >= FULL[LEVEL_WIDTH:0] ? sum - FULL[LEVEL_WIDTH:0] : sum;
+    wire [LEVEL_WIDTH:0]  end_place = end_sum >= FULL[LEVEL_WIDTH:0] ? end_sum - FULL[LEVEL_WIDTH:0] : end_sum;
+
+    initial assume (rst);
+    always @(posedge clk) begin
+        started <= 1'b1;
+        if (rst) begin
+            marked <= 1'b0;
+            word <= {WIDTH{1'b0}};
+            ahead <= {LEVEL_WIDTH{1'b0}};
+            inside <= {LEVEL_WIDTH{1'b0}};
+        end else begin
+            inside <= inside + {{LEVEL_WIDTH-1{1'b0}}, push} - {{LEVEL_WIDTH-1{1'b0}}, pop};
+            if (!marked && mark && push) begin
+                marked <= 1'b1;
+                word <= s_data;
+                ahead <= inside - {{LEVEL_WIDTH-1{1'b0}}, pop};
+            end else if (marked && pop) begin
+                marked <= ahead != {LEVEL_WIDTH{1'b0}};
+                ahead <= ahead - 1'b1;
+                if (ahead == {LEVEL_WIDTH{1'b0}}) assert (m_data == word); // in order, unchanged
+            end
+        end
+        if (started && !$past(rst) && !rst) begin
+            if ($past(m_valid && !m_ready)) assert (m_valid && m_data == $past(m_data)); // holds still
+            if ($past(push)) assert (m_valid); // at the output, or behind another word, one cycle later
+        end
+        cover (started && !rst && marked && pop && ahead == FULL[LEVEL_WIDTH-1:0] - 1'b1);
+        cover (started && !rst && level == FULL[LEVEL_WIDTH-1:0]);
+    end
+
+    always @* if (started) begin
+        assert (inside == level); // nothing lost, nothing twice
+        assert (level <= FULL[LEVEL_WIDTH-1:0]);
+        assert (rd_ptr <= LAST[PTR_WIDTH-1:0] && wr_ptr <= LAST[PTR_WIDTH-1:0]);
+        assert (end_place == {{LEVEL_WIDTH+1-PTR_WIDTH{1'b0}}, wr_ptr});
+        assert (!m_valid || m_data == mem[rd_ptr]);
+        assert (!marked || (ahead < level && mem[place[PTR_WIDTH-1:0]] == word));
+    end
+`endif
 endmodule
