@@ -11,8 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 """The project's directory."""
 
-RTL = ROOT / "rtl"
-BUILD = ROOT / "build"
+RTL = Path(os.environ.get("FDWIRE_RTL", ROOT / "rtl"))
+"""The NIC's sources; tests/mutants puts a spoilt copy in their place."""
+
+BUILD = Path(os.environ.get("FDWIRE_BUILD", ROOT / "build"))
+"""Where everything goes that is built or measured."""
 
 
 class ToolMissing(Exception):
