@@ -94,6 +94,16 @@ class Page:
         if not self.refs:
             self.memory.free(self.address)
 
+    @classmethod
+    def adopt(cls, memory: HostMemory, address: int, size: int) -> "Page":
+        """A page over `size` bytes that were allocated at `address`, which the page frees from now on."""
+        page = cls.__new__(cls)
+        page.memory = memory
+        page.address = address
+        page.size = size
+        page.refs = 1
+        return page
+
     def view(self, offset: int, size: int) -> memoryview:
         """A writable window into the page. Raises SkbError when it leaves the page."""
         if offset < 0 or size < 0 or offset + size > self.size:
@@ -434,6 +444,17 @@ class SkBuff:
         head.dataref -= 1
         if not head.dataref:
             self.memory.free(head.address)
+
+    def into_page(self) -> Page:
+        """End this skb and keep its linear area as a page, for fragments of another one.
+
+        Raises SkbError when the area is shared, or the skb has fragments or a destructor.
+        """
+        head = self._live()
+        if head.dataref > 1 or self._frags or self.destructor is not None:
+            raise SkbError("into_page() on an skb that is shared, or has fragments or a destructor")
+        self._head = None
+        return Page.adopt(self.memory, head.address, self.end - head.address)
 
     # --- reading ------------------------------------------------------------------------------------
 

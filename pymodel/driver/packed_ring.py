@@ -2,7 +2,8 @@
 
 `PackedRing.add` makes a chain of buffers available, `PackedRing.get_used` takes back what the device has
 used. The ring knows no device: who adds asks `should_notify` afterwards and writes the doorbell.
-INDIRECT descriptors and EVENT_IDX are not negotiated, so neither is used here.
+With INDIRECT_DESC a chain of several buffers goes into a table of its own and takes one slot (§2.8.7);
+EVENT_IDX is `pymodel.driver.notify`'s matter.
 """
 
 import struct
@@ -10,8 +11,9 @@ from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
 from pymodel.driver.errors import RingError, RingFull
+from pymodel.driver.notify import Suppression, off_wrap
 from pymodel.hostmem import HostMemory
-from pymodel.regs import DESC_BYTES, EVENT_BYTES, Desc, DescFlag, Event, EventFlag
+from pymodel.regs import DESC_BYTES, EVENT_BYTES, Desc, DescFlag
 
 __all__ = ["MAX_QUEUE_SIZE", "PackedRing", "Segment"]
 
@@ -28,6 +30,7 @@ _U16 = struct.Struct("<H")
 # Plain ints: IntFlag arithmetic would cost more than the rest of `add`.
 _NEXT = int(DescFlag.NEXT)
 _WRITE = int(DescFlag.WRITE)
+_INDIRECT = int(DescFlag.INDIRECT)
 _AVAIL = int(DescFlag.AVAIL)
 _USED = int(DescFlag.USED)
 _BOTH = _AVAIL | _USED
@@ -36,12 +39,23 @@ _FLAGS_AT = int(Desc.FLAGS)
 T = TypeVar("T")
 
 
+class _Table:
+    """Memory for an indirect table, kept for the next chain with the same buffer id."""
+
+    __slots__ = ("address", "entries", "window")
+
+    def __init__(self, memory: HostMemory, entries: int) -> None:
+        self.address = memory.alloc(entries * DESC_BYTES, DESC_BYTES)
+        self.entries = entries
+        self.window = memory.slice(self.address, entries * DESC_BYTES)
+
+
 class PackedRing(Generic[T]):
     """A ring of `size` descriptors (1…32768, any number), zeroed, in `memory`.
 
-    `desc_address`, `driver_address`, `device_address`: bus addresses of the three areas (§2.8). `free`:
-    descriptors that can be added. A chain carries a token of type T (not None), which comes back when
-    it is used.
+    `indirect`, `event_idx`: the features INDIRECT_DESC and EVENT_IDX were negotiated. `desc_address`,
+    `driver_address`, `device_address`: bus addresses of the three areas (§2.8). `free`: slots that can be
+    taken. A chain carries a token of type T (not None), which comes back when it is used.
     """
 
     __slots__ = (
@@ -54,6 +68,7 @@ class PackedRing(Generic[T]):
         "_ids",
         "_memory",
         "_ring",
+        "_tables",
         "_tokens",
         "_used_flags",
         "_used_index",
@@ -61,45 +76,54 @@ class PackedRing(Generic[T]):
         "device_address",
         "driver_address",
         "free",
+        "indirect",
         "size",
     )
 
-    def __init__(self, memory: HostMemory, size: int) -> None:
+    def __init__(
+        self, memory: HostMemory, size: int, *, indirect: bool = False, event_idx: bool = False
+    ) -> None:
         if not 1 <= size <= MAX_QUEUE_SIZE:
             raise ValueError(f"a packed ring of {size} descriptors; 1…{MAX_QUEUE_SIZE} is legal")
         self.size = size
+        self.indirect = indirect
         self._memory = memory
         self.desc_address = memory.alloc(size * DESC_BYTES, DESC_BYTES)
         self.driver_address = memory.alloc(EVENT_BYTES)
         self.device_address = memory.alloc(EVENT_BYTES)
         self._ring = memory.slice(self.desc_address, size * DESC_BYTES)
-        self._driver_event = memory.slice(self.driver_address, EVENT_BYTES)
-        self._device_event = memory.slice(self.device_address, EVENT_BYTES)
+        self._driver_event = Suppression(memory.slice(self.driver_address, EVENT_BYTES), event_idx=event_idx)
+        self._device_event = Suppression(memory.slice(self.device_address, EVENT_BYTES), event_idx=event_idx)
+        self._tables: dict[int, _Table] = {}
         self._start()
 
     def _start(self) -> None:
         """The state of §2.8.1: everything zero, both wrap counters 1."""
         self._ring[:] = bytes(len(self._ring))
-        self._driver_event[:] = bytes(EVENT_BYTES)
-        self._device_event[:] = bytes(EVENT_BYTES)
+        self._driver_event.clear()
+        self._device_event.clear()
         self.free = self.size
         self._avail_index = 0
         self._avail_flags = _AVAIL  # wrap counter 1: AVAIL set, USED the inverse
         self._used_index = 0
         self._used_flags = _BOTH  # wrap counter 1: a used entry has both set
-        self._added = False
+        self._added = 0
         self._ids = list(range(self.size - 1, -1, -1))
         self._tokens: list[T | None] = [None] * self.size
         self._counts = [0] * self.size
 
+    def slots(self, count: int) -> int:
+        """How many slots a chain of `count` buffers takes, if memory for a table can be had."""
+        return 1 if self.indirect and 1 < count <= self.size else count
+
     def add(self, token: T, readable: Sequence[Segment], writable: Sequence[Segment] = ()) -> int:
         """Make one chain available: device-readable buffers, then device-writable ones (§2.8.19.1 order).
 
-        Returns its buffer id. Raises RingFull when it has more buffers than are `free`, ValueError when
-        it has none or one of length 0 (§2.8.9 lets no such element in; the device would break).
+        Returns its buffer id. Raises RingFull when it takes more slots than are `free`, ValueError when
+        it has no buffer or one of length 0 (§2.8.9 lets no such element in; the device would break).
         """
         count = len(readable) + len(writable)
-        if count > self.free:
+        if self.slots(count) > self.free:
             raise RingFull(f"a chain of {count} descriptors; {self.free} of {self.size} are free")
         if not count:
             raise ValueError("a chain without buffers")
@@ -107,6 +131,12 @@ class PackedRing(Generic[T]):
             # Before the first store: a half-written chain would look available behind the next one.
             if length <= 0:
                 raise ValueError(f"a buffer of {length} bytes at {address:#x}")
+        if self.indirect and 1 < count <= self.size:
+            table = self._table(count)
+            if table is not None:
+                return self._add_table(token, table, readable, writable)
+            if count > self.free:
+                raise RingFull(f"no memory for a table of {count}; {self.free} of {self.size} slots are free")
         ring = self._ring
         size = self.size
         ident = self._ids.pop()
@@ -134,9 +164,51 @@ class PackedRing(Generic[T]):
         self._avail_index = index
         self._avail_flags = flags
         self.free -= count
-        self._added = True
+        self._added += count
         # §2.8.19.2: the head's flags are the last store; the device sees the whole chain or none of it.
         _U16.pack_into(ring, head * DESC_BYTES + _FLAGS_AT, head_flags)
+        return ident
+
+    def _table(self, entries: int) -> _Table | None:
+        """The table of the next buffer id, for at least `entries`; None when host memory is full."""
+        ident = self._ids[-1]
+        table = self._tables.get(ident)
+        if table is not None and table.entries >= entries:
+            return table
+        try:
+            larger = _Table(self._memory, entries)
+        except MemoryError:
+            return None
+        if table is not None:
+            self._memory.free(table.address)
+        self._tables[ident] = larger
+        return larger
+
+    def _add_table(
+        self, token: T, table: _Table, readable: Sequence[Segment], writable: Sequence[Segment]
+    ) -> int:
+        at = 0
+        kind = 0
+        for segments in (readable, writable):
+            for address, length in segments:
+                _DESC.pack_into(table.window, at, address, length, 0, kind)
+                at += DESC_BYTES
+            kind = _WRITE
+        ident = self._ids.pop()
+        index = self._avail_index
+        offset = index * DESC_BYTES
+        flags = self._avail_flags | _INDIRECT
+        _BODY.pack_into(self._ring, offset, table.address, at, ident)
+        self._tokens[ident] = token
+        self._counts[ident] = 1
+        index += 1
+        if index == self.size:
+            index = 0
+            self._avail_flags ^= _BOTH
+        self._avail_index = index
+        self.free -= 1
+        self._added += 1
+        _U16.pack_into(self._ring, offset + _FLAGS_AT, flags)
         return ident
 
     @property
@@ -176,21 +248,31 @@ class PackedRing(Generic[T]):
     def should_notify(self) -> bool:
         """After `add`: does the device want a notification? (§2.8.10, device event suppression.)
 
-        False also when nothing was added since the last call. DESC is not negotiated and counts as ENABLE.
+        False also when nothing was added since the last call.
         """
-        if not self._added:
+        added = self._added
+        if not added:
             return False
-        self._added = False
-        flags: int = _U16.unpack_from(self._device_event, Event.FLAGS)[0]
-        return flags & 3 != EventFlag.DISABLE
+        self._added = 0
+        place = off_wrap(self._avail_index, bool(self._avail_flags & _AVAIL))
+        return self._device_event.wants(self.size, place, added)
 
     def disable_interrupts(self) -> None:
         """Ask the device for no used-buffer notifications; a hint, some may still come (§2.8.10)."""
-        _U16.pack_into(self._driver_event, Event.FLAGS, EventFlag.DISABLE)
+        self._driver_event.disable()
 
-    def enable_interrupts(self) -> bool:
-        """Ask for notifications again. True: something was used meanwhile, which will not be notified."""
-        _U16.pack_into(self._driver_event, Event.FLAGS, EventFlag.ENABLE)
+    def enable_interrupts(self, *, delayed: bool = False) -> bool:
+        """Ask for a notification of the next used chain. True: one was used meanwhile, and will not be.
+
+        `delayed`: with EVENT_IDX only when three quarters of the slots that are out have been used (Linux:
+        virtqueue_enable_cb_delayed).
+        """
+        index = self._used_index + ((self.size - self.free) * 3 // 4 if delayed else 0)
+        wrap = bool(self._used_flags & _AVAIL)
+        if index >= self.size:
+            index -= self.size
+            wrap = not wrap
+        self._driver_event.enable(off_wrap(index, wrap))
         return self.has_used()
 
     def reset(self) -> list[T]:
@@ -205,3 +287,6 @@ class PackedRing(Generic[T]):
             raise RuntimeError(f"{self.outstanding} chains are still out")
         for address in (self.desc_address, self.driver_address, self.device_address):
             self._memory.free(address)
+        for table in self._tables.values():
+            self._memory.free(table.address)
+        self._tables.clear()

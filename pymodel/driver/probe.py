@@ -5,19 +5,20 @@ them: `identify`, `reset`, `negotiate`, `read_config`, `setup_queue` for each qu
 Whatever a device answers that it must not becomes a `ProbeError` with the value in it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pymodel.driver.errors import ProbeError
 from pymodel.driver.packed_ring import PackedRing
 from pymodel.ports import DevicePort, mmio_read
-from pymodel.regs import Config, Feature, NetStatus, Reg, Status
+from pymodel.regs import FEATURE_NEEDS, Config, Feature, NetStatus, Reg, Status
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
 from pymodel.task import Blocking, sleep_until
 
 __all__ = [
+    "FEATURES",
     "RESET_TIMEOUT",
     "NetConfig",
     "drive",
@@ -27,6 +28,7 @@ __all__ = [
     "queue_size",
     "read_config",
     "reset",
+    "reset_queue",
     "setup_queue",
 ]
 
@@ -41,16 +43,41 @@ _MAGIC: Final = 0x74726976  # "virt", little-endian
 _DEVICE_NET: Final = 1
 _VERSION: Final = 2
 
-_WANTED: Final = (
-    Feature.VERSION_1,
-    Feature.RING_PACKED,
+_REQUIRED: Final = frozenset({Feature.VERSION_1, Feature.RING_PACKED})
+
+FEATURES: Final = _REQUIRED | {
     Feature.ACCESS_PLATFORM,
     Feature.ORDER_PLATFORM,
     Feature.MAC,
     Feature.STATUS,
     Feature.MTU,
-)
-"""What this driver understands; the subset that is offered is accepted."""
+    Feature.CSUM,
+    Feature.GUEST_CSUM,
+    Feature.HOST_TSO4,
+    Feature.HOST_ECN,
+    Feature.MRG_RXBUF,
+    Feature.INDIRECT_DESC,
+    Feature.EVENT_IDX,
+    Feature.RING_RESET,
+}
+"""What this driver understands; the subset that is offered, and not switched off, is accepted."""
+
+
+def wanted(without: Collection[Feature]) -> frozenset[Feature]:
+    """The features to accept if they are offered: all that are known but `without` and what needs those.
+
+    Raises ValueError for one that the driver does not know or cannot do without.
+    """
+    for feature in without:
+        if feature not in FEATURES or feature in _REQUIRED:
+            raise ValueError(f"{Feature(feature).name} cannot be switched off")
+    return _closed(FEATURES - frozenset(without))
+
+
+def _closed(features: frozenset[Feature]) -> frozenset[Feature]:
+    """`features` without those that need one that is not among them (§5.1.3.1)."""
+    lacking = frozenset(one for one, other in FEATURE_NEEDS.items() if other not in features) & features
+    return _closed(features - lacking) if lacking else features
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +129,9 @@ def give_up(port: DevicePort) -> Blocking[None]:
     port.write(Reg.STATUS, status | Status.FAILED)
 
 
-def negotiate(port: DevicePort) -> Blocking[int]:
-    """Steps 2 to 6: ACKNOWLEDGE, DRIVER, features, FEATURES_OK and its confirmation. The accepted features.
+def negotiate(port: DevicePort, features: frozenset[Feature]) -> Blocking[int]:
+    """Steps 2 to 6: ACKNOWLEDGE, DRIVER, features, FEATURES_OK and its confirmation. The accepted features,
+    which are those of `features` that are offered.
 
     Raises ProbeError without VERSION_1 (§4.2.3.1.1: a legacy interface at version 2 is refused) or
     RING_PACKED, or when the device takes FEATURES_OK back.
@@ -114,10 +142,10 @@ def negotiate(port: DevicePort) -> Blocking[int]:
     for word in (0, 1):
         port.write(Reg.DEVICE_FEATURES_SEL, word)
         offered |= (yield from mmio_read(port, Reg.DEVICE_FEATURES)) << 32 * word
-    for feature in (Feature.VERSION_1, Feature.RING_PACKED):
+    for feature in sorted(_REQUIRED):
         if not has(offered, feature):
             raise ProbeError(f"the device does not offer {feature.name}: features {offered:#018x}")
-    accepted = sum(1 << feature for feature in _WANTED if has(offered, feature))
+    accepted = sum(1 << feature for feature in _closed(frozenset(f for f in features if has(offered, f))))
     for word in (0, 1):
         port.write(Reg.DRIVER_FEATURES_SEL, word)
         port.write(Reg.DRIVER_FEATURES, accepted >> 32 * word & 0xFFFFFFFF)
@@ -178,6 +206,23 @@ def setup_queue(port: DevicePort, index: int, ring: PackedRing[Any]) -> Blocking
     port.write(Reg.QUEUE_READY, 1)
     if (yield from mmio_read(port, Reg.QUEUE_READY)) != 1:
         raise ProbeError(f"the device does not take queue {index} of {ring.size} descriptors")
+
+
+def reset_queue(port: DevicePort, index: int, scheduler: Scheduler) -> Blocking[None]:
+    """Reset queue `index` alone (§2.6.1, RING_RESET): afterwards the device does not touch its ring.
+
+    Raises ProbeError after `RESET_TIMEOUT`, or when the queue is still ready.
+    """
+    port.write(Reg.QUEUE_SEL, index)
+    port.write(Reg.QUEUE_RESET, 1)
+    deadline = scheduler.now + RESET_TIMEOUT
+    while (yield from mmio_read(port, Reg.QUEUE_RESET)) != 0:
+        if scheduler.now >= deadline:
+            raise ProbeError(f"the device does not finish the reset of queue {index}")
+        yield from sleep_until(scheduler.now + _RESET_POLL)
+        port.write(Reg.QUEUE_SEL, index)
+    if (yield from mmio_read(port, Reg.QUEUE_READY)) != 0:
+        raise ProbeError(f"queue {index} is ready after its reset")
 
 
 def _areas(ring: PackedRing[Any]) -> Iterable[tuple[Reg, Reg, int]]:

@@ -1,7 +1,8 @@
 """Receive side of the virtio-net driver (virtio 1.2 §5.1.6.3, §5.1.6.4): buffers out, frames in.
 
-Each buffer is an skb of one device-writable descriptor with room for the header and the greatest frame;
-a received frame goes up in the skb that the device has written, without a copy.
+Each buffer is an skb of one device-writable descriptor; a received frame goes up in the skb that the device
+has written, without a copy. Without MRG_RXBUF it has room for the greatest frame. With it, it is a page,
+whatever the MTU, and a frame of several buffers goes up as the first with the others as fragments.
 """
 
 from typing import Final
@@ -10,28 +11,55 @@ from pymodel.driver.errors import RingError
 from pymodel.driver.packed_ring import PackedRing
 from pymodel.hostmem import HostMemory
 from pymodel.netdev import NetDevice
-from pymodel.skbuff import SkBuff, alloc_skb
-from pymodel.wire import eth
+from pymodel.regs import NetHdrFlag
+from pymodel.skbuff import MAX_SKB_FRAGS, Checksum, SkBuff, alloc_skb
+from pymodel.wire import eth, virtio_net_hdr
 from pymodel.wire.virtio_net_hdr import HEADER_LEN
 
-__all__ = ["RX_HEADROOM", "RxQueue"]
+__all__ = ["PAGE", "RX_HEADROOM", "RxQueue", "buffer_size"]
 
 RX_HEADROOM: Final = 64
 """Free bytes in front of a received frame, so that it can be sent on with other headers (NET_SKB_PAD)."""
 
-_VLAN_LEN = 4
+PAGE: Final = 4096
+"""Bytes of host memory in a mergeable buffer, headroom included."""
+
+_VLAN_LEN: Final = 4
+_DATA_VALID: Final = int(NetHdrFlag.DATA_VALID)
+
+
+def buffer_size(mtu: int, *, mergeable: bool) -> int:
+    """Bytes of each receive buffer, its header included: of a page, or for the greatest frame of `mtu`.
+
+    §5.1.6.3.1: without MRG_RXBUF and GUEST_TSO a buffer holds at least 1526 bytes.
+    """
+    if mergeable:
+        return PAGE - RX_HEADROOM
+    return HEADER_LEN + eth.HEADER_LEN + _VLAN_LEN + max(mtu, 1500)
 
 
 class RxQueue:
     """The receive queue of one device. `ring` belongs to it; the caller writes the doorbell.
 
-    `buffer_size`: bytes of each buffer: header, Ethernet header, a VLAN tag, and `mtu` bytes.
+    `buffer_size`: bytes of each buffer. `mergeable`, `checked`: MRG_RXBUF and GUEST_CSUM were negotiated.
     """
 
-    def __init__(self, memory: HostMemory, size: int, device: NetDevice, mtu: int) -> None:
-        self.ring: PackedRing[SkBuff] = PackedRing(memory, size)
-        # §5.1.6.3.1: without MRG_RXBUF and GUEST_TSO a buffer holds at least 1526 bytes.
-        self.buffer_size: Final = HEADER_LEN + eth.HEADER_LEN + _VLAN_LEN + max(mtu, 1500)
+    def __init__(
+        self,
+        memory: HostMemory,
+        size: int,
+        device: NetDevice,
+        *,
+        buffer_size: int,
+        mergeable: bool = False,
+        checked: bool = False,
+        event_idx: bool = False,
+    ) -> None:
+        # A buffer is one descriptor: nothing to put in a table.
+        self.ring: PackedRing[SkBuff] = PackedRing(memory, size, event_idx=event_idx)
+        self.buffer_size: Final = buffer_size
+        self._mergeable: Final = mergeable
+        self._checked: Final = checked
         self._memory = memory
         self._device = device
         # Refilling in batches costs fewer notifications; half the ring stays with the device meanwhile.
@@ -68,23 +96,57 @@ class RxQueue:
                 skb.free()
                 raise RingError(f"{length} bytes written into a buffer of {self.buffer_size}")
             if length < HEADER_LEN + eth.HEADER_LEN:
-                device.stats.rx_errors += 1
-                device.stats.rx_length_errors += 1
-                skb.free()
+                self._drop(skb)
                 continue
             skb.put(length)
-            # The header says nothing: no offload is negotiated, and without MRG_RXBUF num_buffers is 1.
-            skb.pull(HEADER_LEN)
+            header = virtio_net_hdr.parse(skb.pull(HEADER_LEN))
+            if self._checked and header.flags & _DATA_VALID:
+                skb.ip_summed = Checksum.UNNECESSARY
+            if self._mergeable and header.num_buffers != 1 and not self._merge(skb, header.num_buffers):
+                continue
             skb.tstamp = now
             device.receive(skb)
         return done
 
+    def _drop(self, skb: SkBuff) -> None:
+        self._device.stats.rx_errors += 1
+        self._device.stats.rx_length_errors += 1
+        skb.free()
+
+    def _merge(self, skb: SkBuff, buffers: int) -> bool:
+        """Add the other buffers of a frame to its first one. False: too many, the frame was dropped.
+
+        The first used entry was written last, so the others must be there (§5.1.6.4.1).
+        """
+        if not buffers:
+            skb.free()
+            raise RingError("a frame in 0 buffers")
+        whole = True
+        for number in range(2, buffers + 1):
+            used = self.ring.get_used()
+            if used is None or not 0 < used[1] <= self.buffer_size:
+                skb.free()
+                if used is not None:
+                    used[0].free()
+                raise RingError(f"a frame in {buffers} buffers: number {number} is not there, or not filled")
+            other, length = used
+            if number - 1 > MAX_SKB_FRAGS:
+                other.free()
+                whole = False
+                continue
+            page = other.into_page()
+            skb.add_frag(page, RX_HEADROOM, length)
+            page.put()
+        if not whole:
+            self._drop(skb)
+        return whole
+
     def reset(self) -> None:
-        """After a device reset: take back all buffers."""
+        """After a reset of device or queue: take back all buffers."""
         for skb in self.ring.reset():
             skb.free()
 
     def release(self) -> None:
-        """Give the memory back, after a device reset."""
+        """Give the memory back, after a reset of device or queue."""
         self.reset()
         self.ring.release()

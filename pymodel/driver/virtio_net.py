@@ -10,7 +10,7 @@ before that would be wiped out by the acknowledgement and never be seen.
 """
 
 import types
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -18,14 +18,14 @@ from typing import Any, Final
 from pymodel.driver import probe
 from pymodel.driver.errors import ProbeError, RingError
 from pymodel.driver.packed_ring import PackedRing
-from pymodel.driver.rx import RxQueue
+from pymodel.driver.rx import RxQueue, buffer_size
 from pymodel.driver.tx import TxQueue
-from pymodel.netdev import NetDevice
+from pymodel.netdev import Features, NetDevice
 from pymodel.ports import DevicePort, mmio_read
-from pymodel.regs import Interrupt, Queue, Reg, Status
+from pymodel.regs import Feature, Interrupt, Queue, Reg, Status
 from pymodel.scheduler import Scheduler, Timer
 from pymodel.simtime import MS, US
-from pymodel.skbuff import SkBuff
+from pymodel.skbuff import MAX_SKB_FRAGS, SkBuff
 from pymodel.task import Blocking, Task
 from pymodel.wire import eth
 
@@ -80,7 +80,7 @@ class VirtioNetDevice(NetDevice):
     `queue_size`: descriptors per ring, cut to what the device can. `napi_tx`: an interrupt for each sent
     frame, so that skbs are freed promptly; without, they are freed when the next frame is sent or
     received, and an skb's destructor runs when the frame enters the ring (Linux: module parameter
-    napi_tx, skb_orphan).
+    napi_tx, skb_orphan). `without`: features that are not accepted though both sides know them.
     `error`: why recovery failed, None while all is well.
     """
 
@@ -92,8 +92,10 @@ class VirtioNetDevice(NetDevice):
         queue_size: int = 256,
         *,
         napi_tx: bool = False,
+        without: Collection[Feature] = (),
     ) -> None:
         super().__init__(name)
+        self._wanted = probe.wanted(without)
         self.carrier = False
         self.driver_stats = DriverStats()
         self.error: ProbeError | None = None
@@ -115,6 +117,7 @@ class VirtioNetDevice(NetDevice):
         self._config_task: Task[None] | None = None
         self._config_again = False
         self._recovery: Task[None] | None = None
+        self._resizing: Task[None] | None = None
 
     # --- bringing up and down -------------------------------------------------------------------
 
@@ -141,10 +144,14 @@ class VirtioNetDevice(NetDevice):
         """Steps 1 to 8 of §3.1.1, with the rings there are or new ones."""
         port = self._port
         yield from probe.reset(port, self._scheduler)
-        if self._tx is not None and self._rx is not None:
-            self._tx.reset()
-            self._rx.reset()
-        self.negotiated = yield from probe.negotiate(port)
+        for queue in (self._tx, self._rx):
+            if queue is not None:
+                queue.reset()
+        negotiated = yield from probe.negotiate(port, self._wanted)
+        if negotiated != self.negotiated:
+            self._release()  # the rings were made for other features
+            self.negotiated = negotiated
+        self.features = self._offloads()
         config = yield from probe.read_config(port, self.negotiated)
         # §5.1.5: without MAC the driver makes up a locally administered address.
         self.mac = config.mac or b"\x02" + self.name.encode()[-5:].rjust(5, b"\0")
@@ -165,16 +172,107 @@ class VirtioNetDevice(NetDevice):
         else:
             self._rest()
 
+    def has(self, feature: Feature) -> bool:
+        """`feature` was negotiated."""
+        return probe.has(self.negotiated, feature)
+
+    def _offloads(self) -> Features:
+        """What the device does for the stack, by what was negotiated (Linux: virtnet_probe)."""
+        features = Features.NONE
+        if self.has(Feature.CSUM):
+            features |= Features.HW_CSUM | Features.SG
+        if self.has(Feature.HOST_TSO4):
+            features |= Features.TSO
+        if self.has(Feature.GUEST_CSUM):
+            features |= Features.RXCSUM
+        return features
+
     def _make_queues(self) -> Blocking[tuple[RxQueue, TxQueue]]:
-        memory = self._port.memory
+        if self._rx is not None and self._rx.buffer_size < self._buffer_size():
+            self._rx.release()  # the device's MTU has grown
+            self._rx = None
         if self._rx is None:
             size = yield from probe.queue_size(self._port, _QUEUE_RX, self._queue_size)
-            self._rx = RxQueue(memory, size, self, self.mtu)
+            self._rx = self._make_rx(size)
         if self._tx is None:
             size = yield from probe.queue_size(self._port, _QUEUE_TX, self._queue_size)
-            # Without Features.SG a frame is one piece.
-            self._tx = TxQueue(memory, size, self.stats, max_segments=1, interrupts=self._napi_tx)
+            self._tx = self._make_tx(size)
         return self._rx, self._tx
+
+    def resize(self, *, rx: int | None = None, tx: int | None = None) -> Task[None]:
+        """Give the receive or transmit ring another size while the device runs (ethtool -G), by RING_RESET.
+
+        Frames that the device had not sent yet are lost and counted in `tx_errors`. Raises RuntimeError when
+        the device is not running, is resized already, or RING_RESET was not negotiated; ValueError for a
+        size below 1. A device that does not finish the reset of a queue is reset whole.
+        """
+        if self._state is not _State.RUNNING or self._resizing is not None:
+            raise RuntimeError(f"{self.name} is not running, or is being resized")
+        if not self.has(Feature.RING_RESET):
+            raise RuntimeError(f"{self.name}: the device cannot reset a queue (RING_RESET)")
+        for size in (rx, tx):
+            if size is not None and size < 1:
+                raise ValueError(f"a ring of {size} descriptors")
+        self._resizing = self._spawn(self._resize(rx, tx), "resize")
+        return self._resizing
+
+    def _resize(self, rx_size: int | None, tx_size: int | None) -> Blocking[None]:
+        # Meanwhile the queue is None, so that nobody uses it; recovery and close wait for the end of this.
+        try:
+            if rx_size is not None and (rx := self._rx) is not None:
+                self._rx = None
+                try:
+                    yield from probe.reset_queue(self._port, _QUEUE_RX, self._scheduler)
+                except ProbeError:
+                    self._rx = rx
+                    raise
+                rx.release()
+                self._rx = self._make_rx((yield from probe.queue_size(self._port, _QUEUE_RX, rx_size)))
+                yield from probe.setup_queue(self._port, _QUEUE_RX, self._rx.ring)
+            if tx_size is not None and (tx := self._tx) is not None:
+                self._tx = None
+                try:
+                    yield from probe.reset_queue(self._port, _QUEUE_TX, self._scheduler)
+                except ProbeError:
+                    self._tx = tx
+                    raise
+                tx.release()
+                self._tx = self._make_tx((yield from probe.queue_size(self._port, _QUEUE_TX, tx_size)))
+                yield from probe.setup_queue(self._port, _QUEUE_TX, self._tx.ring)
+        except ProbeError:
+            self._recover()
+        finally:
+            self._resizing = None
+        if self._state is _State.RUNNING:
+            self._refill()
+            self.wake_queue()
+            self._schedule_poll()
+
+    def _buffer_size(self) -> int:
+        return buffer_size(self.mtu, mergeable=self.has(Feature.MRG_RXBUF))
+
+    def _make_rx(self, size: int) -> RxQueue:
+        return RxQueue(
+            self._port.memory,
+            size,
+            self,
+            buffer_size=self._buffer_size(),
+            mergeable=self.has(Feature.MRG_RXBUF),
+            checked=self.has(Feature.GUEST_CSUM),
+            event_idx=self.has(Feature.EVENT_IDX),
+        )
+
+    def _make_tx(self, size: int) -> TxQueue:
+        return TxQueue(
+            self._port.memory,
+            size,
+            self.stats,
+            # Without Features.SG a frame is one piece.
+            max_segments=1 + MAX_SKB_FRAGS if self.features & Features.SG else 1,
+            interrupts=self._napi_tx,
+            indirect=self.has(Feature.INDIRECT_DESC),
+            event_idx=self.has(Feature.EVENT_IDX),
+        )
 
     def _release(self) -> None:
         for queue in (self._rx, self._tx):
@@ -193,6 +291,8 @@ class VirtioNetDevice(NetDevice):
     def _close(self) -> Blocking[None]:
         if self._recovery is not None:
             yield from self._recovery.join()
+        if self._resizing is not None:
+            yield from self._resizing.join()
         if self._state in (_State.DOWN, _State.CLOSING):
             return
         if self._state is _State.STARTING:
@@ -231,6 +331,8 @@ class VirtioNetDevice(NetDevice):
         self._recovery = self._spawn(self._restart(), "recovery")
 
     def _restart(self) -> Blocking[None]:
+        if self._resizing is not None:
+            yield from self._resizing.join()
         try:
             yield from self._bring_up()
         except ProbeError as error:
@@ -249,7 +351,7 @@ class VirtioNetDevice(NetDevice):
         """Put a frame on the transmit ring and ring the doorbell; see `NetDevice.start_xmit`."""
         tx = self._tx
         if self._state is not _State.RUNNING or tx is None:
-            if self._state is _State.STARTING:
+            if self._state is _State.STARTING or self._resizing is not None:
                 return False  # it waits in the qdisc
             self.stats.tx_dropped += 1
             skb.free()
@@ -264,7 +366,13 @@ class VirtioNetDevice(NetDevice):
         except RingError:
             self._recover()
             return False
-        taken = tx.add(skb)
+        try:
+            taken = tx.add(skb)
+        except ValueError:
+            # An offload request that makes no sense: the device would not send it.
+            self.stats.tx_errors += 1
+            skb.free()
+            return True
         if taken:
             self._kick(tx.ring, _QUEUE_TX)
         if tx.ring.free < tx.need:
@@ -273,7 +381,7 @@ class VirtioNetDevice(NetDevice):
                 self._schedule_poll()
         return taken
 
-    def _kick(self, ring: PackedRing[SkBuff], queue: int) -> None:
+    def _kick(self, ring: PackedRing[Any], queue: int) -> None:
         if ring.should_notify():
             self.driver_stats.kicks += 1
             self._port.write(_QUEUE_NOTIFY, queue)
@@ -346,6 +454,7 @@ class VirtioNetDevice(NetDevice):
     def _poll(self) -> None:
         rx, tx = self._rx, self._tx
         if self._state is not _State.RUNNING or rx is None or tx is None:
+            self._polling = False  # who brings the queues back polls them
             return
         self.driver_stats.polls += 1
         try:

@@ -12,6 +12,9 @@ from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 
 VERSION_1, RING_PACKED, MAC, STATUS, MTU = 1 << 32, 1 << 34, 1 << 5, 1 << 16, 1 << 3
+CSUM, GUEST_CSUM, HOST_TSO4, HOST_ECN, MRG_RXBUF = 1 << 0, 1 << 1, 1 << 11, 1 << 13, 1 << 15
+INDIRECT_DESC, EVENT_IDX, RING_RESET = 1 << 28, 1 << 29, 1 << 40
+OFFLOADS = CSUM | GUEST_CSUM | HOST_TSO4 | HOST_ECN | MRG_RXBUF | INDIRECT_DESC | EVENT_IDX | RING_RESET
 NEEDS_RESET = 64
 
 
@@ -27,6 +30,7 @@ class FakeVirtio:
         self.registers: dict[int, int | Callable[[], int]] = {0: 0x74726976, 4: 2, 8: 1, 0x34: 256, 0xFC: 0}
         self.accept_features = True
         self.reset_finishes = True
+        self.queue_reset_finishes = True
         self.auto = True
         self.log: list[tuple[int, int]] = []
         self.sent: list[bytes] = []
@@ -75,8 +79,8 @@ class FakeVirtio:
             return self.status
         if offset == 0x10:
             return self.offered >> 32 * self._select.get(0x14, 0) & 0xFFFFFFFF
-        if offset == 0x44 and offset not in self.registers:
-            return self._queue[self._select[0x30]].get(0x44, 0)
+        if offset in (0x44, 0xC0) and offset not in self.registers:
+            return self._queue[self._select[0x30]].get(offset, 0)
         value = self.registers.get(offset, 0)
         return value() if callable(value) else value
 
@@ -106,7 +110,18 @@ class FakeVirtio:
                 registers[offset] = value
                 if offset == 0x44 and value:
                     areas = [registers[at] | registers[at + 4] << 32 for at in (0x80, 0x90, 0xA0)]
-                    self.rings[self._select[0x30]] = DeviceRing(self.memory, *areas, registers[0x38])
+                    self.rings[self._select[0x30]] = DeviceRing(
+                        self.memory,
+                        *areas,
+                        registers[0x38],
+                        indirect=bool(self.accepted & INDIRECT_DESC),
+                        event_idx=bool(self.accepted & EVENT_IDX),
+                    )
+                if offset == 0xC0 and value:
+                    assert self.accepted & RING_RESET, "RING_RESET was not negotiated"
+                    registers[0x44] = 0
+                    registers[0xC0] = int(not self.queue_reset_finishes)
+                    self.rings.pop(self._select[0x30], None)
 
     # --- what a test makes the device do -----------------------------------------------------------
 
@@ -138,13 +153,34 @@ class FakeVirtio:
             self.sent.append(self.tx.read(chain))
             self.use(self.tx, chain, 0)
 
-    def receive(self, frame: bytes) -> bool:
-        """A frame arrives; False when there is no buffer for it."""
+    def receive(self, frame: bytes, flags: int = 0) -> bool:
+        """A frame arrives; False when there is no buffer for it. `flags`: of its virtio_net_hdr."""
+        if self.accepted & MRG_RXBUF:
+            return self._receive_merged(frame, flags)
         chain = self.rx.fetch()
         if chain is None:
             return False
-        length = self.rx.write(chain, bytes(10) + b"\x01\x00" + frame)
+        length = self.rx.write(chain, bytes([flags]) + bytes(9) + b"\x01\x00" + frame)
         self.use(self.rx, chain, length)
+        return True
+
+    def _receive_merged(self, frame: bytes, flags: int) -> bool:
+        """§5.1.6.4.1: as many buffers as it needs, each filled but the last."""
+        chains: list[Chain] = []
+        while sum(n for chain in chains for _, n, _ in chain.buffers) < 12 + len(frame):
+            chain = self.rx.fetch()
+            if chain is None:
+                return False
+            chains.append(chain)
+        data = bytes([flags]) + bytes(9) + len(chains).to_bytes(2, "little") + frame
+        lengths = []
+        for chain in chains:
+            lengths.append(self.rx.write(chain, data))
+            data = data[lengths[-1] :]
+        for chain, length in zip(chains, lengths, strict=True):
+            self.rx.use(chain, length)
+        if self.rx.wants_interrupt():
+            self.set_interrupt(self.interrupt_status | 1)
         return True
 
     def ask_for_reset(self) -> None:

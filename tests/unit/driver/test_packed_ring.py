@@ -125,7 +125,7 @@ def test_used_entry_for_a_chain_that_is_not_out_is_a_ring_error(ident: int) -> N
     ring, device, _ = rings(3)
     ring.add("t", buffers(1))
     chain = fetch(device)
-    device.use(Chain(ident, chain.buffers), 0)
+    device.use(Chain(ident, chain.buffers, 1), 0)
     with pytest.raises(RingError, match=f"id {ident}, which is not out"):
         ring.get_used()
 

@@ -145,12 +145,12 @@ def let_the_device_send_just_before_interrupts(monkeypatch: pytest.MonkeyPatch, 
     enable = PackedRing.enable_interrupts
     host.fake.auto = False
 
-    def late(ring: PackedRing[SkBuff]) -> bool:
+    def late(ring: PackedRing[SkBuff], **options: bool) -> bool:
         if ring.desc_address == host.fake.tx.desc:
             while (chain := host.fake.tx.fetch()) is not None:
                 host.fake.sent.append(host.fake.tx.read(chain))
                 host.fake.tx.use(chain, 0)
-        return enable(ring)
+        return enable(ring, **options)
 
     monkeypatch.setattr(PackedRing, "enable_interrupts", late)
 

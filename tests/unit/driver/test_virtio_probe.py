@@ -78,7 +78,8 @@ def test_queue_size_is_the_smaller_of_device_and_wish(fake: FakeVirtio) -> None:
 
 
 def test_features_the_driver_does_not_know_are_not_accepted(fake: FakeVirtio) -> None:
-    fake.offered |= 1 << 29 | 1 << 28 | 1 << 35 | 1 << 15 | 1
+    # GUEST_TSO4, CTRL_VQ, MQ, IN_ORDER, NOTIFICATION_DATA
+    fake.offered |= 1 << 7 | 1 << 17 | 1 << 22 | 1 << 35 | 1 << 38
     probe(fake)
     assert fake.accepted == VERSION_1 | RING_PACKED | MAC | STATUS | MTU
 

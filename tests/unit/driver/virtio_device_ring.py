@@ -14,23 +14,39 @@ AVAIL, USED = 1 << 7, 1 << 15
 
 @dataclass
 class Chain:
-    """One fetched chain: its buffer id and (address, length, writable) of each buffer."""
+    """One fetched chain: its buffer id, (address, length, writable) of each buffer, and its slots."""
 
     ident: int
     buffers: list[tuple[int, int, bool]]
+    slots: int
 
 
 class DeviceRing:
     """Fetches chains in ring order, writes used entries in the order asked for."""
 
-    def __init__(self, memory: HostMemory, desc: int, driver: int, device: int, size: int) -> None:
+    def __init__(
+        self,
+        memory: HostMemory,
+        desc: int,
+        driver: int,
+        device: int,
+        size: int,
+        *,
+        indirect: bool = False,
+        event_idx: bool = False,
+    ) -> None:
         self.memory = memory
+        self.indirect, self.event_idx = indirect, event_idx
+        self.passed: list[int] = []  # places used since the driver was last asked, as off_wrap
         self.desc, self.driver, self.device, self.size = desc, driver, device, size
         self.avail_at, self.avail_wrap = 0, True
         self.used_at, self.used_wrap = 0, True
 
     def _descriptor(self, index: int) -> tuple[int, int, int, int]:
-        raw = self.memory.read(self.desc + 16 * index, 16)
+        return self._at(self.desc + 16 * index)
+
+    def _at(self, address: int) -> tuple[int, int, int, int]:
+        raw = self.memory.read(address, 16)
         return (
             int.from_bytes(raw[0:8], "little"),
             int.from_bytes(raw[8:12], "little"),
@@ -52,17 +68,31 @@ class DeviceRing:
             address, length, ident, flags = self._descriptor(self.avail_at)
             assert bool(flags & AVAIL) == self.avail_wrap, "a chain is published whole"
             assert bool(flags & USED) != self.avail_wrap, "a chain is published whole"
-            assert not flags & INDIRECT, "INDIRECT was not negotiated"
             assert length > 0
+            if flags & INDIRECT:
+                assert self.indirect, "INDIRECT was not negotiated"
+                assert not buffers and not flags & NEXT, "§2.8.19: a table stands alone"
+                self._step()
+                return Chain(ident, self._table(address, length), 1)
             writable = bool(flags & WRITE)
             assert writable or not any(earlier[2] for earlier in buffers), "§2.7.4.2: readable ones first"
             buffers.append((address, length, writable))
-            self.avail_at += 1
-            if self.avail_at == self.size:
-                self.avail_at, self.avail_wrap = 0, not self.avail_wrap
+            self._step()
             if not flags & NEXT:
-                return Chain(ident, buffers)
+                return Chain(ident, buffers, len(buffers))
             assert len(buffers) < self.size, "a chain is no longer than the ring"
+
+    def _step(self) -> None:
+        self.avail_at += 1
+        if self.avail_at == self.size:
+            self.avail_at, self.avail_wrap = 0, not self.avail_wrap
+
+    def _table(self, address: int, length: int) -> list[tuple[int, int, bool]]:
+        """§2.8.7: a table of descriptors of which only address, length and WRITE count."""
+        assert length % 16 == 0 and length // 16 <= self.size
+        rows = [self._at(address + offset) for offset in range(0, length, 16)]
+        assert all(row[1] > 0 for row in rows)
+        return [(row[0], row[1], bool(row[3] & WRITE)) for row in rows]
 
     def use(self, chain: Chain, length: int) -> None:
         """Give `chain` back, `length` bytes written."""
@@ -72,17 +102,31 @@ class DeviceRing:
         at = self.desc + 16 * self.used_at
         body = length.to_bytes(4, "little") + chain.ident.to_bytes(2, "little")
         self.memory.write(at, bytes(8) + body + flags.to_bytes(2, "little"))
-        self.used_at += len(chain.buffers)
-        if self.used_at >= self.size:
-            self.used_at, self.used_wrap = self.used_at - self.size, not self.used_wrap
+        for _ in range(chain.slots):
+            self.passed.append(self.used_at | self.used_wrap << 15)
+            self.used_at += 1
+            if self.used_at == self.size:
+                self.used_at, self.used_wrap = 0, not self.used_wrap
 
     def wants_interrupt(self) -> bool:
-        """§2.8.10: the driver event suppression structure does not say DISABLE."""
-        return int.from_bytes(self.memory.read(self.driver + 2, 2), "little") & 3 != 1
+        """§2.8.10: what the driver's structure says of the slots passed since the last call."""
+        raw = self.memory.read(self.driver, 4)
+        event, flags = int.from_bytes(raw[:2], "little"), int.from_bytes(raw[2:], "little")
+        passed, self.passed = self.passed, []
+        if flags == 2:
+            assert self.event_idx, "DESC without EVENT_IDX"
+            return event in passed
+        return flags != 1
 
-    def want_notifications(self, wanted: bool) -> None:
-        """Write the device event suppression structure."""
-        self.memory.write(self.device, bytes(2) + (0 if wanted else 1).to_bytes(2, "little"))
+    def want_notifications(self, wanted: bool, off_wrap: int | None = None) -> None:
+        """Write the device event suppression structure; `off_wrap`: DESC, at that place."""
+        flags = 2 if off_wrap is not None else 0 if wanted else 1
+        self.memory.write(self.device, (off_wrap or 0).to_bytes(2, "little") + flags.to_bytes(2, "little"))
+
+    @property
+    def here(self) -> int:
+        """The place of the next descriptor, as off_wrap."""
+        return self.avail_at | self.avail_wrap << 15
 
     def read(self, chain: Chain) -> bytes:
         """The bytes of the device-readable buffers."""
