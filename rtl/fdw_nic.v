@@ -24,7 +24,8 @@ module fdw_nic #(
     parameter QUEUE_NUM_MAX = 256, // 1..32768
     parameter ADDR_WIDTH = 64,
     parameter AXI_ID_WIDTH = 4,
-    parameter TX_FIFO_BYTES = 16384, // power of two, >= 4096
+    parameter TX_FIFO_BYTES = 32768, // power of two, >= 4096
+    parameter TX_CUT_THROUGH = 0,    // beats of 16 bytes that are there when a frame begins on the wire; 0: all
     parameter RX_FIFO_BYTES = 16384  // power of two, >= 4096
 ) (
     input                     clk,
@@ -100,6 +101,7 @@ module fdw_nic #(
     localparam TX = `FDW_QUEUE_TX;
     localparam MAX_FRAME = MTU + 14 + 4; // without FCS; 4 bytes for a VLAN tag
     localparam LONGEST = MTU_MAX + 14 + 4;
+    localparam [16:0] TX_LONGEST_PACKET = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
 
     // Masters on the AXI4 port; the index is the ID.
     localparam READERS = 7;
@@ -142,13 +144,17 @@ module fdw_nic #(
     wire         tx_chain_error;
     wire         dma_read_error;
     wire         dma_write_error;
-    wire         tx_fifo_valid;
+    wire         tx_fifo_busy;
     wire [15:0]  tap_rx_bytes;
     wire         rx_truncated;
     wire         tx_sent;
     wire [15:0]  tx_sent_bytes;
     wire         tx_oversize;
+    wire         tx_bad_offload;
+    wire         tx_tso;
     wire         tx_underflow;
+    wire         tx_sent_multicast;
+    wire         tx_sent_broadcast;
     wire         feat_csum;
     wire         feat_guest_csum;
     wire         feat_tso4;
@@ -160,11 +166,7 @@ module fdw_nic #(
     wire         stat_rx_multicast = 1'b0;
     wire         stat_rx_broadcast = 1'b0;
     wire         stat_rx_fcs_wrong = 1'b0;
-    wire         stat_tx_multicast = 1'b0;
-    wire         stat_tx_broadcast = 1'b0;
-    wire         stat_tx_bad_offload = 1'b0;
-    wire         stat_tx_tso = 1'b0;
-    wire         unused_device_reset; // queue_enable says the same, to those who must know
+    wire         device_reset;
 
     fdw_regs #(
         .MAC_ADDRESS(MAC_ADDRESS),
@@ -182,8 +184,8 @@ module fdw_nic #(
         .s_axil_arprot(s_axil_arprot), .s_axil_arvalid(s_axil_arvalid), .s_axil_arready(s_axil_arready),
         .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp), .s_axil_rvalid(s_axil_rvalid),
         .s_axil_rready(s_axil_rready),
-        .device_reset(unused_device_reset),
-        .device_idle(&queue_idle && !tx_fifo_valid),
+        .device_reset(device_reset),
+        .device_idle(&queue_idle && !tx_fifo_busy),
         .queue_enable(queue_enable),
         .queue_idle(queue_idle),
         .queue_size(queue_size),
@@ -211,11 +213,11 @@ module fdw_nic #(
         .stat_rx_truncated(rx_truncated),
         .stat_tx_valid(tx_sent),
         .stat_tx_bytes(tx_sent_bytes),
-        .stat_tx_multicast(stat_tx_multicast),
-        .stat_tx_broadcast(stat_tx_broadcast),
+        .stat_tx_multicast(tx_sent_multicast),
+        .stat_tx_broadcast(tx_sent_broadcast),
         .stat_tx_oversize(tx_oversize),
-        .stat_tx_bad_offload(stat_tx_bad_offload),
-        .stat_tx_tso(stat_tx_tso),
+        .stat_tx_bad_offload(tx_bad_offload),
+        .stat_tx_tso(tx_tso),
         .stat_tx_underflow(tx_underflow)
     );
 
@@ -313,7 +315,7 @@ module fdw_nic #(
     wire [1:0]   table_busy;
 
     // What the engines are going to look at.
-    wire unused_features = ^{feat_csum, feat_guest_csum, feat_tso4, feat_mrg_rxbuf, max_frame, desc_slots};
+    wire unused_features = ^{feat_guest_csum, feat_mrg_rxbuf, desc_slots[RX*16 +: 16]};
 
     genvar q;
     generate
@@ -442,28 +444,51 @@ module fdw_nic #(
     wire                  tx_req_ready;
     wire [ADDR_WIDTH-1:0] tx_req_addr;
     wire [16:0]           tx_req_len;
-    wire [3:0]            tx_req_skip;
+    wire [3:0]            tx_req_head;
     wire                  tx_req_last;
+    wire                  tx_head_valid;
+    wire                  tx_head_ready;
+    wire [127:0]          tx_head_data;
+    wire [3:0]            tx_head_offset;
+    wire [3:0]            tx_head_count;
+    wire                  tx_len_valid;
+    wire                  tx_len_ready;
+    wire [16:0]           tx_len_frame;
+    wire                  tx_len_steady;
+    wire                  tx_packet_done;
     wire                  tx_valid;
     wire                  tx_ready;
     wire [127:0]          tx_data;
     wire [15:0]           tx_keep;
     wire                  tx_last;
+    wire                  tx_frame_valid;
+    wire                  tx_frame_ready;
+    wire [127:0]          tx_frame_data;
+    wire                  tx_frame_last;
+    wire [15:0]           tx_frame_len;
+    wire                  tx_frame_cut;
+    wire                  tx_entry_valid;
+    wire [15:0]           tx_entry_len;
+    wire                  tx_entry_patch;
+    wire [15:0]           tx_entry_field;
+    wire [15:0]           tx_entry_value;
     wire                  dma_read_busy;
     wire [63:0]           tx_tdata;
     wire [7:0]            tx_tkeep;
     wire                  tx_tlast;
+    wire                  tx_tvalid;
     wire                  tx_tready;
 
     assign queue_idle[TX] = !fetch_busy[TX] && !table_busy[TX] && !used_busy[TX] && !dma_read_busy;
 
     fdw_tx_engine #(
         .ADDR_WIDTH(ADDR_WIDTH),
-        .MAX_FRAME(MAX_FRAME)
+        .DESCRIPTORS(QUEUE_NUM_MAX < 2 ? 2 : QUEUE_NUM_MAX)
     ) tx_engine (
         .clk(clk),
         .rst(rst),
         .enable(queue_enable[TX]),
+        .longest(feat_tso4 ? TX_LONGEST_PACKET : {1'b0, max_frame}),
         .error(tx_chain_error),
         .busy(tx_busy),
         .desc_valid(desc_valid[TX]),
@@ -472,13 +497,18 @@ module fdw_nic #(
         .desc_len(desc_len[TX*32 +: 32]),
         .desc_id(desc_id[TX*16 +: 16]),
         .desc_last(desc_last[TX]),
+        .desc_slots(desc_slots[TX*16 +: 16]),
         .req_valid(tx_req_valid),
         .req_ready(tx_req_ready),
         .req_addr(tx_req_addr),
         .req_len(tx_req_len),
-        .req_skip(tx_req_skip),
+        .req_head(tx_req_head),
         .req_last(tx_req_last),
-        .packet_done(tx_valid && tx_ready && tx_last),
+        .len_valid(tx_len_valid),
+        .len_ready(tx_len_ready),
+        .len_frame(tx_len_frame),
+        .len_steady(tx_len_steady),
+        .packet_done(tx_packet_done),
         .used_valid(used_valid[TX]),
         .used_ready(used_ready[TX]),
         .used_id(used_id[TX*16 +: 16]),
@@ -500,8 +530,13 @@ module fdw_nic #(
         .req_ready(tx_req_ready),
         .req_addr(tx_req_addr),
         .req_len(tx_req_len),
-        .req_skip(tx_req_skip),
+        .req_head(tx_req_head),
         .req_last(tx_req_last),
+        .head_valid(tx_head_valid),
+        .head_ready(tx_head_ready),
+        .head_data(tx_head_data),
+        .head_offset(tx_head_offset),
+        .head_count(tx_head_count),
         .m_valid(tx_valid),
         .m_ready(tx_ready),
         .m_data(tx_data),
@@ -518,24 +553,69 @@ module fdw_nic #(
         .m_axi_rready(rready[FRAMES])
     );
 
-    fdw_tx_fifo #(
-        .BYTES(TX_FIFO_BYTES),
-        .MAX_FRAME(MAX_FRAME)
-    ) tx_fifo (
+    fdw_tx_offload tx_offload (
         .clk(clk),
         .rst(rst),
-        .flush(!queue_enable[TX]),
+        .clear(!queue_enable[TX]),
+        .feat_csum(feat_csum),
+        .feat_tso4(feat_tso4),
+        .max_frame(max_frame),
+        .head_valid(tx_head_valid),
+        .head_ready(tx_head_ready),
+        .head_data(tx_head_data),
+        .head_offset(tx_head_offset),
+        .head_count(tx_head_count),
+        .len_valid(tx_len_valid),
+        .len_ready(tx_len_ready),
+        .len_frame(tx_len_frame),
+        .len_steady(tx_len_steady),
         .s_valid(tx_valid),
         .s_ready(tx_ready),
         .s_data(tx_data),
         .s_keep(tx_keep),
         .s_last(tx_last),
+        .m_valid(tx_frame_valid),
+        .m_ready(tx_frame_ready),
+        .m_data(tx_frame_data),
+        .m_last(tx_frame_last),
+        .m_len(tx_frame_len),
+        .m_cut(tx_frame_cut),
+        .entry_valid(tx_entry_valid),
+        .entry_len(tx_entry_len),
+        .entry_patch(tx_entry_patch),
+        .entry_field(tx_entry_field),
+        .entry_value(tx_entry_value),
+        .packet_done(tx_packet_done),
+        .stat_tso(tx_tso),
+        .stat_oversize(tx_oversize),
+        .stat_bad_offload(tx_bad_offload)
+    );
+
+    fdw_tx_fifo #(
+        .BYTES(TX_FIFO_BYTES),
+        .CUT_THROUGH(TX_CUT_THROUGH)
+    ) tx_fifo (
+        .clk(clk),
+        .rst(rst),
+        .flush(!queue_enable[TX]),
+        .calm(device_reset),
+        .busy(tx_fifo_busy),
+        .s_valid(tx_frame_valid),
+        .s_ready(tx_frame_ready),
+        .s_data(tx_frame_data),
+        .s_last(tx_frame_last),
+        .s_len(tx_frame_len),
+        .s_cut(tx_frame_cut),
+        .entry_valid(tx_entry_valid),
+        .entry_len(tx_entry_len),
+        .entry_patch(tx_entry_patch),
+        .entry_field(tx_entry_field),
+        .entry_value(tx_entry_value),
         .m_tdata(tx_tdata),
         .m_tkeep(tx_tkeep),
         .m_tlast(tx_tlast),
-        .m_tvalid(tx_fifo_valid),
-        .m_tready(tx_tready),
-        .stat_oversize(tx_oversize)
+        .m_tvalid(tx_tvalid),
+        .m_tready(tx_tready)
     );
 
     fdw_mac_tx mac_tx (
@@ -544,12 +624,14 @@ module fdw_nic #(
         .s_tdata(tx_tdata),
         .s_tkeep(tx_tkeep),
         .s_tlast(tx_tlast),
-        .s_tvalid(tx_fifo_valid),
+        .s_tvalid(tx_tvalid),
         .s_tready(tx_tready),
         .xgmii_txd(xgmii_txd),
         .xgmii_txc(xgmii_txc),
         .stat_frame(tx_sent),
         .stat_bytes(tx_sent_bytes),
+        .stat_multicast(tx_sent_multicast),
+        .stat_broadcast(tx_sent_broadcast),
         .underflow(tx_underflow)
     );
 

@@ -1,11 +1,13 @@
 // DMA read: (address, length) requests in, one packed byte stream per packet out, over AXI4.
 //
-// In: requests req_addr, req_len (1..65536 bytes, any alignment), req_skip (so many first bytes of the
-// request are read but do not appear in the output), req_last (end of packet). Out: m_*, the bytes of
+// In: requests req_addr, req_len (1..131040 bytes, any alignment), req_head (so many first bytes of the
+// request go to head_* and not to m_*), req_last (end of packet). Out: m_*, the bytes of
 // all requests up to a req_last without gaps, 16 a beat, m_keep contiguous from bit 0 and all ones but
-// on the beat with m_last. A packet of which nothing is left after skipping, or whose last request adds
+// on the beat with m_last. A packet that is all head, or whose last request adds
 // nothing, ends with a beat of m_keep = 0: every req_last gives exactly one m_last. A request of length
 // 0 reads nothing and is otherwise treated as any other.
+// head_*: in each word that is taken, head_count (1..15) bytes of head from byte lane head_offset on, in order,
+// and before what follows them comes on m_*. While head_ready is low that waits, too.
 //
 // Bytes are read as whole 16-byte beats in INCR bursts that end at the latest at a multiple of
 // MAX_BURST beats, hence never cross 4 KiB (AXI4 A3.4.1). All bursts have one ID, so the data comes in
@@ -33,8 +35,14 @@ module fdw_dma_read #(
     output                        req_ready,
     input      [ADDR_WIDTH-1:0]   req_addr,
     input      [16:0]             req_len,
-    input      [3:0]              req_skip,
+    input      [3:0]              req_head,
     input                         req_last,
+
+    output                        head_valid,
+    input                         head_ready,
+    output     [127:0]            head_data,
+    output     [3:0]              head_offset,
+    output     [3:0]              head_count,
 
     output                        m_valid,
     input                         m_ready,
@@ -94,42 +102,15 @@ module fdw_dma_read #(
         else draining <= abort || (draining && outstanding != {COUNT_WIDTH{1'b0}});
     end
 
-    // Requests: to the splitter what to ask for, to the aligner what to make of the answer.
-    wire                       split_valid;
-    wire                       split_ready;
-    wire                       split_space;
-    wire [BEAT_ADDR_WIDTH-1:0] split_addr;
-    wire [13:0]                split_beats;
-    wire [17:0]                req_span = {1'b0, req_len} + {14'd0, req_addr[3:0]} + 18'd15;
-    wire [13:0]                req_beats = req_len == 17'd0 ? 14'd0 : req_span[17:4];
-
+    // Requests: what to make of the answers waits for them; what to ask for begins at once.
     wire        info_valid;
     wire        info_ready;
     wire        info_space;
     wire [16:0] info_len;
     wire [3:0]  info_offset;
-    wire [3:0]  info_skip;
+    wire [3:0]  info_head;
     wire        info_last;
-
-    wire [2:0]                    unused_split_level;
     wire [$clog2(REQUESTS+1)-1:0] unused_info_level;
-
-    assign req_ready = split_space && info_space && !flush;
-
-    fdw_fifo #(
-        .WIDTH(BEAT_ADDR_WIDTH + 14),
-        .DEPTH(4)
-    ) split_fifo (
-        .clk(clk),
-        .rst(rst || flush),
-        .s_valid(req_valid && req_ready),
-        .s_ready(split_space),
-        .s_data({req_addr[ADDR_WIDTH-1:4], req_beats}),
-        .m_valid(split_valid),
-        .m_ready(split_ready),
-        .m_data({split_addr, split_beats}),
-        .level(unused_split_level)
-    );
 
     fdw_fifo #(
         .WIDTH(26),
@@ -139,34 +120,39 @@ module fdw_dma_read #(
         .rst(rst || flush),
         .s_valid(req_valid && req_ready),
         .s_ready(info_space),
-        .s_data({req_len, req_addr[3:0], req_skip, req_last}),
+        .s_data({req_len, req_addr[3:0], req_head, req_last}),
         .m_valid(info_valid),
         .m_ready(info_ready),
-        .m_data({info_len, info_offset, info_skip, info_last}),
+        .m_data({info_len, info_offset, info_head, info_last}),
         .level(unused_info_level)
     );
 
-    // Splitter: one burst a cycle, as far as there is room for its data. Counts are of beats.
-    reg  [BEAT_ADDR_WIDTH-1:0] addr;
-    reg  [13:0]                beats;
+    // Splitter: one burst a cycle, as far as there is room for its data. Counts are of beats. The first
+    // burst of a request is asked for in the cycle that takes the request, if it can be.
+    reg  [BEAT_ADDR_WIDTH-1:0] left_addr;  // of the request taken last, what has not been asked for
+    reg  [13:0]                left_beats;
     reg  [13:0]                room;
     reg  [BEAT_ADDR_WIDTH-1:0] araddr;
+    wire [17:0]                req_span = {1'b0, req_len} + {14'd0, req_addr[3:0]} + 18'd15;
+    wire [13:0]                req_beats = req_len == 17'd0 ? 14'd0 : req_span[17:4];
+    wire                       active = left_beats != 14'd0;
+    wire                       req_take = req_valid && req_ready;
+    wire [BEAT_ADDR_WIDTH-1:0] addr = active ? left_addr : req_addr[ADDR_WIDTH-1:4];
+    wire [13:0]                beats = active ? left_beats : req_take ? req_beats : 14'd0;
     wire [13:0]                to_boundary = BURST_MAX - {{14-BURST_BITS{1'b0}}, addr[BURST_BITS-1:0]};
-    wire                       ends_here = beats <= to_boundary;
-    wire [13:0]                burst = ends_here ? beats : to_boundary;
-    wire                       active = beats != 14'd0;
-    wire                       issue = active && !flush && (!m_axi_arvalid || m_axi_arready)
+    wire [13:0]                burst = beats <= to_boundary ? beats : to_boundary;
+    wire                       issue = beats != 14'd0 && !flush && (!m_axi_arvalid || m_axi_arready)
                                        && room >= burst && outstanding != COUNT_MAX;
     wire                       raw_taken;
     wire                       burst_in = m_axi_rvalid && m_axi_rlast;
 
-    assign split_ready = !active || (issue && ends_here);
+    assign req_ready = !active && info_space && !flush;
     assign m_axi_arid = AXI_ID[AXI_ID_WIDTH-1:0];
     assign m_axi_araddr = {araddr, 4'd0};
     assign m_axi_arsize = 3'd4;
     assign m_axi_arburst = 2'b01;
     assign m_axi_rready = 1'b1;
-    assign busy = split_valid || active || outstanding != {COUNT_WIDTH{1'b0}};
+    assign busy = active || outstanding != {COUNT_WIDTH{1'b0}};
 
     always @(posedge clk) begin
         if (rst) begin
@@ -188,17 +174,12 @@ module fdw_dma_read #(
 
     always @(posedge clk) begin
         if (rst || flush) begin
-            addr <= {BEAT_ADDR_WIDTH{1'b0}};
-            beats <= 14'd0;
+            left_addr <= {BEAT_ADDR_WIDTH{1'b0}};
+            left_beats <= 14'd0;
             room <= ROOM_ALL;
         end else begin
-            if (split_ready) begin
-                addr <= split_addr;
-                beats <= split_valid ? split_beats : 14'd0;
-            end else if (issue) begin
-                addr <= addr + {{BEAT_ADDR_WIDTH-14{1'b0}}, burst};
-                beats <= beats - burst;
-            end
+            left_addr <= issue ? addr + {{BEAT_ADDR_WIDTH-14{1'b0}}, burst} : addr;
+            left_beats <= issue ? beats - burst : beats;
             room <= room - (issue ? burst : 14'd0) + {13'd0, raw_taken};
         end
     end
@@ -238,46 +219,51 @@ module fdw_dma_read #(
         .level(unused_raw_level)
     );
 
-    // Aligner: which bytes of the beat belong to the request, less those to be skipped. The beats of a
+    // Aligner: which bytes of the beat belong to the request, and which of them to the head. The beats of a
     // request are consecutive in memory whatever bursts they came in.
     reg         first;
     reg  [16:0] left_q;
-    reg  [3:0]  skip_q;
+    reg  [3:0]  head_q;
     wire [16:0] left = first ? info_len : left_q;
     wire [3:0]  offset = first ? info_offset : 4'd0;
-    wire [3:0]  skip = first ? info_skip : skip_q;
+    wire [3:0]  head_left = first ? info_head : head_q;
     wire [4:0]  lanes = 5'd16 - {1'b0, offset};
     wire        ends = left <= {12'd0, lanes};
     wire [4:0]  count = ends ? left[4:0] : lanes;
-    wire [4:0]  dropped = {1'b0, skip} < count ? {1'b0, skip} : count;
+    wire [4:0]  head = {1'b0, head_left} < count ? {1'b0, head_left} : count;
+    wire        has_head = head != 5'd0;
     wire        no_beat = info_len == 17'd0;
-    wire        step_valid = info_valid && (raw_valid || no_beat);
+    wire        there = info_valid && (raw_valid || no_beat);
     wire        step_ready;
-    wire        step = step_valid && step_ready;
+    wire        step = there && step_ready && (head_ready || !has_head);
 
     assign info_ready = step && ends;
     assign raw_taken = step && !no_beat;
+    assign head_valid = there && step_ready && has_head;
+    assign head_data = raw_data;
+    assign head_offset = offset;
+    assign head_count = head[3:0];
 
     always @(posedge clk) begin
         if (rst || flush) begin
             first <= 1'b1;
             left_q <= 17'd0;
-            skip_q <= 4'd0;
+            head_q <= 4'd0;
         end else if (step) begin
             first <= ends;
             left_q <= left - {12'd0, count};
-            skip_q <= skip - dropped[3:0];
+            head_q <= head_left - head[3:0];
         end
     end
 
     fdw_byte_packer packer (
         .clk(clk),
         .rst(rst || flush),
-        .s_valid(step_valid),
+        .s_valid(there && (head_ready || !has_head)),
         .s_ready(step_ready),
         .s_data(raw_data),
-        .s_offset(offset + dropped[3:0]),
-        .s_count(count - dropped),
+        .s_offset(offset + head[3:0]),
+        .s_count(count - head),
         .s_last(ends && info_last),
         .m_valid(m_valid),
         .m_ready(m_ready),

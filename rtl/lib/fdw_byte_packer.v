@@ -22,45 +22,32 @@ module fdw_byte_packer (
     output reg [15:0]  m_keep,
     output reg         m_last
 );
-    // The word, moved down to lane 0.
-    reg         a_valid;
-    reg [127:0] a_data;
-    reg [4:0]   a_count;
-    reg         a_last;
-
     // What has not made a whole beat yet: fill bytes, 0 above. flush: they are the packet's last.
     reg [127:0] held;
     reg [3:0]   fill;
     reg         flush;
 
-    wire         out_free = !m_valid || m_ready;
-    wire         a_taken = a_valid && out_free && !flush;
-    wire [5:0]   total = {2'b00, fill} + {1'b0, a_count};
-    wire [255:0] joined = {128'd0, held} | ({128'd0, a_data} << {fill, 3'b000});
+    wire        out_free = !m_valid || m_ready;
+    wire [5:0]  total = {2'b00, fill} + {1'b0, s_count};
+    wire        completes = total >= 6'd16;
 
-    assign s_ready = !a_valid || a_taken;
+    assign s_ready = out_free && !flush;
 
-    function [15:0] keep_of;
-        input [4:0] count;
-        keep_of = ~(16'hffff << count);
-    endfunction
+    // The word, rotated so that its first byte comes to lane `fill`: what goes beyond lane 15 comes out at
+    // the bottom, where the next beat begins.
+    wire [127:0] turned;
+    fdw_byte_rotate rotate (.data(s_data), .by(fill - s_offset), .rotated(turned));
+    wire [15:0]  old = ~(16'hffff << fill);        // lanes of the beat that are held already
+    wire [15:0]  upto = completes ? 16'hffff : ~(16'hffff << total[3:0]);
+    wire [15:0]  over = completes ? ~(16'hffff << total[3:0]) : 16'h0000; // lanes of the next beat
 
-    function [127:0] mask_of;
-        input [4:0] count;
-        mask_of = ~({128{1'b1}} << {count, 3'b000});
-    endfunction
-
-    always @(posedge clk) begin
-        if (rst) begin
-            a_valid <= 1'b0;
-            a_data <= 128'd0;
-            a_count <= 5'd0;
-            a_last <= 1'b0;
-        end else if (s_ready) begin
-            a_valid <= s_valid;
-            a_data <= (s_data >> {s_offset, 3'b000}) & mask_of(s_count);
-            a_count <= s_count;
-            a_last <= s_last;
+    reg [127:0] joined;
+    reg [127:0] rest;
+    integer i;
+    always @* begin
+        for (i = 0; i < 16; i = i + 1) begin
+            joined[8*i +: 8] = old[i] ? held[8*i +: 8] : turned[8*i +: 8] & {8{upto[i]}};
+            rest[8*i +: 8] = turned[8*i +: 8] & {8{over[i]}};
         end
     end
 
@@ -78,30 +65,19 @@ module fdw_byte_packer (
             if (flush) begin
                 m_valid <= 1'b1;
                 m_data <= held;
-                m_keep <= keep_of({1'b0, fill});
+                m_keep <= old;
                 m_last <= 1'b1;
                 held <= 128'd0;
                 fill <= 4'd0;
                 flush <= 1'b0;
-            end else if (a_valid) begin
-                m_data <= joined[127:0];
-                if (total >= 6'd16) begin
-                    m_valid <= 1'b1;
-                    m_keep <= 16'hffff;
-                    m_last <= a_last && total == 6'd16;
-                    held <= joined[255:128];
-                    fill <= total[3:0];
-                    flush <= a_last && total != 6'd16;
-                end else if (a_last) begin
-                    m_valid <= 1'b1;
-                    m_keep <= keep_of(total[4:0]);
-                    m_last <= 1'b1;
-                    held <= 128'd0;
-                    fill <= 4'd0;
-                end else begin
-                    held <= joined[127:0];
-                    fill <= total[3:0];
-                end
+            end else if (s_valid) begin
+                m_valid <= completes || s_last;
+                m_data <= joined;
+                m_keep <= upto;
+                m_last <= s_last && total <= 6'd16;
+                flush <= s_last && total > 6'd16;
+                held <= completes ? rest : s_last ? 128'd0 : joined;
+                fill <= s_last && !completes ? 4'd0 : total[3:0];
             end
         end
     end

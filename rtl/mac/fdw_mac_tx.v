@@ -6,11 +6,12 @@
 // count (§46.3.1.4); /S/ goes to lane 0 or lane 4. Back-to-back frames go out at line rate: 64 bytes with
 // FCS every 10.5 cycles. The word with /S/ is at xgmii_txd one cycle after s_tvalid.
 //
-// Once a frame has begun s_tvalid must stay high up to s_tlast. If it does not, the frame is cut by /E/
-// and /T/, the rest of it is swallowed, and underflow pulses instead of stat_frame.
+// Within a frame s_tready is high. If s_tvalid falls before s_tlast the frame is broken off by /E/ and /T/
+// (IEEE 802.3 §46.3.3.1), underflow pulses instead of stat_frame, and the next word begins a new frame.
 //
 // stat_frame pulses when a frame has been sent whole; stat_bytes is its length with pad and FCS (modulo
-// 65536). s_tready depends on registers only, all other outputs are registers.
+// 65536), stat_broadcast says that it went to all, stat_multicast to some other group (RFC 2819 §5).
+// s_tready depends on registers only, all other outputs are registers.
 module fdw_mac_tx (
     input             clk,
     input             rst,
@@ -23,6 +24,8 @@ module fdw_mac_tx (
     output reg [7:0]  xgmii_txc,
     output reg        stat_frame,
     output reg [15:0] stat_bytes,
+    output reg        stat_multicast,
+    output reg        stat_broadcast,
     output reg        underflow
 );
     localparam [7:0] IDLE = 8'h07, TERMINATE = 8'hfd, ERROR = 8'hfe;
@@ -31,17 +34,16 @@ module fdw_mac_tx (
     localparam [63:0] CUT = {{3{IDLE}}, TERMINATE, {4{ERROR}}};
     localparam [2:0] CUT_LANE = 3'd4; // of /T/ in CUT
 
-    localparam [2:0] WAIT_FRAME = 3'd0; // for the gap to pass, then for a first word
-    localparam [2:0] WAIT_LAST = 3'd1;  // for the rest of the frame
-    localparam [2:0] PAD = 3'd2;        // adds zero words up to byte 60
-    localparam [2:0] WAIT_END = 3'd3;   // for /T/
-    localparam [2:0] SWALLOW = 3'd4;    // for the end of a frame that was cut
+    localparam [1:0] WAIT_FRAME = 2'd0; // for the gap to pass, then for a first word
+    localparam [1:0] WAIT_LAST = 2'd1;  // for the rest of the frame
+    localparam [1:0] PAD = 2'd2;        // adds zero words up to byte 60
+    localparam [1:0] WAIT_END = 2'd3;   // for /T/
 
     // The word in which byte 60 lies, and how many bytes of it a padded frame fills.
     localparam [12:0] PAD_WORD = 13'd7;
     localparam [3:0] PAD_BYTES = 4'd4;
 
-    reg [2:0]  state;
+    reg [1:0]  state;
     reg [12:0] words; // of the present frame, before the one being taken
     reg [31:0] crc;   // over everything up to and with `word`
 
@@ -53,6 +55,8 @@ module fdw_mac_tx (
     reg        tail_valid; // what follows the last word did not fit behind it
     reg        cuts;       // the next word did not come
 
+    reg        group;      // the present frame goes to a group
+    reg        everyone;   // and that is everyone
     reg        lane4;      // the present frame began in lane 4
     reg [31:0] late;       // upper half of the word before, which such a frame sends now
     reg [3:0]  late_c;
@@ -65,7 +69,7 @@ module fdw_mac_tx (
 
     // ---- take, or make, a word ---------------------------------------------------------------------
 
-    assign s_tready = state == WAIT_FRAME ? gap == 2'd0 : state == WAIT_LAST || state == SWALLOW;
+    assign s_tready = state == WAIT_FRAME ? gap == 2'd0 : state == WAIT_LAST;
     wire begins = state == WAIT_FRAME && gap == 2'd0 && s_tvalid;
     wire takes = begins || (state == WAIT_LAST && s_tvalid);
     wire starves = state == WAIT_LAST && !s_tvalid;
@@ -147,16 +151,18 @@ module fdw_mac_tx (
             xgmii_txc <= 8'hff;
             stat_frame <= 1'b0;
             stat_bytes <= 16'd0;
+            stat_multicast <= 1'b0;
+            stat_broadcast <= 1'b0;
+            group <= 1'b0;
+            everyone <= 1'b0;
             underflow <= 1'b0;
         end else begin
             case (state)
                 WAIT_FRAME: if (begins) state <= s_tlast ? PAD : WAIT_LAST;
-                WAIT_LAST: if (starves) state <= SWALLOW;
+                WAIT_LAST: if (starves) state <= WAIT_END;
                            else if (s_tlast) state <= made_last ? WAIT_END : PAD;
                 PAD: if (made_last) state <= WAIT_END;
-                WAIT_END: if (finishes) state <= WAIT_FRAME;
-                SWALLOW: if (s_tvalid && s_tlast) state <= WAIT_FRAME;
-                default: state <= WAIT_FRAME;
+                WAIT_END: if (terminates) state <= WAIT_FRAME;
             endcase
 
             word_valid <= makes;
@@ -174,7 +180,11 @@ module fdw_mac_tx (
                 words <= 13'd0;
             end
 
-            if (begins) lane4 <= next_lane4;
+            if (begins) begin
+                lane4 <= next_lane4;
+                group <= s_tdata[0]; // IEEE 802.3 §3.2.3: the first bit sent of the destination address
+                everyone <= &s_tdata[47:0];
+            end
             if (terminates) begin
                 gap <= start[2:1] - 2'd1;
                 next_lane4 <= start[0];
@@ -192,6 +202,8 @@ module fdw_mac_tx (
             xgmii_txc <= shifts ? {lanes_c[3:0], late_c} : lanes_c;
 
             stat_frame <= finishes;
+            stat_multicast <= group && !everyone;
+            stat_broadcast <= everyone;
             stat_bytes <= {words, 3'd0} - 16'd8 + {12'd0, word_bytes} + 16'd4;
             underflow <= cuts;
         end

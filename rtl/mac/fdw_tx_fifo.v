@@ -1,143 +1,217 @@
-// Whole-frame FIFO in front of the transmit MAC: 128-bit packet stream in, 64-bit packet stream out.
+// Frame FIFO in front of the transmit MAC: 128-bit packet stream in, 64-bit packet stream out.
 //
-// A frame shows at the output only when all of it is inside; from then on m_tvalid stays high up to
-// m_tlast, so the MAC never starves. Input and output: first byte in bits 7:0, keep contiguous from bit 0
-// and all ones but on the last beat. s_ready is low while there is no room.
+// In: s_*, first byte in bits 7:0, 16 bytes a beat; s_len, the frame's length, and s_cut stand from its
+// first beat to its last. s_ready is low while there is no room. entry_*: one pulse for each frame that is
+// whole, in order, at most ENTRY_DELAY cycles after its last beat was taken (fdw_tx_checksum): its length,
+// and what is to be put in its place as it leaves: with entry_patch the 16 bits at byte entry_field
+// become entry_value, most significant byte first.
+// Out: m_*, m_tkeep contiguous from bit 0 and all ones but with m_tlast.
 //
-// Frames longer than MAX_FRAME bytes (without FCS) are dropped whole: stat_oversize pulses.
+// A frame shows at the output when it is whole and known by its entry. A frame with s_cut shows already
+// when CUT_THROUGH beats of it, or all, are there and none before it is left (cut-through; 0: never).
+// If it then runs dry m_tvalid falls before m_tlast: the frame is broken off, shows again from its first
+// byte when it is whole, and from then on, until `calm`, all frames show only when whole. A frame's
+// place is free only when all of it has left.
+//
 // flush: the frame that is partly written is forgotten and the next beat begins a new one (the
-// packet stream's source is reset); whole frames still go out. s_ready is low meanwhile.
+// packet stream's source is reset); whole frames still go out; if the forgotten one has begun to leave it
+// is broken off. s_ready is low meanwhile. `busy`: there is something that still has to leave.
 //
-// BYTES: a power of two, at least 4096. Each frame takes whole 16-byte words; at most BYTES / 64 frames.
+// BYTES: a power of two, at least 4096. No frame may be longer than BYTES - 16. Each takes whole 16-byte
+// words; at most about BYTES / 64 frames are inside.
 module fdw_tx_fifo #(
-    parameter BYTES = 16384,
-    parameter MAX_FRAME = 1518
+    parameter BYTES = 32768,
+    parameter CUT_THROUGH = 2
 ) (
     input          clk,
     input          rst,
     input          flush,
+    input          calm,
+    output         busy,
     input          s_valid,
     output         s_ready,
     input  [127:0] s_data,
-    input  [15:0]  s_keep,
     input          s_last,
+    input  [15:0]  s_len,
+    input          s_cut,
+    input          entry_valid,
+    input  [15:0]  entry_len,
+    input          entry_patch,
+    input  [15:0]  entry_field,
+    input  [15:0]  entry_value,
     output [63:0]  m_tdata,
     output [7:0]   m_tkeep,
     output         m_tlast,
     output         m_tvalid,
-    input          m_tready,
-    output reg     stat_oversize
+    input          m_tready
 );
     localparam WORDS = BYTES / 16;
     localparam PTR_WIDTH = $clog2(WORDS);
-    localparam [31:0] FRAME_LIMIT = MAX_FRAME;
+    localparam FRAMES = BYTES / 64;
+    localparam ENTRY_DELAY = 4;
+    localparam [31:0] FRAMES_USABLE = FRAMES - ENTRY_DELAY;
+    localparam LEVEL_WIDTH = $clog2(FRAMES + 1);
+    localparam [31:0] ENOUGH = CUT_THROUGH;
 
-    initial if (BYTES < 4096 || (BYTES & (BYTES - 1)) != 0 || MAX_FRAME > BYTES - 16 || MAX_FRAME > 65000) begin
-        $display("%m: BYTES must be a power of two >= 4096 that holds MAX_FRAME, got %0d and %0d", BYTES, MAX_FRAME);
-        $finish;
-    end
+    generate
+        if (BYTES < 4096 || (BYTES & (BYTES - 1)) != 0) begin : g_check_bytes
+            fdw_rule_BYTES_must_be_a_power_of_two_and_at_least_4096 violated ();
+        end
+        if (CUT_THROUGH > 15) begin : g_check_cut_through
+            fdw_rule_CUT_THROUGH_must_be_0_to_15_beats violated ();
+        end
+    endgenerate
 
-    // ---- write side: words go in at once, the frame's length when it is whole ------------------------
+    // ---- write side -----------------------------------------------------------------------------------
 
-    reg  [PTR_WIDTH:0] rd_ptr; // one bit more than an address: equal pointers mean empty
+    // One bit more than an address: equal pointers mean empty.
     reg  [PTR_WIDTH:0] wr_ptr;
-    reg  [PTR_WIDTH:0] frame_ptr; // where the present frame began
-    reg  [15:0]        len;       // of what came of it
-    reg                too_long;  // only meant while it goes on
-    wire               full = wr_ptr == {~rd_ptr[PTR_WIDTH], rd_ptr[PTR_WIDTH-1:0]};
-    wire               len_room;
+    reg  [PTR_WIDTH:0] frame_ptr; // where the frame begins that is being written
+    reg  [PTR_WIDTH:0] base_ptr;  // where the frame begins that leaves, or will leave, next
+    reg                midway;    // some beats of the frame are written
+    wire               full = wr_ptr == {~base_ptr[PTR_WIDTH], base_ptr[PTR_WIDTH-1:0]};
+    wire [LEVEL_WIDTH-1:0] frames;
 
-    assign s_ready = !flush && (too_long || (!full && len_room));
+    assign s_ready = !flush && !full && frames < FRAMES_USABLE[LEVEL_WIDTH-1:0];
     wire takes = s_valid && s_ready;
 
-    reg [4:0] beat_bytes;
-    integer i;
-    always @* begin
-        beat_bytes = 5'd0;
-        for (i = 0; i < 16; i = i + 1) beat_bytes = beat_bytes + {4'd0, s_keep[i]};
-    end
-    wire [15:0] new_len = len + {11'd0, beat_bytes};
-    wire        drops = too_long || new_len > FRAME_LIMIT[15:0];
-
-    // A word is read no earlier than the cycle after its write: the length goes in one cycle later.
-    reg        whole;
-    reg [15:0] whole_len;
+    // The frame begun last: what may leave before it is whole.
+    reg  [PTR_WIDTH:0] young_ptr;
+    reg  [15:0]        young_len;
+    reg                young_cut;
+    reg  [3:0]         young_beats; // written, up to 15
+    reg                young_whole;
 
     always @(posedge clk) begin
         if (rst) begin
             wr_ptr <= {PTR_WIDTH + 1{1'b0}};
             frame_ptr <= {PTR_WIDTH + 1{1'b0}};
-            len <= 16'd0;
-            too_long <= 1'b0;
-            whole <= 1'b0;
-            whole_len <= 16'd0;
-            stat_oversize <= 1'b0;
-        end else begin
-            whole <= takes && s_last && !drops;
-            whole_len <= new_len;
-            stat_oversize <= takes && s_last && drops;
-            if (flush) begin
-                wr_ptr <= frame_ptr;
-                len <= 16'd0;
-                too_long <= 1'b0;
-            end else if (takes && s_last) begin
-                wr_ptr <= drops ? frame_ptr : wr_ptr + 1'b1;
-                frame_ptr <= drops ? frame_ptr : wr_ptr + 1'b1;
-                len <= 16'd0;
-                too_long <= 1'b0;
-            end else if (takes) begin
-                if (!drops) wr_ptr <= wr_ptr + 1'b1;
-                len <= new_len;
-                too_long <= drops;
+            midway <= 1'b0;
+            young_ptr <= {PTR_WIDTH + 1{1'b0}};
+            young_len <= 16'd0;
+            young_cut <= 1'b0;
+            young_beats <= 4'd0;
+            young_whole <= 1'b0;
+        end else if (flush) begin
+            wr_ptr <= frame_ptr;
+            midway <= 1'b0;
+            young_cut <= young_cut && young_whole;
+        end else if (takes) begin
+            wr_ptr <= wr_ptr + 1'b1;
+            midway <= !s_last;
+            if (s_last) frame_ptr <= wr_ptr + 1'b1;
+            if (!midway) begin
+                young_ptr <= wr_ptr;
+                young_len <= s_len;
+                young_cut <= s_cut && CUT_THROUGH != 0;
+                young_beats <= 4'd1;
+            end else if (young_beats != 4'hf) begin
+                young_beats <= young_beats + 4'd1;
             end
+            young_whole <= s_last;
         end
     end
 
-    // ---- read side ------------------------------------------------------------------------------------
-
-    wire [15:0] frame_len;
-    reg  [15:0] done;  // bytes of the frame already given away
-    wire [15:0] left = frame_len - done;
-    wire        gives = m_tvalid && m_tready;
-    wire        upper = done[3];
-    wire        next_word = gives && (upper || m_tlast);
-    wire [PTR_WIDTH:0] rd_next = rd_ptr + {{PTR_WIDTH{1'b0}}, next_word};
-
-    // `whole` takes one of the places that level does not yet count.
-    localparam FRAMES = BYTES / 64;
-    localparam [31:0] FRAMES_USABLE = FRAMES - 1;
-    localparam LEVEL_WIDTH = $clog2(FRAMES + 1);
-    wire [LEVEL_WIDTH-1:0] frames;
-    assign len_room = frames < FRAMES_USABLE[LEVEL_WIDTH-1:0];
-
-    wire unused_len_ready;
-    fdw_fifo #(.WIDTH(16), .DEPTH(FRAMES)) lengths (
+    wire [15:0] old_len;
+    wire        old_patch;
+    wire [15:0] old_field;
+    wire [15:0] old_value;
+    wire        old_valid;
+    wire        old_ready;
+    wire        unused_entry_ready;
+    fdw_fifo #(.WIDTH(16 + 1 + 16 + 16), .DEPTH(FRAMES)) entries (
         .clk(clk), .rst(rst),
-        .s_valid(whole), .s_ready(unused_len_ready), .s_data(whole_len),
-        .m_valid(m_tvalid), .m_ready(m_tready && m_tlast), .m_data(frame_len),
+        .s_valid(entry_valid), .s_ready(unused_entry_ready),
+        .s_data({entry_len, entry_patch, entry_field, entry_value}),
+        .m_valid(old_valid), .m_ready(old_ready), .m_data({old_len, old_patch, old_field, old_value}),
         .level(frames)
     );
 
+    // ---- read side ------------------------------------------------------------------------------------
+
+    reg  [PTR_WIDTH:0] rd_ptr;
+    reg  [15:0]        done;      // bytes of the frame already given away
+    reg                begun;     // its first word has been taken
+    reg                early;     // it left, or will, before its entry came
+    reg  [15:0]        early_len;
+    reg                owed;      // it has left, and its entry has still to come
+    reg                store_only;
+
+    wire young_next = young_cut && young_ptr == base_ptr;
+    wire lost = flush && young_ptr == base_ptr && !young_whole;
+    wire known = old_valid && !owed;
+    wire offers = !known && !early && young_next && !store_only && !owed && !lost
+        && ({1'b0, young_beats} + 5'd1 > ENOUGH[4:0] || young_whole);
+    wire is_early = early || offers;
+
+    wire [15:0] len = early ? early_len : known ? old_len : young_len;
+    wire [15:0] left = len - done;
+    wire        gives = m_tvalid && m_tready;
+    wire        ends = gives && m_tlast;
+    wire        dries = begun && m_tready && !m_tvalid;
+    wire        upper = done[3];
+    wire        next_word = gives && (upper || m_tlast);
+    wire [PTR_WIDTH:0] rd_next = dries ? base_ptr : rd_ptr + {{PTR_WIDTH{1'b0}}, next_word};
+
+    assign m_tvalid = early ? rd_ptr != wr_ptr && !lost : known || offers;
+    assign m_tlast = left <= 16'd8;
+    assign m_tkeep = m_tlast ? ~(8'hff << left[3:0]) : 8'hff;
+    assign old_ready = owed || ends;
+    assign busy = base_ptr != frame_ptr || begun;
+
+    // A word is read in the cycle after its write at the earliest; one that is written as it is read goes around.
     reg [127:0] mem [0:WORDS-1];
     reg [127:0] mem_q;
+    reg [127:0] around_q;
+    reg         around;
+    integer i;
     initial for (i = 0; i < WORDS; i = i + 1) mem[i] = 128'd0; // else X at the output until the first frame
 
     always @(posedge clk) begin
         if (takes) mem[wr_ptr[PTR_WIDTH-1:0]] <= s_data;
         mem_q <= mem[rd_next[PTR_WIDTH-1:0]];
+        around_q <= s_data;
     end
 
     always @(posedge clk) begin
         if (rst) begin
             rd_ptr <= {PTR_WIDTH + 1{1'b0}};
+            base_ptr <= {PTR_WIDTH + 1{1'b0}};
             done <= 16'd0;
+            begun <= 1'b0;
+            early <= 1'b0;
+            early_len <= 16'd0;
+            owed <= 1'b0;
+            store_only <= 1'b0;
+            around <= 1'b0;
         end else begin
+            around <= takes && wr_ptr == rd_next;
             rd_ptr <= rd_next;
-            if (gives) done <= m_tlast ? 16'd0 : done + 16'd8;
+            if (ends) base_ptr <= rd_next;
+            if (ends || dries) done <= 16'd0;
+            else if (gives) done <= done + 16'd8;
+            begun <= (begun || gives) && !ends && !dries;
+            early <= is_early && !ends && !dries && !(lost && !begun);
+            if (offers) early_len <= young_len;
+            owed <= ends ? is_early && !known : owed && !old_valid;
+            store_only <= !calm && (store_only || dries);
         end
     end
 
-    assign m_tdata = upper ? mem_q[127:64] : mem_q[63:0];
-    assign m_tlast = left <= 16'd8;
-    assign m_tkeep = m_tlast ? ~(8'hff << left[3:0]) : 8'hff;
+    wire [127:0] word = around ? around_q : mem_q;
+    wire [63:0]  half = upper ? word[127:64] : word[63:0];
+
+    // The patch: its two bytes may lie in different words.
+    wire        patch = old_patch && !is_early;
+    wire [15:0] field_1 = old_field + 16'd1;
+    wire        has_0 = patch && old_field[15:3] == done[15:3];
+    wire        has_1 = patch && field_1[15:3] == done[15:3];
+    reg  [63:0] patched;
+    integer j;
+    always @* begin
+        for (j = 0; j < 8; j = j + 1)
+            patched[8 * j +: 8] = has_0 && old_field[2:0] == j[2:0] ? old_value[15:8]
+                : has_1 && field_1[2:0] == j[2:0] ? old_value[7:0] : half[8 * j +: 8];
+    end
+    assign m_tdata = patched;
 endmodule

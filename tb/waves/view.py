@@ -243,7 +243,7 @@ _DMA = Group(
         Comment("read: TX frames"),
         *_signals("nic.dma_read", "req_valid req_ready"),
         *_hex("nic.dma_read", "req_addr"),
-        *_dec("nic.dma_read", "req_len req_skip"),
+        *_dec("nic.dma_read", "req_len req_head"),
         *_signals("nic.dma_read", "req_last"),
         *_dec("nic.dma_read", "outstanding room"),
         *_signals("nic.dma_read", "m_valid m_ready m_last"),

@@ -11,6 +11,7 @@ SOURCES = [
     "lib/fdw_fifo.v",
     "lib/fdw_skid.v",
     "lib/fdw_arbiter.v",
+    "lib/fdw_byte_rotate.v",
     "lib/fdw_byte_packer.v",
     "lib/fdw_byte_slicer.v",
 ]

@@ -12,22 +12,28 @@ from dma_bench import BASE, LATENCY_1US, SIZE, ReadMemory, ReadWatch, pauses, rn
 
 from tb.block import run_block
 
-SOURCES = ["lib/fdw_fifo.v", "lib/fdw_byte_packer.v", "dma/fdw_dma_read.v"]
+SOURCES = ["lib/fdw_fifo.v", "lib/fdw_byte_rotate.v", "lib/fdw_byte_packer.v", "dma/fdw_dma_read.v"]
 BUFFER_BEATS = 256
 
 
 class Request(NamedTuple):
     address: int  # offset into the memory
     length: int
-    skip: int = 0
+    head: int = 0
     last: bool = True
 
 
 class Output:
-    """Takes the packed stream, with backpressure `pause`; `packets` of bytes, checks keep and stability."""
+    """Takes the packed stream, with backpressure `pause`; `packets` of bytes, checks keep and stability.
+
+    `heads` is what came on head_* in all, with the same backpressure; `heads_at_packet` how much of it came
+    before the first beat of each packet.
+    """
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
+        self.heads = b""
+        self.heads_at_packet: list[int] = []
         self.packets: list[bytes] = []
         self.last_cycles: list[int] = []
         self.beats = 0
@@ -37,16 +43,21 @@ class Output:
         self.cycle = 0
         self.part = b""
         dut.m_ready.value = 0
+        dut.head_ready.value = 0
         cocotb.start_soon(self._run())
 
     async def _run(self) -> None:
         dut = self.dut
         edge = RisingEdge(dut.clk)
         held = None
-        ready = False
+        ready = head_ready = False
         while True:
             await edge
             self.cycle += 1
+            if head_ready and dut.head_valid.value == 1:
+                at, count = int(dut.head_offset.value), int(dut.head_count.value)
+                assert count > 0 and at + count <= 16
+                self.heads += int(dut.head_data.value).to_bytes(16, "little")[at : at + count]
             if dut.rst.value == 1 or dut.abort.value == 1:
                 held, self.part = None, b""
             elif dut.m_valid.value == 1:
@@ -60,6 +71,8 @@ class Output:
             self.errors += dut.error.value == 1
             ready = not next(self.pause, False)
             dut.m_ready.value = ready
+            head_ready = not next(self.pause, False)
+            dut.head_ready.value = head_ready
 
     def _take(self, data: int, keep: int, last: int) -> None:
         count = keep.bit_length()
@@ -67,6 +80,8 @@ class Output:
         assert last or count == 16, f"keep {keep:#x} before the last beat"
         raw = data.to_bytes(16, "little")
         assert not any(raw[count:]), "bytes outside keep"
+        if not self.part:
+            self.heads_at_packet.append(len(self.heads))
         self.part += raw[:count]
         self.beats += 1
         if last:
@@ -97,7 +112,7 @@ class Bench:
                 await ClockCycles(dut.clk, gap.choice((1, 3, 30)))
             dut.req_addr.value = BASE + request.address
             dut.req_len.value = request.length
-            dut.req_skip.value = request.skip
+            dut.req_head.value = request.head
             dut.req_last.value = request.last
             dut.req_valid.value = 1
             await edge
@@ -125,11 +140,25 @@ class Bench:
         packets = []
         part = b""
         for request in requests:
-            part += bytes(self.memory.mem[request.address + request.skip : request.address + request.length])
+            part += bytes(self.memory.mem[request.address + request.head : request.address + request.length])
             if request.last:
                 packets.append(part)
                 part = b""
         return packets
+
+    def expected_heads(self, requests: Sequence[Request]) -> list[bytes]:
+        """Head bytes of each request."""
+        return [bytes(self.memory.mem[r.address : r.address + r.head]) for r in requests]
+
+    def check_heads(self, requests: Sequence[Request]) -> None:
+        """All heads came, in order, that of a packet's first request before the packet's first beat."""
+        heads = self.expected_heads(requests)
+        assert self.output.heads == b"".join(heads)
+        came = itertools.accumulate(map(len, heads))
+        firsts = [True, *(request.last for request in requests[:-1])]
+        needed = [total for total, first in zip(came, firsts, strict=True) if first]
+        for before, least in zip(self.output.heads_at_packet, needed, strict=True):
+            assert before >= least
 
 
 def random_requests(generator: Random, packets: int) -> list[Request]:
@@ -145,8 +174,8 @@ def random_requests(generator: Random, packets: int) -> list[Request]:
             address = generator.randrange(SIZE - 9000)
             if generator.random() < 0.3:
                 address = (address & ~0xFFF) + 0x1000 - generator.randint(0, length + 16)
-            skip = generator.randint(0, 15) if generator.random() < 0.4 else 0
-            requests.append(Request(max(address, 0), length, skip, part == parts - 1))
+            head = generator.randint(0, 15) if generator.random() < 0.4 else 0
+            requests.append(Request(max(address, 0), length, head, part == parts - 1))
     return requests
 
 
@@ -162,18 +191,19 @@ async def random_requests_with_pauses_everywhere_give_the_bytes_of_memory(
         bench.memory.r_channel.set_pause_generator(pauses(generator, pause))
         bench.output.pause = pauses(generator, pause)
     await bench.start()
-    requests = [r._replace(skip=min(r.skip, r.length)) for r in random_requests(generator, 60)]
+    requests = [r._replace(head=min(r.head, r.length)) for r in random_requests(generator, 60)]
     await bench.request(*requests, gap=generator if pause else None)
     expected = bench.expected(requests)
     await bench.packets(len(expected))
     assert bench.output.packets == expected
+    bench.check_heads(requests)
     assert bench.output.errors == 0
     await bench.idle()
     assert bench.watch.pending == 0
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-async def every_alignment_length_and_skip_around_one_beat_gives_the_bytes(dut: Any) -> None:
+async def every_alignment_length_and_head_around_one_beat_gives_the_bytes(dut: Any) -> None:
     bench = Bench(dut)
     await bench.start()
     cases = itertools.product((0, 1, 7, 15), (1, 2, 15, 16, 17, 31, 33), (0, 1, 12, 15))
@@ -181,27 +211,28 @@ async def every_alignment_length_and_skip_around_one_beat_gives_the_bytes(dut: A
     await bench.request(*requests)
     await bench.packets(len(requests))
     assert bench.output.packets == bench.expected(requests)
+    bench.check_heads(requests)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def longest_request_at_an_odd_address_gives_all_its_bytes(dut: Any) -> None:
     bench = Bench(dut)
     await bench.start()
-    request = Request(0x0FFD, 65536)
+    request = Request(0x0FFD, 65566)
     await bench.request(request)
     await bench.packets(1)
     assert bench.output.packets == bench.expected([request])
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-async def packet_of_nothing_but_skipped_bytes_gives_one_empty_last_beat(dut: Any) -> None:
+async def packet_of_nothing_but_head_gives_one_empty_last_beat(dut: Any) -> None:
     bench = Bench(dut)
     await bench.start()
     await bench.request(Request(0x0, 0))  # no bytes asked for, and nothing comes after it
     await bench.packets(1)
     requests = [
-        Request(0x10, 12, 12),  # exactly all skipped
-        Request(0x20, 5, 15),  # fewer bytes than to be skipped
+        Request(0x10, 12, 12),  # exactly all head
+        Request(0x20, 5, 15),  # fewer bytes than head
         Request(0x100, 32, 0, last=False),  # whole beats out, then an end that adds nothing
         Request(0x203, 7, 7),
         Request(0x300, 20),  # and what follows is whole
@@ -226,10 +257,10 @@ async def long_aligned_read_streams_one_beat_every_cycle(dut: Any, latency: int)
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(split=[False, True], offset=[0, 9])
-async def small_packets_with_skipped_header_leave_every_nine_cycles_at_1us_latency(
+async def small_packets_with_their_header_apart_leave_every_nine_cycles_at_1us_latency(
     dut: Any, split: bool, offset: int
 ) -> None:
-    """72 bytes, the first 12 skipped: one 64-byte frame (60 without FCS) takes 10.5 cycles on the wire."""
+    """72 bytes, the first 12 apart: one 64-byte frame (60 without FCS) takes 10.5 cycles on the wire."""
     bench = Bench(dut, LATENCY_1US)
     await bench.start()
     requests = []
