@@ -72,6 +72,8 @@ class Checker:
         self._wire = WireSide(self.tally)
         self._lives: list[Life | None] = [None] * QUEUES
         self._fault: str | None = None
+        self._fault_at_reset = False
+        """There was an error when Status 0 was written, or since."""
         self._needs_reset_at: int | None = None
         """When DEVICE_NEEDS_RESET was read."""
         self._transfers = Transfers(
@@ -192,6 +194,9 @@ class Checker:
         if registers.resetting and value == 0:
             # When the last transfer has ended, the device alone knows.
             self._finish_reset()
+        if registers.resetting and self._fault_at_reset:
+            # Whether it noticed the error before the reset, too.
+            value &= ~_NEEDS_RESET | registers.status
         if value & ~registers.status & _NEEDS_RESET:
             # When it found out, too. Of a failing burst the end is seen, so the reason may come later.
             registers.needs_reset()
@@ -265,6 +270,7 @@ class Checker:
     def device_reset(self) -> None:
         """Status 0 was written."""
         self._check_needs_reset(force=True)
+        self._fault_at_reset = self._fault is not None
         for queue in range(QUEUES):
             self._stop(queue)
         self._wire.release()
@@ -294,6 +300,7 @@ class Checker:
         if receives:
             side = RxSide(self.tally, registers.desc, registers.num, features, counters=self._counters)
         else:
+            self._wire.freeze()
             side = TxSide(
                 self.tally,
                 registers.desc,
@@ -318,7 +325,7 @@ class Checker:
         # Whether the chains and frames under way were already sent or counted, the device alone knows.
         if isinstance(life.side, TxSide):
             self._wire.excuse()
-            self._maybe_counted(life.side.abandon())
+            self._maybe_counted(life.side.abandon() + life.side.undecided)
         else:
             self._receive.changed_at = self.now
             self._uncounted["rx_truncated"] += life.side.in_flight
@@ -339,6 +346,7 @@ class Checker:
 
         Not when it is stopped and did not complain: the error then concerns nobody.
         """
+        self._fault_at_reset |= self._registers.resetting
         if self._fault is not None or not (self._registers.running or self._needs_reset_at is not None):
             return
         self._fault = reason
@@ -360,7 +368,7 @@ class Checker:
             if life is None or not life.running:
                 continue
             if isinstance(life.side, TxSide):
-                slack += (life.side.pending + life.side.fetching) * (name in _TX_COUNTERS)
+                slack += (life.side.pending + life.side.undecided) * (name in _TX_COUNTERS)
             else:
                 slack += life.side.in_flight * (name == "rx_truncated")
         return slack

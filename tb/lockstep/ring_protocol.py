@@ -14,12 +14,13 @@ from collections import deque
 from typing import Final
 
 from pymodel.regs import DESC_BYTES, EVENT_BYTES, DescFlag, EventFlag
-from pymodel.simtime import CYCLE
+from pymodel.simtime import US
 from tb.lockstep.buffers import Buffer, ChainRecord
 from tb.lockstep.tally import Tally
 
-SETTLE: Final = 32 * CYCLE
-"""How long after a queue was stopped a request made before may still be on its way (ps)."""
+SETTLE: Final = 4 * US
+"""How long after a queue was stopped a request made before may still be on its way (ps): it is not taken
+back (AXI4 A3.2.1), and the memory may be slow to accept it and those before it."""
 
 _NEXT: Final = int(DescFlag.NEXT)
 _WRITE: Final = int(DescFlag.WRITE)
