@@ -149,7 +149,8 @@ int fdw_clock(int in_flags, int rdata) {
     if (cosim.memory.read_is_new()) out |= kMemRNew;
     if (cosim.memory.response_valid())
         out |= kMemBValid | kMemBId * cosim.memory.response_id() | kMemBResp * cosim.memory.response();
-    if (cosim.received.busy() && cosim.received.word(rx_data, rx_control)) out |= kRxWord;
+    // Reset may just have been ordered: a frame queued behind it begins when it is over.
+    if (!cosim.reset_cycles && cosim.received.busy() && cosim.received.word(rx_data, rx_control)) out |= kRxWord;
     if (tell_cocotb) out |= kWake;
     return static_cast<int>(out);
 }
