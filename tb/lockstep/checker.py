@@ -21,7 +21,7 @@ from pymodel.simtime import CYCLE, US
 from tb.lockstep import events as ev
 from tb.lockstep.counter_check import CounterChecker
 from tb.lockstep.interrupts import REASON, InterruptChecker
-from tb.lockstep.life import Life
+from tb.lockstep.life import AFTERLIFE, Life
 from tb.lockstep.receive import Receive
 from tb.lockstep.ring_protocol import QueueProtocol
 from tb.lockstep.rx_side import RxSide
@@ -312,8 +312,10 @@ class Checker:
                 wire=self._wire,
             )
         former = self._lives[queue]
-        if former is not None:
+        if former is not None and not former.is_over(self.now):
             self._transfers.superseded(former)
+            if receives:
+                self._receive.starts_by = self.now + AFTERLIFE
         reads = EventReads(self.tally, self._interrupts, protocol, event_idx=features.event_idx)
         self._lives[queue] = Life(protocol, side, reads)
 
