@@ -98,22 +98,29 @@ def run_block(
     _judge(results, log)
 
 
-def run_nic(test_module: str, testcase: str | Sequence[str] | None = None, *, signals: bool = False) -> None:
+def run_nic(
+    test_module: str,
+    testcase: str | Sequence[str] | None = None,
+    *,
+    signals: bool = False,
+    where: str | None = None,
+) -> None:
     """Run the cocotb tests of `test_module` on the whole NIC with its C++ attachment (`tb.testbench`).
 
     `signals`: a build in which `dut.nic` and everything below it can be read, at about a third of the speed;
-    otherwise `dut` has only `clk`, `rst` and `evt`. Fails as `run_block` does; the seed is its seed, too.
+    otherwise `dut` has only `clk`, `rst` and `evt`. `where`: name of its directory, instead of the module's.
+    Fails as `run_block` does; the seed is its seed, too.
     """
     caller = Path(inspect.stack()[1].filename).resolve()
-    where = toolchain.BUILD / "tests" / test_module
+    directory = toolchain.BUILD / "tests" / (where or test_module)
     results = run_cocotb(
         test_module,
-        where=where,
+        where=directory,
         environment={"PYTHONPATH": str(caller.parent)},
         testcase=testcase,
         signals=signals,
     )
-    _judge(results, where / "simulation.log")
+    _judge(results, directory / "simulation.log")
 
 
 def _judge(results: Path, log: Path) -> None:

@@ -89,6 +89,11 @@ class PackedRing:
         """
         return flags & _BOTH == (_AVAIL if self.avail_wrap else _USED)
 
+    @property
+    def inside_chain(self) -> bool:
+        """Of the chain at the avail position, only the first descriptors were pushed."""
+        return self._chain is not None
+
     def push(self, raw: bytes | memoryview, offset: int = 0) -> tuple[bool, Chain | None]:
         """Take the 16 bytes at the avail position: (was it available, the chain it completed or None).
 

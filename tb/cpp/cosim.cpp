@@ -106,6 +106,10 @@ void fdw_axil(int* offset, int* value, int* strobes) {
 int fdw_clock(int in_flags, int rdata) {
     const uint32_t in = static_cast<uint32_t>(in_flags);
     ++fdw::cycles;
+    if (cosim.link_up != cosim.link_wanted) {
+        cosim.link_up = cosim.link_wanted;
+        cosim.log.add(Event::kLink, cosim.link_up, 0, 0, 0);
+    }
     if (cosim.reset_cycles) {
         --cosim.reset_cycles;
         cosim.memory.reset();
@@ -149,7 +153,8 @@ int fdw_clock(int in_flags, int rdata) {
     if (cosim.memory.read_is_new()) out |= kMemRNew;
     if (cosim.memory.response_valid())
         out |= kMemBValid | kMemBId * cosim.memory.response_id() | kMemBResp * cosim.memory.response();
-    if (cosim.received.busy() && cosim.received.word(rx_data, rx_control)) out |= kRxWord;
+    // Reset may just have been ordered: a frame queued behind it begins when it is over.
+    if (!cosim.reset_cycles && cosim.received.busy() && cosim.received.word(rx_data, rx_control)) out |= kRxWord;
     if (tell_cocotb) out |= kWake;
     return static_cast<int>(out);
 }
@@ -189,9 +194,8 @@ void fdw_wire_send(const uint8_t* frame, uint64_t length, uint64_t start, int er
 void fdw_wire_send_raw(const uint64_t* words, uint64_t count) { cosim.received.queue_raw(words, count); }
 void fdw_wire_gap(uint32_t bytes) { cosim.received.minimum_gap = bytes; }
 void fdw_link(int up) {
-    cosim.link_up = up != 0;
+    cosim.link_wanted = up != 0;
     cosim.quiet = 0;
-    cosim.log.add(Event::kLink, cosim.link_up, 0, 0, 0);
 }
 void fdw_on_wake(int (*callback)()) { cosim.on_wake = callback; }
 

@@ -17,7 +17,8 @@ struct Cosim {
     XgmiiPlayer received{log};
     uint64_t alarm = UINT64_MAX;  // ps; Python is woken at the first edge at or after it
     uint32_t reset_cycles = 8;    // left to hold the reset pin
-    bool link_up = true;
+    bool link_up = true;      // as the NIC sees it
+    bool link_wanted = true;  // as Python wants it; taken over at the next clock edge
     uint32_t quiet = 0;      // cycles in a row in which nothing moved at any port
     bool tx_active = false;
     bool wake = false;  // something that Python waits for has happened

@@ -21,7 +21,7 @@ from pymodel.simtime import CYCLE, US
 from tb.lockstep import events as ev
 from tb.lockstep.counter_check import CounterChecker
 from tb.lockstep.interrupts import REASON, InterruptChecker
-from tb.lockstep.life import Life
+from tb.lockstep.life import AFTERLIFE, Life
 from tb.lockstep.receive import Receive
 from tb.lockstep.ring_protocol import QueueProtocol
 from tb.lockstep.rx_side import RxSide
@@ -72,6 +72,8 @@ class Checker:
         self._wire = WireSide(self.tally)
         self._lives: list[Life | None] = [None] * QUEUES
         self._fault: str | None = None
+        self._fault_at_reset = False
+        """There was an error when Status 0 was written, or since."""
         self._needs_reset_at: int | None = None
         """When DEVICE_NEEDS_RESET was read."""
         self._transfers = Transfers(
@@ -192,6 +194,9 @@ class Checker:
         if registers.resetting and value == 0:
             # When the last transfer has ended, the device alone knows.
             self._finish_reset()
+        if registers.resetting and self._fault_at_reset:
+            # Whether it noticed the error before the reset, too.
+            value &= ~_NEEDS_RESET | registers.status
         if value & ~registers.status & _NEEDS_RESET:
             # When it found out, too. Of a failing burst the end is seen, so the reason may come later.
             registers.needs_reset()
@@ -265,6 +270,7 @@ class Checker:
     def device_reset(self) -> None:
         """Status 0 was written."""
         self._check_needs_reset(force=True)
+        self._fault_at_reset = self._fault is not None
         for queue in range(QUEUES):
             self._stop(queue)
         self._wire.release()
@@ -294,6 +300,7 @@ class Checker:
         if receives:
             side = RxSide(self.tally, registers.desc, registers.num, features, counters=self._counters)
         else:
+            self._wire.freeze()
             side = TxSide(
                 self.tally,
                 registers.desc,
@@ -305,8 +312,10 @@ class Checker:
                 wire=self._wire,
             )
         former = self._lives[queue]
-        if former is not None:
+        if former is not None and not former.is_over(self.now):
             self._transfers.superseded(former)
+            if receives:
+                self._receive.starts_by = self.now + AFTERLIFE
         reads = EventReads(self.tally, self._interrupts, protocol, event_idx=features.event_idx)
         self._lives[queue] = Life(protocol, side, reads)
 
@@ -318,7 +327,7 @@ class Checker:
         # Whether the chains and frames under way were already sent or counted, the device alone knows.
         if isinstance(life.side, TxSide):
             self._wire.excuse()
-            self._maybe_counted(life.side.abandon())
+            self._maybe_counted(life.side.abandon() + life.side.undecided)
         else:
             self._receive.changed_at = self.now
             self._uncounted["rx_truncated"] += life.side.in_flight
@@ -339,6 +348,7 @@ class Checker:
 
         Not when it is stopped and did not complain: the error then concerns nobody.
         """
+        self._fault_at_reset |= self._registers.resetting
         if self._fault is not None or not (self._registers.running or self._needs_reset_at is not None):
             return
         self._fault = reason
@@ -360,7 +370,7 @@ class Checker:
             if life is None or not life.running:
                 continue
             if isinstance(life.side, TxSide):
-                slack += (life.side.pending + life.side.fetching) * (name in _TX_COUNTERS)
+                slack += (life.side.pending + life.side.undecided) * (name in _TX_COUNTERS)
             else:
                 slack += life.side.in_flight * (name == "rx_truncated")
         return slack

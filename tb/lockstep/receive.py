@@ -36,6 +36,8 @@ class Receive:
     ) -> None:
         self.changed_at = 0
         """When the receive queue started or stopped last."""
+        self.starts_by = 0
+        """When it runs at the latest: a new life begins when the transfers of the one before have ended."""
         self._tally = tally
         self._registers = registers
         self._counters = counters
@@ -53,6 +55,7 @@ class Receive:
         self._frames.clear()
         self._decisions.clear()
         self.changed_at = time
+        self.starts_by = 0
         self._mtu = self._mtu_before = self._registers.mtu
 
     def mtu_written(self, time: int) -> None:
@@ -110,7 +113,7 @@ class Receive:
         # Whether the FIFO had room is taken from the RTL; so is the moment in which a queue starts
         # or stops, or an error stops it.
         allowed.discard(int(RxStatus.STORED))
-        changing = abs(time - self.changed_at) <= START_WINDOW or self._faulty()
+        changing = abs(time - self.changed_at) <= START_WINDOW or time <= self.starts_by or self._faulty()
         running = self._registers.runs(_RX)
         if running or changing:
             allowed |= {int(RxStatus.STORED), int(RxStatus.OVERFLOW)}

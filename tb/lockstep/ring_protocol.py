@@ -14,12 +14,13 @@ from collections import deque
 from typing import Final
 
 from pymodel.regs import DESC_BYTES, EVENT_BYTES, DescFlag, EventFlag
-from pymodel.simtime import CYCLE
+from pymodel.simtime import US
 from tb.lockstep.buffers import Buffer, ChainRecord
 from tb.lockstep.tally import Tally
 
-SETTLE: Final = 32 * CYCLE
-"""How long after a queue was stopped a request made before may still be on its way (ps)."""
+SETTLE: Final = 4 * US
+"""How long after a queue was stopped a request made before may still be on its way (ps): it is not taken
+back (AXI4 A3.2.1), and the memory may be slow to accept it and those before it."""
 
 _NEXT: Final = int(DescFlag.NEXT)
 _WRITE: Final = int(DescFlag.WRITE)
@@ -153,7 +154,8 @@ class QueueProtocol:
     # ------------------------------------------------------------------ payload
 
     def payload_read(self, address: int, data: bytes) -> None:
-        """The NIC has read `data`: table entries, or bytes of the oldest chains that they lie in.
+        """The NIC has read `data`: table entries, or bytes of chains; of several that have the very same
+        buffer, the oldest.
 
         It may begin with a chain whose last descriptors it has not read yet.
         """
@@ -165,12 +167,13 @@ class QueueProtocol:
             self._tables.popleft()
         if self._receives:
             return
+        touched: list[tuple[int, int]] = []
         for chain in self._known():
             for buffer in chain.buffers:
-                if not buffer.whole and buffer.start < end and address < buffer.end:
+                place = buffer.start, buffer.end
+                if not buffer.whole and buffer.start < end and address < buffer.end and place not in touched:
                     buffer.touch(address, end)
-                    if buffer.end >= end:
-                        return
+                    touched.append(place)
 
     def _known(self) -> list[ChainRecord]:
         return self._chains if self._open is None else [*self._chains, self._open]

@@ -75,6 +75,12 @@ class RxSide(Side):
         if record is not None and not (self._lost and self.features.mrg_rxbuf):
             self._compare_content(time, part.data, record)
 
+    def use_failed(self, address: int) -> None:
+        """The write of a used entry was answered with an error; the next one may be on its way already."""
+        if not self._due:
+            self._open()
+        self._due.pop(address, None)
+
     def _compare_content(self, time: int, expected: bytes, record: ChainRecord) -> None:
         counts = self._tally.counts
         counts["payload bytes"] += len(expected)

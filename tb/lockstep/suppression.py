@@ -49,6 +49,7 @@ class EventReads:
         self._visible: deque[tuple[int, int]] = deque()
         """(time, slots passed) of the used entries of not long ago."""
         self._sure = 0
+        self._sure_before = 0
         self._asked: deque[_Asked] = deque()
         self._doubt: _Doubt | None = None
 
@@ -77,18 +78,19 @@ class EventReads:
             return
         passed = asked.passed - self._served
         wanted, named = self._wants(raw[:EVENT_BYTES], passed)
-        self._settle_doubt(time, raw[:EVENT_BYTES])
+        self._settle_doubt(time, raw[:EVENT_BYTES], asked.sure)
         if wanted and passed:
             if named is not None and named >= asked.sure:
-                self._doubt = _Doubt(named, time)
+                self._doubt = self._doubt or _Doubt(named, time)
                 self._interrupts.allow(time)
             else:
                 self._interrupts.used(time)
-        elif wanted and asked.entries:
+        elif (wanted and asked.entries) or self._may_serve_late(raw[:EVENT_BYTES]):
             self._interrupts.allow(time)
         elif passed:
             self._tally.counts["interrupts"] += 1
         self._served = max(self._served, asked.passed)
+        self._sure_before = asked.sure
 
     def _wants(self, raw: bytes, passed: int) -> tuple[bool, int | None]:
         """Does `raw` ask for an interrupt for `passed` slots from `_served` on, and for which one if so?"""
@@ -106,12 +108,25 @@ class EventReads:
         wrap = position // size % 2 == 0
         return wants_interrupt(raw, position % size, wrap, passed, size, event_idx=self._event_idx)
 
-    def _settle_doubt(self, time: int, raw: bytes) -> None:
-        """The read after the doubtful one: now the slot has been served, if the driver still wants it."""
-        doubt, self._doubt = self._doubt, None
-        if doubt is None or self._interrupts.high_since(doubt.time):
+    def _may_serve_late(self, raw: bytes) -> bool:
+        """Does `raw` name a slot that the read before may not have served yet, although it was visible?"""
+        late = range(self._sure_before, self._served) if self._event_idx else ()
+        return any(self._asks(raw, position, 1) for position in late)
+
+    def _settle_doubt(self, time: int, raw: bytes, sure: int) -> None:
+        """Another read after the doubtful one: has it surely served the slot, and did all in between want it?
+
+        If one did not, that may have been the one that served it.
+        """
+        doubt = self._doubt
+        if doubt is None:
             return
-        if self._asks(raw, doubt.position, 1):
+        if self._interrupts.high_since(doubt.time) or not self._asks(raw, doubt.position, 1):
+            self._doubt = None
+        elif doubt.position >= sure:
+            self._interrupts.allow(time)
+        else:
+            self._doubt = None
             self._interrupts.used(time)
 
     def finish(self, time: int) -> None:

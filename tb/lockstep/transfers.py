@@ -146,6 +146,8 @@ class Transfers:
             for life in owners:
                 if life.protocol.base <= address < life.protocol.end:
                     life.protocol.failed(write=True)
+                    self._counts(time)
+                    life.side.use_failed(address)
             return
         for life in owners:
             if life.protocol.base <= address < life.protocol.end:

@@ -141,6 +141,15 @@ class TxSide(Side):
         if due.sends and record is not None:
             self._check_read(time, record)
 
+    def use_failed(self, address: int) -> None:
+        """The write of a used entry was answered with an error; the next one may be on its way already."""
+        while not self._due and self.advance():
+            pass
+        if self._due and self._due[0].entry.address == address:
+            counter = self._due.popleft().counter
+            if counter is not None:
+                self._counters.count(counter)
+
     def _check_read(self, time: int, record: ChainRecord) -> None:
         length = record.length
         missing = record.missing(length)
@@ -152,3 +161,8 @@ class TxSide(Side):
     def pending(self) -> int:
         """Used entries that are still due."""
         return len(self.chains) + len(self._due) + (self._work is not None)
+
+    @property
+    def undecided(self) -> int:
+        """Chains that are known only in part: one that is too long may be counted already."""
+        return self.fetching + self.ring.inside_chain

@@ -47,6 +47,11 @@ class _May:
     def __post_init__(self) -> None:
         self.early = self.frames()
 
+    def freeze(self) -> None:
+        """The memory is somebody else's from now on: what has come in of these frames is all."""
+        frames = self.frames()
+        self.frames = lambda: frames
+
     def matches(self, data: bytes) -> bool:
         """Is the next frame `data`?"""
         at = self.taken
@@ -80,6 +85,12 @@ class WireSide:
     def allow(self, frames: Callable[[], list[bytes]]) -> None:
         """Those of `frames()` may appear, without a gap from the first on."""
         self._due.append(_May(frames))
+
+    def freeze(self) -> None:
+        """Another life of the ring begins: its data may lie where those of stopped chains were."""
+        for due in self._due:
+            if isinstance(due, _May):
+                due.freeze()
 
     def excuse(self) -> None:
         """The ring was stopped or an error found: what has begun may break off and not come again."""

@@ -18,7 +18,13 @@ PREAMBLE = 8
 
 
 class Surroundings(Protocol):
-    """What a NIC is surrounded by, as far as it can be changed; a golden NIC's cannot."""
+    """What a NIC is surrounded by, as far as it can be changed; a golden NIC's cannot.
+
+    `any_mtu`: its longest frame follows the MTU register; `blind`: counters that it does not keep.
+    """
+
+    any_mtu: bool
+    blind: frozenset[str]
 
     def rough(self, memory: dict[str, object], gap: int) -> None:
         """Another host memory, another least gap between received frames."""

@@ -105,6 +105,12 @@ class Driver:
         self._before = self.frames
 
     @property
+    def counters(self) -> dict[str, int]:
+        """Name and offset of what the NIC counts."""
+        blind = self.bench.surroundings.blind
+        return {name: at for name, at in {**STATISTICS, **RMON}.items() if name not in blind}
+
+    @property
     def longest(self) -> int:
         """Longest frame without FCS."""
         return self.mtu + 18
@@ -127,7 +133,7 @@ class Driver:
     async def bring_up(self) -> None:
         """From reset to DRIVER_OK (§3.1.1), with ring sizes, features and MTU at random."""
         rng, nic = self.rng, self.nic
-        if rng.random() < 0.5:
+        if self.bench.surroundings.any_mtu and rng.random() < 0.5:
             await self.wire_idle()
             nic.write(SIDE_MTU, rng.choice((1500, 1500, 9000, 68, rng.randint(68, 9000))))
         self.mtu = await self.bench.read(SIDE_MTU)
@@ -456,9 +462,11 @@ class Driver:
         value = rng.randrange(1 << 8 * size)
         lane = rng.randrange(0, 4, size)
         if what == 0:
-            nic.read(rng.randrange(0, 0x2000, 4), 4, lambda _: None)
+            nic.read(
+                rng.choice((rng.randrange(0, 0x1200, 4), rng.randrange(0x1300, 0x2000, 4))), 4, lambda _: None
+            )
         elif what == 1:
-            for offset in rng.sample(sorted({**STATISTICS, **RMON}.values()), 3):
+            for offset in rng.sample(sorted(self.counters.values()), 3):
                 nic.read(offset, 4, lambda _: None)
                 nic.read(offset + rng.choice((0, 4)), 4, lambda _: None)
         elif what == 2:

@@ -33,6 +33,8 @@ from vring import INDIRECT, NEXT, WRITE, Chain, Piece, Ring
 from pymodel.simtime import NS
 
 SLVERR, DECERR = 2, 3
+AREA = 16 * 256 + 64
+"""An empty ring, and room for event suppression."""
 OUTSIDE = (0, 0x1000, 0xDEAD_0000_0000, 0xFFFF_FFFF_FFFF_F000)
 
 
@@ -195,16 +197,18 @@ async def register_storm(driver: Driver) -> None:
     driver.tx.stopped(reset=True)
     await _status_0(driver)
     await driver.wire_idle()
-    empty = bench.memory.alloc(16 * 256 + 64, 64)
-    bench.memory.write(empty, bytes(16 * 256 + 64))
-    kept = empty + 16 * 256
+    areas = [bench.memory.alloc(AREA, 64) for _ in range(3)]
+    for area in areas:
+        bench.memory.write(area, bytes(AREA))
+    queue = 0
     for _ in range(rng.randint(20, 200)):
-        _write_anything(driver, empty, kept)
+        queue = _write_anything(driver, areas, queue)
         if rng.random() < 0.1:
             await bench.read(rng.choice((STATUS, QUEUE_READY, 0x010, 0x034, 0x060, 0x0C0)))
     nic.write(STATUS, 0)
     await _status_0(driver)
-    bench.memory.free(empty)
+    for area in areas:
+        bench.memory.free(area)
     await rng.choice((device_reset, pin_reset))(driver)
 
 
@@ -214,10 +218,14 @@ async def _status_0(driver: Driver) -> None:
         assert driver.bench.now < deadline, "the device does not finish its reset"
 
 
-def _write_anything(driver: Driver, empty: int, kept: int) -> None:
-    """One register. A ring, if one is ever started, is empty, or outside of memory."""
+def _write_anything(driver: Driver, areas: list[int], queue: int) -> int:
+    """One register, with `queue` selected; the selected queue from then on.
+
+    A ring, if one is ever started, is empty, or outside of memory; each queue has its own.
+    """
     rng, nic = driver.rng, driver.nic
-    ring = rng.choice((empty, empty, empty, *OUTSIDE))
+    ring = rng.choice((areas[queue], areas[queue], areas[queue], OUTSIDE[queue]))
+    kept = areas[queue] + 16 * 256
     choices: tuple[Callable[[], tuple[int, int]], ...] = (
         lambda: (STATUS, rng.randrange(1, 256)),
         lambda: (STATUS, RUNNING),
@@ -237,4 +245,7 @@ def _write_anything(driver: Driver, empty: int, kept: int) -> None:
         lambda: (SIDE_MTU, rng.choice((67, 68, 9000, 9001, rng.randrange(1 << 32)))),
         lambda: (rng.randrange(0x100, 0x2000, 4), rng.randrange(1 << 32)),
     )
-    nic.write(*rng.choice(choices)())
+    offset, value = rng.choice(choices)()
+    if offset != SIDE_MTU or driver.bench.surroundings.any_mtu:
+        nic.write(offset, value)
+    return value if offset == QUEUE_SEL else queue

@@ -59,6 +59,9 @@ class Watch:
 class Fixed:
     """The surroundings of a golden NIC, which cannot be changed."""
 
+    any_mtu = True
+    blind: frozenset[str] = frozenset()
+
     def rough(self, memory: dict[str, object], gap: int) -> None:
         pass
 

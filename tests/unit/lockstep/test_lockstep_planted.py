@@ -348,9 +348,9 @@ def test_access_to_a_stopped_ring_is_found(plant, what, how):
     if what == "device_event":
         plant.events.append(ev.DmaWrite(time + 9 * CYCLE, address, bytes(4), 0, 0))
     assert plant.replay() == [], "in flight when the ring was stopped"
-    plant.events.append(ev.DmaRequest(time + US, address, what == "device_event", 0))
+    plant.events.append(ev.DmaRequest(time + 5 * US, address, what == "device_event", 0))
     found = plant.replay()
-    assert kinds(found) == ["access to stopped ring"] and found[0].time == time + US
+    assert kinds(found) == ["access to stopped ring"] and found[0].time == time + 5 * US
 
 
 @pytest.mark.parametrize("queue", [0, 1])
@@ -359,7 +359,7 @@ def test_access_to_a_buffer_of_a_stopped_queue_is_found(plant, queue):
     plant.events += [ev.MmioWrite(time, 0x30, queue, 4), ev.MmioWrite(time, 0x44, 0, 4)]
     plant.events.append(ev.DmaRequest(time + 2 * CYCLE, plant.memory.base + 0x100000, queue == 0, 0))
     assert plant.replay() == []
-    plant.events.append(ev.DmaRequest(time + US, plant.memory.base + 0x100000, queue == 0, 0))
+    plant.events.append(ev.DmaRequest(time + 5 * US, plant.memory.base + 0x100000, queue == 0, 0))
     found = plant.replay()
     assert kinds(found) == ["access to stopped ring"] and "a buffer" in found[0].text
 

@@ -139,3 +139,12 @@ def test_frame_whose_data_came_after_the_stop_is_right(wire):
     wire.allow(lambda: frames)
     frames[0] = A
     assert send(wire, A) == []
+
+
+def test_regression_frames_of_a_stopped_chain_are_not_made_of_memory_that_is_used_again(wire):
+    frames = [B]
+    wire.allow(lambda: list(frames))
+    wire.freeze()
+    frames[0] = A
+    assert not wire.foresees(A)
+    assert wire.foresees(B)
