@@ -99,8 +99,7 @@ module fdw_nic #(
 );
     localparam RX = `FDW_QUEUE_RX;
     localparam TX = `FDW_QUEUE_TX;
-    localparam MAX_FRAME = MTU + 14 + 4; // without FCS; 4 bytes for a VLAN tag
-    localparam LONGEST = MTU_MAX + 14 + 4;
+    localparam LONGEST = MTU_MAX + 14 + 4; // without FCS; 4 bytes for a VLAN tag
     localparam [16:0] TX_LONGEST_PACKET = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
 
     // Masters on the AXI4 port; the index is the ID.
@@ -162,10 +161,9 @@ module fdw_nic #(
     wire         feat_indirect;
     wire         feat_event_idx;
     wire [15:0]  max_frame;
-    // Events that no block reports yet.
-    wire         stat_rx_multicast = 1'b0;
-    wire         stat_rx_broadcast = 1'b0;
-    wire         stat_rx_fcs_wrong = 1'b0;
+    wire         stat_rx_multicast;
+    wire         stat_rx_broadcast;
+    wire         stat_rx_fcs_wrong;
     wire         device_reset;
 
     fdw_regs #(
@@ -315,7 +313,7 @@ module fdw_nic #(
     wire [1:0]   table_busy;
 
     // What the engines are going to look at.
-    wire unused_features = ^{feat_guest_csum, feat_mrg_rxbuf, desc_slots[RX*16 +: 16]};
+    wire unused_features = ^{feat_guest_csum, feat_mrg_rxbuf};
 
     genvar q;
     generate
@@ -641,6 +639,7 @@ module fdw_nic #(
     wire [7:0]            mac_keep;
     wire                  mac_last;
     wire [3:0]            mac_status;
+    wire                  mac_fcs_wrong;
     wire                  frame_valid;
     wire                  frame_ready;
     wire [127:0]          frame_data;
@@ -663,18 +662,18 @@ module fdw_nic #(
 
     assign queue_idle[RX] = !fetch_busy[RX] && !table_busy[RX] && !used_busy[RX] && !dma_write_busy;
 
-    fdw_mac_rx #(
-        .MAX_FRAME(MAX_FRAME + 4)
-    ) mac_rx (
+    fdw_mac_rx mac_rx (
         .clk(clk),
         .rst(rst),
+        .max_frame(max_frame),
         .xgmii_rxd(xgmii_rxd),
         .xgmii_rxc(xgmii_rxc),
         .m_valid(mac_valid),
         .m_data(mac_data),
         .m_keep(mac_keep),
         .m_last(mac_last),
-        .m_status(mac_status)
+        .m_status(mac_status),
+        .m_fcs_wrong(mac_fcs_wrong)
     );
 
     fdw_rx_fifo #(
@@ -689,6 +688,7 @@ module fdw_nic #(
         .s_keep(mac_keep),
         .s_last(mac_last),
         .s_status(mac_status),
+        .s_fcs_wrong(mac_fcs_wrong),
         .m_valid(frame_valid),
         .m_ready(frame_ready),
         .m_data(frame_data),
@@ -697,7 +697,10 @@ module fdw_nic #(
         .m_len(frame_len),
         .tap_valid(tap_rx_valid),
         .tap_status(tap_rx_status),
-        .tap_bytes(tap_rx_bytes)
+        .tap_bytes(tap_rx_bytes),
+        .tap_multicast(stat_rx_multicast),
+        .tap_broadcast(stat_rx_broadcast),
+        .tap_fcs_wrong(stat_rx_fcs_wrong)
     );
 
     fdw_rx_engine #(
@@ -719,6 +722,7 @@ module fdw_nic #(
         .desc_len(desc_len[RX*32 +: 32]),
         .desc_id(desc_id[RX*16 +: 16]),
         .desc_last(desc_last[RX]),
+        .desc_slots(desc_slots[RX*16 +: 16]),
         .m_valid(rx_valid),
         .m_ready(rx_ready),
         .m_data(rx_data),

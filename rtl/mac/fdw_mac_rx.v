@@ -5,41 +5,40 @@
 //   0 bad preamble   no SFD in the eighth byte
 //   1 code error     a control character other than /T/, be it idle or a new /S/, inside the frame
 //   2 undersize      less than 64 bytes with FCS (minFrameSize, §4.4.2)
-//   3 oversize       more than MAX_FRAME bytes with FCS
+//   3 oversize       more than max_frame + 4 bytes with FCS
 //   4 FCS error      (§3.2.9)
 //   7 good           at least 60 bytes have been given
 // The lowest number that is true counts. Of a bad frame the beats mean nothing, there may be fewer than
-// it had, and m_keep of its last may be 0; an endless one gives no beats beyond MAX_FRAME.
+// it had, and m_keep of its last may be 0; an endless one gives no beats beyond max_frame. With m_last comes
+// m_fcs_wrong, which means something if m_status is undersize or oversize.
+//
+// max_frame: the longest frame without FCS, 60..65000, constant while frames come in.
 //
 // A frame may begin in lane 0 or lane 4, after any gap, also in the middle of another one. Its end is
 // what comes first of /T/ and a wrong control character; after it everything up to the next /S/ is
 // ignored. An /S/ that is followed by another four bytes later begins nothing.
 //
 // From a word on xgmii_rxd to its beat it takes four cycles, to the m_last beat three or four.
-module fdw_mac_rx #(
-    parameter MAX_FRAME = 1522
-) (
+module fdw_mac_rx (
     input             clk,
     input             rst,
+    input      [15:0] max_frame,
     input      [63:0] xgmii_rxd,
     input      [7:0]  xgmii_rxc,
     output            m_valid,
     output     [63:0] m_data,
     output     [7:0]  m_keep,
     output            m_last,
-    output     [3:0]  m_status
+    output     [3:0]  m_status,
+    output            m_fcs_wrong
 );
     localparam [3:0] BAD_PREAMBLE = 4'd0, CODE_ERROR = 4'd1, UNDERSIZE = 4'd2, OVERSIZE = 4'd3,
                      FCS_ERROR = 4'd4, GOOD = 4'd7;
     localparam [7:0] START = 8'hfb, TERMINATE = 8'hfd, SFD = 8'hd5;
     localparam [31:0] RESIDUE = 32'hdebb20e3; // §3.2.9: what a good FCS leaves in the register
     localparam [15:0] MIN_FRAME = 16'd64;
-    localparam [31:0] FRAME_LIMIT = MAX_FRAME;
-
-    initial if (MAX_FRAME < 64 || MAX_FRAME > 65000) begin
-        $display("%m: MAX_FRAME must be 64 to 65000, got %0d", MAX_FRAME);
-        $finish;
-    end
+    localparam [15:0] FCS_BYTES = 16'd4;
+    localparam [15:0] ENDLESS = 16'hfff0; // longer than any limit, and far enough from wrapping
 
     integer i;
 
@@ -145,7 +144,7 @@ module fdw_mac_rx #(
 
     reg  [15:0] len;
     wire [15:0] next_len = len + {12'd0, word_bytes};
-    wire        too_long = next_len > FRAME_LIMIT[15:0];
+    wire        too_long = next_len > max_frame + FCS_BYTES;
 
     reg        part_valid;
     reg [63:0] part;
@@ -167,8 +166,7 @@ module fdw_mac_rx #(
         end else begin
             if (word_valid) begin
                 crc <= word_last ? 32'hffffffff : next_crc;
-                // An endless frame must not wrap the counter.
-                len <= word_last ? 16'd0 : too_long ? FRAME_LIMIT[15:0] + 16'd1 : next_len;
+                len <= word_last ? 16'd0 : too_long ? ENDLESS : next_len;
             end
             part_valid <= word_valid && (word_last || !too_long);
             part_bytes <= word_bytes;
@@ -185,8 +183,10 @@ module fdw_mac_rx #(
     reg        tail_valid; // `held` is the last of its frame, whatever comes next
     reg [3:0]  tail_bytes;
     reg [3:0]  tail_status;
+    reg        tail_fcs_wrong;
 
-    wire [3:0] status = part_status != GOOD || part_crc == RESIDUE ? part_status : FCS_ERROR;
+    wire       fcs_wrong = part_crc != RESIDUE;
+    wire [3:0] status = part_status == GOOD && fcs_wrong ? FCS_ERROR : part_status;
     wire       spills = part_bytes > 4'd4; // the last word holds data beside the FCS
     wire       closes = part_valid && part_last && !spills;
     wire [3:0] last_bytes = tail_valid ? tail_bytes : held_valid ? part_bytes + 4'd4 : 4'd0;
@@ -196,6 +196,7 @@ module fdw_mac_rx #(
     assign m_last = tail_valid || closes;
     assign m_keep = m_last ? ~(8'hff << last_bytes) : 8'hff;
     assign m_status = tail_valid ? tail_status : status;
+    assign m_fcs_wrong = tail_valid ? tail_fcs_wrong : fcs_wrong;
 
     always @(posedge clk) begin
         if (rst) begin
@@ -204,10 +205,12 @@ module fdw_mac_rx #(
             tail_valid <= 1'b0;
             tail_bytes <= 4'd0;
             tail_status <= GOOD;
+            tail_fcs_wrong <= 1'b0;
         end else begin
             tail_valid <= part_valid && part_last && spills;
             tail_bytes <= part_bytes - 4'd4;
             tail_status <= status;
+            tail_fcs_wrong <= fcs_wrong;
             if (part_valid) begin
                 held <= part;
                 held_valid <= !part_last;

@@ -13,7 +13,9 @@
 // frame that is just coming in lives on; one that ends while flush is high is reported and then vanishes.
 //
 // tap_valid pulses one cycle after each frame's end; tap_status is the MAC's status for a bad one, else 5
-// (accept was low), 6 (no room) or 7 (stored); tap_bytes is the length with FCS of a stored one.
+// (accept was low), 6 (no room) or 7 (stored). Of these three tap_bytes is the length with FCS, and tap_broadcast,
+// tap_multicast say whether the destination is one (never both, RFC 2819 etherStatsMulticastPkts). tap_fcs_wrong:
+// of an undersize or oversize one, the FCS is wrong.
 //
 // BYTES: a power of two, at least 4096. Each frame takes whole 16-byte words; at most BYTES / 64 frames.
 module fdw_rx_fifo #(
@@ -28,6 +30,7 @@ module fdw_rx_fifo #(
     input  [7:0]   s_keep,
     input          s_last,
     input  [3:0]   s_status,
+    input          s_fcs_wrong,
     output         m_valid,
     input          m_ready,
     output [127:0] m_data,
@@ -36,9 +39,12 @@ module fdw_rx_fifo #(
     output [15:0]  m_len,
     output reg        tap_valid,
     output reg [3:0]  tap_status,
-    output reg [15:0] tap_bytes
+    output reg [15:0] tap_bytes,
+    output reg        tap_multicast,
+    output reg        tap_broadcast,
+    output reg        tap_fcs_wrong
 );
-    localparam [3:0] DISABLED = 4'd5, OVERFLOW = 4'd6, GOOD = 4'd7;
+    localparam [3:0] UNDERSIZE = 4'd2, OVERSIZE = 4'd3, DISABLED = 4'd5, OVERFLOW = 4'd6, GOOD = 4'd7;
     localparam [15:0] FCS_BYTES = 16'd4;
     localparam WORDS = BYTES / 16;
     localparam PTR_WIDTH = $clog2(WORDS);
@@ -56,6 +62,8 @@ module fdw_rx_fifo #(
     reg  [12:0]        beats;     // of the present frame, before this one
     reg                overflow;  // a word of the present frame found no room
     reg  [63:0]        lower;     // the first beat of a word
+    reg                group;     // the destination is a group address
+    reg                everybody; // it is the broadcast address
     wire               full = wr_ptr == {~rd_ptr[PTR_WIDTH], rd_ptr[PTR_WIDTH-1:0]};
     wire               len_ready;
 
@@ -84,9 +92,14 @@ module fdw_rx_fifo #(
             beats <= 13'd0;
             overflow <= 1'b0;
             lower <= 64'd0;
+            group <= 1'b0;
+            everybody <= 1'b0;
             tap_valid <= 1'b0;
             tap_status <= 4'd0;
             tap_bytes <= 16'd0;
+            tap_multicast <= 1'b0;
+            tap_broadcast <= 1'b0;
+            tap_fcs_wrong <= 1'b0;
         end else begin
             wr_ptr <= ends ? frame_next : wr_next;
             frame_ptr <= frame_next;
@@ -94,10 +107,17 @@ module fdw_rx_fifo #(
                 beats <= s_last ? 13'd0 : beats + 13'd1;
                 overflow <= !s_last && (overflow || (wants && full));
                 lower <= s_data;
+                if (beats == 13'd0) begin
+                    group <= s_data[0];
+                    everybody <= &s_data[47:0];
+                end
             end
             tap_valid <= ends;
             tap_status <= verdict;
             tap_bytes <= new_len + FCS_BYTES;
+            tap_multicast <= ends && verdict >= DISABLED && group && !everybody;
+            tap_broadcast <= ends && verdict >= DISABLED && everybody;
+            tap_fcs_wrong <= ends && (verdict == UNDERSIZE || verdict == OVERSIZE) && s_fcs_wrong;
         end
     end
 

@@ -35,6 +35,7 @@ module fdw_rx_engine #(
     input  [31:0]           desc_len,
     input  [15:0]           desc_id,
     input                   desc_last,
+    input  [15:0]           desc_slots,
 
     output                  m_valid,
     input                   m_ready,
@@ -108,8 +109,8 @@ module fdw_rx_engine #(
     reg [1:0]  chain, chain_next;
     reg [16:0] left;       // bytes of header and frame without a place yet
     reg [16:0] whole;      // bytes of header and frame
-    reg [15:0] count;      // descriptors of the present chain taken
     reg [15:0] last_id;    // of the descriptor taken last
+    reg [15:0] last_slots;
     reg        record;     // this cycle ends a chain
     reg        take;
 
@@ -155,18 +156,17 @@ module fdw_rx_engine #(
             chain <= CHAIN_WAIT;
             left <= 17'd0;
             whole <= 17'd0;
-            count <= 16'd0;
             last_id <= 16'd0;
+            last_slots <= 16'd0;
         end else begin
             chain <= chain_next;
             if (begin_frame) begin
                 left <= {1'b0, s_len} + HEADER;
                 whole <= {1'b0, s_len} + HEADER;
-                count <= 16'd0;
             end else if (take) begin
                 left <= left - req_len;
-                count <= count + 16'd1;
                 last_id <= desc_id;
+                last_slots <= desc_slots;
             end
         end
     end
@@ -174,7 +174,7 @@ module fdw_rx_engine #(
     // ---------------------------------------------------------------- used entries
     wire [16:0]            record_len = chain == CHAIN_DROP ? 17'd0 : whole;
     wire [15:0]            record_id = chain == CHAIN_DROP ? last_id : desc_id;
-    wire [15:0]            record_count = chain == CHAIN_DROP ? count : count + 16'd1;
+    wire [15:0]            record_count = chain == CHAIN_DROP ? last_slots : desc_slots;
     wire [16:0]            chain_len;
     wire                   chain_valid;
     wire [LEVEL_WIDTH-1:0] unused_level;

@@ -15,23 +15,29 @@ module mac_rx_bench (
     output [15:0]  m_tuser,
     output         tap_valid,
     output [3:0]   tap_status,
-    output [15:0]  tap_bytes
+    output [15:0]  tap_bytes,
+    output         tap_multicast,
+    output         tap_broadcast,
+    output         tap_fcs_wrong
 );
     wire        last;
     wire [63:0] data;
     wire [7:0]  keep;
     wire [3:0]  status;
+    wire        fcs_wrong;
 
     fdw_mac_rx mac (
-        .clk(clk), .rst(rst), .xgmii_rxd(xgmii_rxd), .xgmii_rxc(xgmii_rxc),
-        .m_valid(mac_valid), .m_data(data), .m_keep(keep), .m_last(last), .m_status(status)
+        .clk(clk), .rst(rst), .max_frame(16'd1518), .xgmii_rxd(xgmii_rxd), .xgmii_rxc(xgmii_rxc),
+        .m_valid(mac_valid), .m_data(data), .m_keep(keep), .m_last(last), .m_status(status), .m_fcs_wrong(fcs_wrong)
     );
 
     fdw_rx_fifo #(.BYTES(4096)) fifo (
         .clk(clk), .rst(rst), .flush(flush), .accept(accept),
         .s_valid(mac_valid), .s_data(data), .s_keep(keep), .s_last(last), .s_status(status),
+        .s_fcs_wrong(fcs_wrong),
         .m_valid(m_tvalid), .m_ready(m_tready), .m_data(m_tdata), .m_keep(m_tkeep), .m_last(m_tlast),
         .m_len(m_tuser),
-        .tap_valid(tap_valid), .tap_status(tap_status), .tap_bytes(tap_bytes)
+        .tap_valid(tap_valid), .tap_status(tap_status), .tap_bytes(tap_bytes),
+        .tap_multicast(tap_multicast), .tap_broadcast(tap_broadcast), .tap_fcs_wrong(tap_fcs_wrong)
     );
 endmodule

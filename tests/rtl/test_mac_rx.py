@@ -315,6 +315,29 @@ def greedy(lengths: list[int]) -> list[bool]:
 
 
 @cocotb.test()
+async def destination_and_wrong_fcs_are_told_of_the_frames_that_they_count_for(dut: Any) -> None:
+    bench = await Bench.create(dut)
+    kinds = Pulses(dut, "tap_valid", "tap_multicast", "tap_broadcast", "tap_fcs_wrong")
+    generator = rng()
+    everybody, group, one = b"\xff" * 6, bytes.fromhex("01005e000001"), bytes.fromhex("020000000001")
+    almost = [b"\xff" * n + b"\xfe" + b"\xff" * (5 - n) for n in range(6)]
+    expected = []
+    for _ in range(150):
+        to = generator.choice((everybody, group, one, *almost))
+        length = generator.choice((60, 61, 200, 1514, 1518, 1519, 3000, 40, 59))
+        frame = to + bytes(length - 6)
+        wrong = generator.random() < 0.4
+        bench.send_raw(with_fcs(frame)[:-1] + b"\0" if wrong else with_fcs(frame))
+        wrong = wrong and with_fcs(frame)[-1] != 0
+        good = 60 <= length <= 1518 and not wrong
+        is_all = to == everybody
+        many = good and to[0] & 1 and not is_all
+        expected.append((int(many), int(good and is_all), int(wrong and not 60 <= length <= 1518)))
+    await until(dut, lambda: len(kinds.seen) >= len(expected), 400_000)
+    assert [tuple(seen) for seen in kinds.seen] == expected
+
+
+@cocotb.test()
 @cocotb.parametrize(lengths=["minimum", "random", "large"])
 async def consumer_stopped_frames_without_room_dropped_whole(dut: Any, lengths: str) -> None:
     bench = await Bench.create(dut)
