@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim test test-all lint waves bench formal mutants regs clean distclean
+.PHONY: help env sim test test-all lint waves bench formal mutants coverage regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ formal: $(VENV)/formal ## Prove the RTL's cells; a table of what is proven, cove
 
 mutants: $(VENV)/dev ## Plant bugs in the RTL, each of which a named test must notice; a table
 	@$(BIN)/python tests/mutants/run.py
+
+coverage: $(VENV)/dev ## Measure which lines, branches and toggles of the RTL the tests reach
+	@$(BIN)/python tests/coverage/measure.py
 
 regs: $(VENV)/dev ## Regenerate what comes from rtl/regs/fdwire.rdl
 	@$(BIN)/python -m tb.regsgen

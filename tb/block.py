@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import pytest
 from cocotb_tools.runner import Runner, get_runner
 
-from tb import toolchain, verilate
+from tb import coverage, toolchain, verilate
 from tb.cosim.build import run_cocotb
 
 
@@ -75,7 +75,7 @@ def run_block(
             files,
             (toolchain.RTL / "regs",),
             parameters or {},
-            ("-Wno-fatal", "--x-initial", "unique"),
+            ("-Wno-fatal", "--x-initial", "unique", *coverage.build_arguments()),
         )
         runner, directory = verilate.build(spec, where=toolchain.BUILD / "blocks")
     log = directory / f"{test_module}.log"
@@ -91,6 +91,7 @@ def run_block(
             testcase=testcase,
             seed=os.environ.get("FDWIRE_SEED"),
             results_xml=str(results),
+            plusargs=coverage.plusargs() if simulator == "verilator" else [],
             extra_env=environment,
             timescale=("1ns", "1ps"),
             log_file=log,

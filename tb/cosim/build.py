@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tb import toolchain, verilate
+from tb import coverage, toolchain, verilate
 
 _CPP = ("axi_memory.cpp", "xgmii.cpp", "cosim.cpp")
 
@@ -58,6 +58,7 @@ def spec(
             *(() if signals else _PRIVATE),
             *_FAST,
             *trace,
+            *coverage.build_arguments(),
             *libraries,
             "-LDFLAGS",
             "-rdynamic",
@@ -118,6 +119,7 @@ def run_cocotb(
             seed=seed if seed is not None else os.environ.get("FDWIRE_SEED"),
             results_xml=str(results),
             test_args=arguments,
+            plusargs=coverage.plusargs(),
             extra_env=dict(environment or {}),
             timescale=("1ns", "1ps"),
             log_file=where / "simulation.log",

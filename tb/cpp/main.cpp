@@ -113,6 +113,9 @@ int main(int argc, char** argv) {
         waves.dump();
     }
     top->final();
+#if VM_COVERAGE
+    VerilatedCov::write();  // where +verilator+coverage+file+ says
+#endif
     VerilatedVpi::callCbs(cbEndOfSimulation);
     waves.close();
     return Verilated::threadContextp()->errorCount() > 0;

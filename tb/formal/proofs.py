@@ -45,12 +45,12 @@ LEAVES = (
         name="byte-packer",
         says="bytes in order, none lost or twice, each in its packet; whole beats but the last; holds still",
         top="fdw_byte_packer",
-        rtl=("lib/fdw_byte_packer.v",),
+        rtl=("lib/fdw_byte_rotate.v", "lib/fdw_byte_packer.v"),
         defines=("FDW_BYTE_PACKER_FORMAL",),
         depth=2,
         cover_depth=8,
         plant=Plant(
-            "lib/fdw_byte_packer.v", "flush <= a_last && total != 6'd16;", "flush <= a_last && total > 6'd17;"
+            "lib/fdw_byte_packer.v", "flush <= s_last && total > 6'd16;", "flush <= s_last && total > 6'd17;"
         ),
     ),
     Proof(
@@ -75,5 +75,74 @@ LEAVES = (
     ),
 )
 
-PROOFS = LEAVES
+_REGS = "regs/fdwire_regs.vh"
+_RULES = ("axi_read_rules.v", "axi_write_rules.v")
+
+RINGS = (
+    Proof(
+        name="ring-fetch",
+        says="handed on: only what was made available, once, in order; AXI, 4 KiB; no access beside the ring",
+        top="ring_fetch_proof",
+        rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_fetch.v"),
+        wrappers=(*_RULES, "ring_fetch_proof.v"),
+        depth=13,
+        induction=False,
+        cover_depth=12,
+        plant=Plant(
+            "ring/fdw_ring_fetch.v",
+            "take_wrap <= take_wrap ^ ring_end;",
+            "take_wrap <= take_wrap && !ring_end;",
+        ),
+    ),
+    Proof(
+        name="ring-used",
+        says="one entry a chain, at its slot, with its lap's flags; nothing else written; AXI rules, 4 KiB",
+        top="ring_used_proof",
+        rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_event.v", "ring/fdw_ring_used.v"),
+        wrappers=(*_RULES, "ring_used_proof.v"),
+        depth=14,
+        induction=False,
+        cover_depth=16,
+        plant=Plant(
+            "ring/fdw_ring_used.v",
+            "turn = idx_next >= {1'b0, ring_size};",
+            "turn = idx_next > {1'b0, ring_size};",
+        ),
+    ),
+)
+
+_MUX = ("lib/fdw_skid.v", "lib/fdw_arbiter.v")
+
+BUS = (
+    Proof(
+        name="axi-read-mux",
+        says="each master's requests and answers: in its order, unchanged, none lost, twice or for another",
+        top="axi_read_mux_proof",
+        rtl=(*_MUX, "dma/fdw_axi_read_mux.v"),
+        wrappers=("axi_read_mux_proof.v",),
+        depth=14,
+        induction=False,
+        cover_depth=12,
+        plant=Plant(
+            "dma/fdw_axi_read_mux.v", "assign r_for[g] = r_id == g;", "assign r_for[g] = r_id[0] == g[0];"
+        ),
+    ),
+    Proof(
+        name="axi-write-mux",
+        says="the same for writes, and each burst's data follow its address without another's between",
+        top="axi_write_mux_proof",
+        rtl=(*_MUX, "lib/fdw_fifo.v", "dma/fdw_axi_write_mux.v"),
+        wrappers=("axi_write_mux_proof.v",),
+        depth=12,
+        induction=False,
+        cover_depth=12,
+        plant=Plant(
+            "dma/fdw_axi_write_mux.v",
+            ".m_ready(w_valid && w_ready && s_axi_wlast[turn]),",
+            ".m_ready(w_valid && w_ready),",
+        ),
+    ),
+)
+
+PROOFS = (*LEAVES, *RINGS, *BUS)
 """In the order of the table."""

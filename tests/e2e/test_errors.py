@@ -44,7 +44,7 @@ async def connect_to_a_black_hole_is_etimedout_after_the_retries(dut: Any) -> No
     bench.a.ip.add_route("0.0.0.0/0", "10.0.0.2")
     error, took = await connect_error(bench, ("192.0.2.1", 80))
     assert error == errno.ETIMEDOUT
-    # Linux: tcp_syn_linear_timeouts = 4 of one second each, then tcp_syn_retries = 6: 4 + 1 + 2 + 4 + … + 64 s.
+    # Linux: tcp_syn_linear_timeouts = 4 of one second each, then tcp_syn_retries = 6: 4 + 1 + 2 + … + 64 s.
     assert 130 * SEC < took < 132 * SEC
     assert bench.b.ip.stats["ip_not_for_us"] == 11
     await bench.finish()

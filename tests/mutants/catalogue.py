@@ -39,6 +39,13 @@ FIFO = ("lib/fdw_fifo.v", "test_mac_leaf.py::test_mac_leaf[{simulator}]")
 CRC = ("mac/fdw_crc32.v", "test_mac_leaf.py::test_mac_leaf[{simulator}]")
 MAC_TX = ("mac/fdw_mac_tx.v", "test_mac_tx.py::test_mac_tx[{simulator}]")
 MAC_RX = ("mac/fdw_mac_rx.v", "test_mac_rx.py::test_mac_rx[{simulator}]")
+ENGINE = ("tx/fdw_tx_engine.v", "test_tx_path.py::test_tx_path[{simulator}]")
+ENGINE_NIC = ("tx/fdw_tx_engine.v", "test_nic_traffic.py::test_nic_traffic[{simulator}]")
+CHECKSUM = ("tx/fdw_tx_checksum.v", "test_tx_path.py::test_tx_path[{simulator}]")
+TX_FIFO = ("mac/fdw_tx_fifo.v", "test_tx_path.py::test_tx_path[{simulator}]")
+TX_FIFO_EARLY = ("mac/fdw_tx_fifo.v", "test_tx_path.py::test_tx_path_cut_through_otherwise[1]")
+SEGMENT = ("tx/fdw_tx_segment.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
+PARSE = ("tx/fdw_tx_segment_parse.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
 MAC_RX_LONG = ("mac/fdw_mac_rx.v", "test_mac_rx.py::test_mac_rx[verilator]")
 
 
@@ -134,7 +141,56 @@ MUTANTS = (
     _in(STATS, "size-class", "frames of 1518 bytes are counted as longer ones",
         "bytes >= 16'd1519,", "bytes >= 16'd1518,",
         "events_every_cycle_on_all_inputs_are_all_counted"),
+    # ---- transmit
+    _in(ENGINE, "header-split", "only the first descriptor's part of a split header is taken for header",
+        "total < HEADER ? HEADER - total : 17'd0;", "total == 17'd0 ? HEADER : 17'd0;",
+        "header_split_at_every_byte_understood"),
+    _in(ENGINE_NIC, "tx-used-early", "a chain is used before its last byte has been read",
+        "chain_valid && done != {LEVEL_WIDTH+1{1'b0}};", "chain_valid;",
+        "used_entries_wait_for_the_last_byte_read_and_for_the_last_response"),
+    _in(CHECKSUM, "csum-carry", "the second carry of the checksum is dropped",
+        "folded_once[15:0] + {15'd0, folded_once[16]};", "folded_once[15:0];",
+        "carries_that_ripple_and_results_of_zero_right"),
+    _in(CHECKSUM, "csum-zero", "a checksum of 0 is sent as 0, which UDP takes for none",
+        "placed == 16'd0 ? 16'hffff : placed;", "placed;",
+        "carries_that_ripple_and_results_of_zero_right"),
+    _in(CHECKSUM, "csum-odd", "a checksum that begins at an odd byte has its bytes exchanged",
+        "all_odd ? {value[7:0], value[15:8]} : value;", "value;",
+        "random_checksum_requests_filled_in_as_scapy_does"),
+    _in(TX_FIFO, "csum-field-split", "a checksum field over two words gets its first byte only",
+        "patch && field_1[15:3] == done[15:3];", "patch && old_field[15:3] == done[15:3];",
+        "field_at_every_place_of_a_word_and_a_beat_filled_in"),
+    _in(TX_FIFO_EARLY, "underflow-retry", "a frame that was broken off goes on where it stopped",
+        "rd_next = dries ? base_ptr : rd_ptr", "rd_next = rd_ptr",
+        "frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_order"),
+    _in(SEGMENT, "tso-fin", "every segment carries FIN and PSH",
+        "~(last ? 16'd0 : FIN_PSH)", "~16'd0",
+        "fin_psh_cwr_urg_go_where_they_belong"),
+    _in(SEGMENT, "tso-cwr", "every segment carries CWR",
+        " & ~(first ? 16'd0 : CWR)", "",
+        "fin_psh_cwr_urg_go_where_they_belong"),
+    _in(SEGMENT, "tso-id", "all segments have the same IPv4 identification",
+        "identification <= identification + 16'd1;", "identification <= identification;",
+        "every_shape_of_headers_cut_as_scapy_would"),
+    _in(SEGMENT, "tso-sequence", "the sequence number does not carry into its upper half",
+        "sequence_number + {16'd0, job_size};", "{sequence_number[31:16], sequence_number[15:0] + job_size};",
+        "random_super_frames_among_other_frames_keep_order_and_payload"),
+    _in(SEGMENT, "tso-last", "payload that fills its last segment is followed by an empty one",
+        "is_last = left <= {1'b0, job_size};", "is_last = left < {1'b0, job_size};",
+        "every_shape_of_headers_cut_as_scapy_would"),
+    _in(PARSE, "tso-fragment", "an IPv4 fragment is cut into segments",
+        "&& fragment == 14'd0 && protocol", "&& protocol",
+        "headers_that_are_not_plain_tcp_over_ipv4_refused"),
+    _in(PARSE, "tso-qinq", "a service tag (0x88a8) is not known",
+        " || words[96 +: 16] == 16'h88a8;", ";",
+        "every_shape_of_headers_cut_as_scapy_would"),
     # ---- the bus
+    _in(DMA_READ, "read-4k", "a read burst ends one beat beyond a 4 KiB boundary",
+        "to_boundary = BURST_MAX - ", "to_boundary = BURST_MAX + 14'd1 - ",
+        "random_requests_with_pauses_everywhere_give_the_bytes_of_memory"),
+    _in(DMA_READ, "read-error", "an error response in the middle of a burst is forgotten",
+        "error_now = error_seen || m_axi_rresp[1];", "error_now = m_axi_rresp[1];",
+        "bus_error_gives_one_pulse_per_burst_and_the_stream_goes_on"),
     _in(READ_MUX, "answers-mixed", "answers are routed by the low bit of their ID",
         "assign r_for[g] = r_id == g;", "assign r_for[g] = r_id[0] == g[0];",
         "answers_out_of_order_reach_their_own_master_in_its_order"),
@@ -155,9 +211,9 @@ MUTANTS = (
         "overflows = word_bytes >= 4'd4;", "overflows = word_bytes > 4'd4;",
         "every_length_queued_sent_padded_with_fcs"),
     _in(MAC_RX, "fcs-ignored", "frames with a wrong FCS are good",
-        "part_status != GOOD || part_crc == RESIDUE ? part_status : FCS_ERROR", "part_status",
+        "part_status == GOOD && fcs_wrong ? FCS_ERROR : part_status", "part_status",
         "one_bit_flipped_in_every_byte_fcs_error"),
     _in(MAC_RX_LONG, "endless-frame", "the length of an endless frame wraps round",
-        "too_long ? FRAME_LIMIT[15:0] + 16'd1 : next_len;", "next_len;",
+        "too_long ? ENDLESS : next_len;", "next_len;",
         "endless_frame_cut_at_the_limit_swallowed_and_next_frame_good"),
 )  # fmt: skip
