@@ -26,6 +26,10 @@ class Names:
         return "".join(f"{value:0{digits}x} {name}\n" for value, name in sorted(self.text.items()))
 
 
+_MASTERS = ("frames", "fetch RX", "fetch TX", "used RX", "used TX", "table RX", "table TX")
+"""By AXI ID."""
+
+
 def tables(machines: Iterable[StateMachine]) -> dict[str, Names]:
     """Every table by its name; a state machine's is ``module.signal``."""
     states = {f"{m.module}.{m.signal}": Names(m.width, m.states) for m in machines}
@@ -38,7 +42,7 @@ def tables(machines: Iterable[StateMachine]) -> dict[str, Names]:
         # AXI4 A3.4.4
         "resp": Names(2, {0: "OKAY", 1: "EXOKAY", 2: "SLVERR", 3: "DECERR"}),
         # rtl/fdw_nic.v: who is who on the AXI4 port
-        "axi_id": Names(4, {0: "frames", 1: "fetch RX", 2: "fetch TX", 3: "used RX", 4: "used TX"}),
+        "axi_id": Names(4, dict(enumerate(_MASTERS))),
         "xgmii_lane": Names(9, _lane()),
         "xgmii_word": Names(64, _words()),
     }

@@ -166,7 +166,7 @@ def _ring(queue: int) -> tuple[Item, ...]:
         *_dec(fetch, "ask_idx take_idx"),
         *_signals(fetch, "take_wrap"),
         *_dec(fetch, "chain_count bursts window stored"),
-        _text(f"{fetch}.ev_flags", "event"),
+        *_hex(fetch, "ev_value"),
         *_signals(fetch, "ev_waiting busy"),
         _error(f"{fetch}.error"),
         *_signals(fetch, "desc_valid desc_ready"),
@@ -178,7 +178,9 @@ def _ring(queue: int) -> tuple[Item, ...]:
         *_dec(used, "used_id used_len used_count idx"),
         *_signals(used, "wrap"),
         *_dec(used, "outstanding"),
-        *_signals(used, "look reading busy"),
+        *_signals(f"{used}.driver_event", "look reading"),
+        _text(f"{used}.driver_event.flags", "event"),
+        *_signals(used, "busy"),
         _event(f"{used}.interrupt"),
         _error(f"{used}.error"),
     )
@@ -189,9 +191,11 @@ _TX_RING = Group(
     (
         *_ring(1),
         Comment("chains under way"),
-        *_dec("nic.tx_engine", "total count done"),
+        *_dec("nic.tx_engine", "total done"),
         *_signals("nic.tx_engine", "packet_done busy"),
         _error("nic.tx_engine.refused"),
+        Comment("TSO"),
+        _state("nic.tx_offload.segment.state", "fdw_tx_segment.state"),
     ),
 )
 
@@ -202,7 +206,7 @@ _RX_RING = Group(
         Comment("frames under way"),
         _state("nic.rx_engine.stream", "fdw_rx_engine.stream"),
         _state("nic.rx_engine.chain", "fdw_rx_engine.chain"),
-        *_dec("nic.rx_engine", "whole left count acknowledged"),
+        *_dec("nic.rx_engine", "whole left acknowledged"),
         _error("nic.rx_engine.truncated"),
     ),
 )
@@ -233,6 +237,7 @@ _DMA = Group(
         Group(
             "by master",
             (
+                Comment("6, 5: indirect tables TX, RX (reads)"),
                 Comment("4, 3: used TX, RX"),
                 Comment("2, 1: fetch TX, RX"),
                 Comment("0: frames"),
@@ -275,7 +280,7 @@ _MAC = Group(
         _event("nic.mac_tx.stat_frame"),
         *_dec("nic.mac_tx", "stat_bytes"),
         _error("nic.mac_tx.underflow"),
-        _error("nic.tx_fifo.stat_oversize"),
+        _error("nic.tx_offload.stat_oversize"),
         Comment("receive"),
         _state("nic.mac_rx.state", "fdw_mac_rx.state"),
         *_signals("nic.mac_rx", "lane4 m_valid m_last"),

@@ -125,6 +125,7 @@ def test_names_of_states_are_what_verilator_made_of_the_localparams(run: Run) ->
     scopes = {
         "fdw_ring_fetch": "ring[0].fetch", "fdw_rx_engine": "rx_engine",
         "fdw_mac_rx": "mac_rx", "fdw_mac_tx": "mac_tx",
+        "fdw_tx_segment": "tx_offload.segment",
     }  # fmt: skip
     machines = fsm.read(list(build.rtl_sources())).values()
     for machine in machines:
@@ -144,7 +145,7 @@ def test_every_state_machine_of_the_design_is_shown_with_its_names(run: Run) -> 
 
 
 def test_names_of_axi_ids_are_those_of_the_top(run: Run) -> None:
-    localparams = ("FRAMES", "FETCH", "USED", "RX", "TX")
+    localparams = ("FRAMES", "FETCH", "USED", "TABLE", "RX", "TX")
     constant = {name: run.waves.value(f"fdw_tb.nic.{name}", 0) for name in localparams}
     assert names.tables([])["axi_id"].text == {
         constant["FRAMES"]: "frames",
@@ -152,6 +153,8 @@ def test_names_of_axi_ids_are_those_of_the_top(run: Run) -> None:
         constant["FETCH"] + constant["TX"]: "fetch TX",
         constant["USED"] + constant["RX"]: "used RX",
         constant["USED"] + constant["TX"]: "used TX",
+        constant["TABLE"] + constant["RX"]: "table RX",
+        constant["TABLE"] + constant["TX"]: "table TX",
     }
 
 
