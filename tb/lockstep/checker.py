@@ -178,7 +178,7 @@ class Checker:
         offset, value = event.offset, event.value
         if offset == Reg.INTERRUPT_STATUS:
             self._interrupts.read(event.time, value)
-            if value & _CONFIG and self._fault is not None:
+            if value & _CONFIG and self._fault is not None and self._interrupts.config_unexplained():
                 self._registers.needs_reset()
         elif offset in COUNTER_AT or offset - 4 in COUNTER_AT:
             self._counter_check.read(event.time, offset, value)

@@ -51,7 +51,7 @@ class _Bit:
     def surely_set(self, time: int) -> bool:
         return self.first is not None and self.first + WINDOW < time
 
-    def surely_clear(self, time: int) -> bool:
+    def surely_clear(self) -> bool:
         return self.cause + WINDOW < self.cleared or self.cause == _NEVER
 
 
@@ -102,8 +102,12 @@ class InterruptChecker:
         return self.line or self._fell_at >= time
 
     def config(self, time: int) -> None:
-        """The configuration changed, or the device needs reset."""
+        """The link changed."""
         self._cause(1, time)
+
+    def config_unexplained(self) -> bool:
+        """If CONFIG_CHANGE is set now, it is not for a change of the link."""
+        return self._bits[1].surely_clear()
 
     def _cause(self, bit: int, time: int) -> None:
         if self._bits[bit].set_by(time, self._fell_at) and not self.line:
@@ -141,7 +145,7 @@ class InterruptChecker:
             return
         if level:
             self.due.clear()
-            if not self.config_allowed and all(bit.surely_clear(time) for bit in self._bits):
+            if not self.config_allowed and all(bit.surely_clear() for bit in self._bits):
                 self.unexplained = time
         elif all(bit.cleared + WINDOW < time for bit in self._bits):
             self._tally.mismatch(time, "interrupt fell", "the line fell without an acknowledgement")
@@ -156,7 +160,7 @@ class InterruptChecker:
             near = abs(time - bit.cause) <= WINDOW or abs(time - bit.cleared) <= WINDOW
             if near or (i == 1 and (self.config_allowed or self.unexplained is not None)):
                 continue
-            if got and bit.surely_clear(time):
+            if got and bit.surely_clear():
                 self._tally.mismatch(time, "InterruptStatus", f"bit {i} ({_NAMES[i]}) is set without a cause")
             elif not got and bit.surely_set(time):
                 self._tally.mismatch(time, "InterruptStatus", f"bit {i} ({_NAMES[i]}) is not set, but is due")

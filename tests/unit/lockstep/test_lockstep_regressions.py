@@ -52,3 +52,24 @@ def test_regression_notify_near_an_error_may_be_counted_or_not(make_run, seeded,
         ]
     )
     clean(run)
+
+
+def test_regression_config_change_of_the_link_while_an_error_is_held_back(make_run, seeded):
+    """A bad descriptor is reported when the chains before it are used; the link may change before that."""
+    run = make_run(seeded)
+    run.drain()
+    time = run.bench.scheduler.now + 10 * US
+    run.events.extend(
+        [
+            ev.DmaRead(time, 0x10, bytes(16), 0, 3),
+            ev.Link(time + US, False),
+            ev.Irq(time + US, True),
+            ev.MmioRead(time + 2 * US, 0x60, 2),
+            ev.MmioRead(time + 2 * US, 0x70, 0x0F),
+            ev.MmioWrite(time + 3 * US, 0x64, 2, 4),
+            ev.Irq(time + 3 * US, False),
+            ev.Irq(time + 4 * US, True),
+            ev.MmioRead(time + 5 * US, 0x70, 0x4F),
+        ]
+    )
+    clean(run)
