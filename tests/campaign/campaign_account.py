@@ -1,12 +1,16 @@
 """With everything at its end: nothing may be missing, the counters add up, and a probe passes both ways."""
 
 from collections.abc import Callable
+from typing import Final
 
 from campaign_driver import COUNTED, PATIENCE, Driver
 from campaign_numbers import RMON, RX, STATISTICS, TX
 from campaign_rx import GOOD
 
 from pymodel.simtime import NS, US
+
+REST: Final = 20 * US
+"""How long the slowest memory may keep the NIC busy with its last look at a ring."""
 
 
 async def settle(driver: Driver) -> None:
@@ -90,7 +94,7 @@ async def _probe(driver: Driver) -> None:
 async def account(driver: Driver) -> None:
     """With everything at rest: the counters add up with what was sent and seen."""
     bench, tx, rx = driver.bench, driver.tx, driver.rx
-    await bench.run_for(2 * US)
+    await bench.run_for(REST)
     count = {name: await bench.read64(offset) for name, offset in driver.counters.items()}
     for name in ("rx_bad_preamble", "rx_code_error", "rx_undersize", "rx_oversize", "rx_fcs_error"):
         _compare(name, count[name], rx.kinds[name], more=rx.garbage)
