@@ -22,6 +22,9 @@ SETTLE: Final = 4 * US
 """How long after a queue was stopped a request made before may still be on its way (ps): it is not taken
 back (AXI4 A3.2.1), and the memory may be slow to accept it and those before it."""
 
+PREFETCHED: Final = 64 - 8
+"""With more descriptors than this in hand the NIC need not look for others (fdw_ring_fetch: DEPTH, BURST)."""
+
 _NEXT: Final = int(DescFlag.NEXT)
 _WRITE: Final = int(DescFlag.WRITE)
 _INDIRECT: Final = int(DescFlag.INDIRECT)
@@ -302,7 +305,9 @@ class QueueProtocol:
         """The run has ended at `time`, with everything done: the NIC must sleep properly."""
         if self.stopped_at is not None or self.faulty:
             return
-        if self._empty:
+        # How many descriptors the NIC can store is its own affair: it looks again when some are used.
+        stocked = sum(len(chain.buffers) for chain in self._known()) > PREFETCHED
+        if self._empty and not stocked:
             if self._disabled:
                 self._bad(
                     time,
@@ -311,7 +316,7 @@ class QueueProtocol:
                 )
             elif self._enabled_at is not None and self._looked_at < self._enabled_at:
                 self._bad(time, "no last look", "ENABLE was written, and the ring not looked at since")
-        waiting = self._empty or self._next == 0
+        waiting = (self._empty and not stocked) or self._next == 0
         if waiting and self._kicked_at is not None and self._looked_at < self._kicked_at:
             self._bad(time, "notification ignored", f"the ring was not looked at since {self._kicked_at} ps")
         if not self._receives:

@@ -1,10 +1,14 @@
 """What a faultless NIC did in random runs and a checker once called wrong."""
 
+import struct
+
 import pytest
 from recorder import replay
 
 from pymodel.simtime import NS, US
 from tb.lockstep import events as ev
+from tb.lockstep.ring_protocol import QueueProtocol
+from tb.lockstep.tally import Tally
 
 
 def clean(run) -> None:
@@ -73,3 +77,17 @@ def test_regression_config_change_of_the_link_while_an_error_is_held_back(make_r
         ]
     )
     clean(run)
+
+
+@pytest.mark.parametrize(("held", "found"), [(56, ["notification ignored"]), (57, [])])
+def test_regression_notification_while_the_store_of_descriptors_is_full_need_not_be_followed(held, found):
+    """The NIC looks at the ring again when some of what it holds has been used."""
+    tally = Tally()
+    ring = QueueProtocol(
+        tally, "rx", base=0, size=128, driver_event=0x1000, device_event=0x1004, receives=True
+    )
+    descriptors = b"".join(struct.pack("<QIHH", 0x10000 + 64 * i, 64, i, 1 << 7 | 2) for i in range(held))
+    ring.ring_read(10, 0, descriptors + bytes(16))
+    ring.kicked(20)
+    ring.finish(30)
+    assert [m.kind for m in tally.mismatches] == found
