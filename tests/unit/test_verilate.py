@@ -195,3 +195,20 @@ def test_missing_source_is_named(tmp_path: Path) -> None:
     assert verilate.paths(tmp_path, ["there.v"]) == (tmp_path / "there.v",)
     with pytest.raises(FileNotFoundError, match=r"no such source: .*gone\.v"):
         verilate.paths(tmp_path, ["there.v", "gone.v"])
+
+
+def test_second_design_takes_the_run_time_library_from_the_compiler_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "wire.v"
+    source.write_text("module wire_ #(parameter WIDTH = 1) (input [WIDTH-1:0] a);\nendmodule\n")
+    for width in (1, 2):
+        statistics = tmp_path / f"{width}.log"
+        monkeypatch.setenv("CCACHE_STATSLOG", str(statistics))
+        spec = Spec("wire_", (source,), parameters={"WIDTH": width}, args=("-Wno-fatal",))
+        verilate.build(spec, where=tmp_path / "out")
+    # The log names each compiled file ("# …") and then what the cache did for it.
+    done = dict(part.split("\n", 1) for part in statistics.read_text().split("# ")[1:])
+    for name in ("verilated.cpp", "verilated_vpi.cpp", "verilator.cpp"):
+        (found,) = (done[file].split() for file in done if file.endswith(f"/{name}"))
+        assert {"direct_cache_hit", "preprocessed_cache_hit"} & set(found), done
