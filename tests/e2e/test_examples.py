@@ -1,0 +1,59 @@
+"""Each example runs by itself, says what it promises, and leaves a capture that scapy can read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scapy.utils import rdpcap
+
+from tb import toolchain
+
+EXAMPLES = toolchain.ROOT / "examples"
+
+# What the last line says, and the least number of frames in the capture.
+SAYS = {
+    "backlog_and_accept": ("accept queue overflowed", 30),
+    "bind_in_use": ("4000 again, with SO_REUSEADDR", 4),
+    "connect_blocks": ("select() says writable; SO_ERROR is ECONNREFUSED", 8),
+    "illusion_of_send": ("a send() that blocks: EHOSTUNREACH after", 20),
+    "packet_journey": ("interrupt   lowered", 6),
+    "packetdrill_through_rtl": ("ok ", 0),
+    "retransmission": ("SHA-256 equal: True", 300),
+    "ring_full": ("B has received 400 datagrams; dropped on the way: 0", 400),
+    "socket_is_an_fd": ("write(5) after close(5): Bad file descriptor", 8),
+}
+
+
+def test_every_example_is_in_the_list() -> None:
+    scripts = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert scripts == set(SAYS) | {path.stem for path in EXAMPLES.glob("test_*.py")}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_example_says_what_it_shows_and_leaves_a_capture(name: str) -> None:
+    said, frames = SAYS[name]
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"],
+        cwd=toolchain.ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not done.stderr
+    assert said in done.stdout.splitlines()[-1], done.stdout
+    if frames:
+        assert len(rdpcap(str(toolchain.BUILD / "examples" / f"{name}.pcapng"))) >= frames
+
+
+def test_example_without_its_network_fails(tmp_path: Path) -> None:
+    """An example that shows nothing does not pass for one that does."""
+    broken = (EXAMPLES / "connect_blocks.py").read_text().replace("time.monotonic()", "0.0")
+    script = tmp_path / "broken.py"
+    script.write_text(broken)
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode != 0 and b"AssertionError" in done.stderr
