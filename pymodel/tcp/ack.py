@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pymodel.simtime import MS
 from pymodel.tcp import (
+    berkeley,
     challenge,
     cwndcheck,
     ecn,
@@ -47,6 +48,8 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
             resend = recovery.alert(tcb, event, 0, now)
             retransmit.after_ack(tcb, resend, now)
         return True
+    if tcb.probe_byte and ack == (tcb.snd_nxt + 1) & MASK:
+        berkeley.probe_taken(tcb, now)
     if (tcb.snd_nxt - ack) & MASK >= HALF:
         tcb.layer.stats["ack_of_unsent"] += 1
         challenge.send(tcb, now)
@@ -216,7 +219,8 @@ def _sample(
 ) -> tuple[bool, int]:
     """An RTT sample, if there is one (RFC 6298 §3): (taken, the one by SACK or -1)."""
     by_ack = latest = -1
-    if first_at >= 0 and not event.retransmitted_acked:
+    timed = tcb.profile.synack_sample or tcb.state is not State.SYN_RECEIVED
+    if first_at >= 0 and not event.retransmitted_acked and timed:
         by_ack = now - first_at
         latest = now - last_at
     by_sack = -1
@@ -269,7 +273,10 @@ def _control(tcb: "Tcb", event: AckEvent, delivered: int, lost: int, now: int) -
         return
     raise_on = event.progress if tcb.reordering > tcb.profile.dup_ack_threshold else event.data_acked
     if raise_on and delivered > 0:
-        tcb.cc.on_ack(delivered, now, tcb.rtt.srtt, cwndcheck.is_limited(tcb))
+        limited = cwndcheck.is_limited(tcb)
+        if not tcb.profile.cwnd_validation:
+            limited = tcb.cc.cwnd * tcb.snd_mss <= tcb.snd_wnd
+        tcb.cc.on_ack(delivered, now, tcb.rtt.srtt, limited)
         tcb.cwnd_stamp = now
 
 

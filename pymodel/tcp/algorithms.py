@@ -20,7 +20,10 @@ def make(name: str, profile: Profile) -> Algorithm:
     """Algorithm `name` with the profile's initial window. ValueError for an unknown name."""
     if name not in ALGORITHMS:
         raise ValueError(f"no congestion control {name!r}; there are {', '.join(sorted(ALGORITHMS))}")
-    return ALGORITHMS[name](profile.initial_cwnd, profile.slow_start_segments)
+    made = ALGORITHMS[name](profile.initial_cwnd, profile.slow_start_segments)
+    if isinstance(made, Cubic):
+        made.hystart.enabled = profile.hystart
+    return made
 
 
 __all__ = ["ALGORITHMS", "Algorithm", "SlowStart", "make"]

@@ -19,7 +19,15 @@ def rate_limited(tcb: "Tcb", now: int) -> bool:
 
 def send(tcb: "Tcb", now: int) -> None:
     """A challenge ACK (RFC 5961 §3.2, §4.2), limited per connection and over the stack (§7)."""
-    if rate_limited(tcb, now) or not tcb.layer.challenge_allowed(now):
+    if tcb.profile.challenge_acks:
+        if now > tcb.challenge_until:
+            tcb.challenges = 0
+            tcb.challenge_until = now + tcb.profile.challenge_window
+        if tcb.challenges >= tcb.profile.challenge_acks:
+            tcb.layer.stats["acks_suppressed"] += 1
+            return
+        tcb.challenges += 1
+    elif rate_limited(tcb, now) or not tcb.layer.challenge_allowed(now):
         return
     tcb.layer.stats["challenge_acks"] += 1
     transmit.ack(tcb, now)

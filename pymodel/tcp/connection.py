@@ -46,7 +46,7 @@ class TcpConnection(Tcb):
         super().__init__(layer, local, remote, iss, ts_offset, options)
         profile = layer.profile
         self.advertised_mss = layer.ip.mtu_for(self.dst) - self.ip_overhead
-        if options.maxseg:
+        if options.maxseg and not profile.berkeley:
             self.advertised_mss = min(self.advertised_mss, options.maxseg)
         self.peer_mss = mss.default(self)
         self.snd_mss = self.advertised_mss
@@ -121,7 +121,7 @@ class TcpConnection(Tcb):
         if on and not self.keepalive:
             self.keepalive = True
             keepalive.start(self, self.layer.scheduler.now)
-        elif not on:
+        elif not on and not self.profile.keepalive_always:
             self.keepalive = False
             self.keepalive_timer.stop()
 
@@ -195,6 +195,8 @@ class TcpConnection(Tcb):
             at += part
             if at < n:
                 half = self.max_snd_wnd >> 1
+                if self.profile.berkeley:
+                    continue  # everything is in the buffer before anything leaves
                 if gt(queue.end, (self.pushed_seq + half) & MASK):
                     chunk.push = True
                     self.pushed_seq = queue.end
@@ -272,7 +274,7 @@ class TcpConnection(Tcb):
             return
         if self.state is State.SYN_SENT:
             lifecycle.finish(self)
-        elif self.recv_queue:
+        elif self.recv_queue and not self.profile.berkeley:
             self.recv_queue.clear()
             lifecycle.abort(self, now)
         elif self.state is State.FIN_WAIT_2:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def validate(tcb: "Tcb", now: int, limited: bool) -> None:
     """After sending: remember how much of the window was in use (Linux: tcp_cwnd_validate)."""
+    if not tcb.profile.cwnd_validation:
+        return
     if (
         ge(tcb.snd_una, tcb.cwnd_usage_seq)
         or limited

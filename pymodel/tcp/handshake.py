@@ -60,6 +60,8 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
     tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.snd_mss, mss.default(tcb), max(tcb.rcv_wnd // 2, 1)), 88)
     tcb.reordering = profile.dup_ack_threshold
     tcb.cc = algorithms.make(tcb.cc.name, profile)
+    if profile.initial_cwnd_bytes:
+        tcb.cc.cwnd = min(tcb.cc.cwnd, max(profile.initial_cwnd_bytes // tcb.snd_mss, 2))
 
 
 _RETRY_SYN: Final = 8 * MS
@@ -68,14 +70,16 @@ _RETRY_SYN: Final = 8 * MS
 
 def established(tcb: "Tcb", now: int) -> None:
     """The handshake is over: RFC 6298 (5.7) and RFC 6928 §2 about a SYN that was lost."""
-    if not tcb.rtt.srtt:
-        tcb.rtt.restart(tcb.profile.rto_after_syn_loss)
-    if tcb.total_retrans > 1:
+    profile = tcb.profile
+    if not tcb.rtt.srtt and profile.rto_after_syn_loss:
+        tcb.rtt.restart(profile.rto_after_syn_loss)
+    if tcb.total_retrans > profile.syn_losses_forgiven:
         tcb.cc.cwnd = 1
     tcb.retries = 0
     tcb.retrans_stamp = -1
     tcb.soft_error = 0
     timerset.stop(tcb)
+    tcb.state_timer.cancel()
     rcvwindow.established(tcb, now)
     sndtune.expand(tcb)
     tcb.cwnd_stamp = now

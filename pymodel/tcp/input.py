@@ -6,6 +6,7 @@ SYN-SENT is in `handshake`; CLOSED and LISTEN have no connection and live in `la
 from pymodel.simtime import MS, SEC
 from pymodel.tcp import (
     ack,
+    berkeley,
     challenge,
     delack,
     handshake,
@@ -58,6 +59,12 @@ def synchronized(tcb: Tcb, header: TcpHeader, payload: memoryview | bytes, now: 
     length = len(payload) + (flags & FIN) + (flags >> 1 & 1)
     stats = tcb.layer.stats
     tcb.segs_in += 1
+    if tcb.profile.berkeley:
+        verdict, payload = berkeley.screen(tcb, header, payload, now)
+        if verdict is not berkeley.Verdict.GO_ON:
+            return verdict is berkeley.Verdict.DROP
+        length = len(payload) + (header.flags & FIN)
+        return _acceptable_text(tcb, header, header.seq, payload, length, now, tos)
 
     # First: sequence number (and PAWS before it).
     rejected = _paws_rejects(tcb, header, now)
@@ -94,9 +101,22 @@ def synchronized(tcb: Tcb, header: TcpHeader, payload: memoryview | bytes, now: 
         else:
             challenge.send(tcb, now)
         return True
+    return _acceptable_text(tcb, header, seq, payload, length, now, tos)
+
+
+def _acceptable_text(
+    tcb: Tcb, header: TcpHeader, seq: int, payload: memoryview | bytes, length: int, now: int, tos: int
+) -> bool:
+    """The rest of §3.10.7.4, for a segment that is acceptable: ACK, URG, text and FIN.
+
+    `seq`: where the text begins; `length`: of text and FIN.
+    """
+    flags, stats = header.flags, tcb.layer.stats
 
     # Fifth: ACK.
     if not flags & ACK:
+        if tcb.ack_now and tcb.profile.berkeley:
+            transmit.ack(tcb, now)
         return True
     if tcb.state is State.SYN_RECEIVED:
         if not (gt(header.ack, tcb.snd_una) and le(header.ack, tcb.snd_nxt)):

@@ -10,7 +10,18 @@ from typing import Any, Final
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.skbuff import Checksum, SkBuff
-from pymodel.tcp import handshake, lifecycle, mss, output, recovery, retransmit, segment, timerset, transmit
+from pymodel.tcp import (
+    berkeley,
+    handshake,
+    lifecycle,
+    mss,
+    output,
+    recovery,
+    retransmit,
+    segment,
+    timerset,
+    transmit,
+)
 from pymodel.tcp import input as segment_input
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.ipsender import IpSender
@@ -93,6 +104,8 @@ class TcpLayer:
         self.stats["active_opens"] += 1
         transmit.syn(connection, now, False)
         timerset.start(connection, Pending.RETRANSMIT, now + connection.rtt.rto)
+        if self.profile.open_timeout:
+            connection.state_timer.set(now + self.profile.open_timeout)
         return connection
 
     def listen(
@@ -173,9 +186,17 @@ class TcpLayer:
         if connection is not None:
             if connection.state is State.SYN_SENT:
                 answered = handshake.syn_sent(connection, header, payload, now, tos)
+            elif self.profile.berkeley and connection.listener and connection.state is State.SYN_RECEIVED:
+                verdict = berkeley.half_open(connection, header, now)
+                answered = verdict is not berkeley.Verdict.RESET
+                if verdict is berkeley.Verdict.GO_ON:
+                    answered = segment_input.synchronized(connection, header, payload, now, tos)
             elif connection.state is State.TIME_WAIT and self._reuse_time_wait(connection, header, now):
                 iss = (connection.snd_nxt + _TIME_WAIT_SEQUENCE_GAP) & MASK
                 self._listen(header, payload, src, dst, iss, tos)
+                return
+            elif connection.state is State.TIME_WAIT and self.profile.berkeley:
+                berkeley.time_wait(connection, header, len(payload), now)
                 return
             else:
                 answered = segment_input.synchronized(connection, header, payload, now, tos)
@@ -202,16 +223,19 @@ class TcpLayer:
         if listener is None or flags & ACK:
             if listener is None:
                 self.stats["no_port"] += 1
+                if self.profile.blackhole and (flags & SYN or self.profile.blackhole > 1):
+                    return
             self._reset(header, len(payload), src, dst)
-        elif flags & (SYN | RST | FIN) == SYN:
+        elif flags & (SYN | RST) == SYN and not (flags & FIN and self.profile.syn_fin_dropped):
             if _is_group(src) or _is_group(dst):
                 self.stats["syn_to_group"] += 1  # RFC 9293 §3.9.2.3, MUST-57
                 return
             self.stats["passive_opens"] += 1
             listener.syn(header, (dst, header.dport), (src, header.sport), iss, tos)
 
-    @staticmethod
-    def _takes_over(old: TcpConnection, header: TcpHeader) -> bool:
+    def _takes_over(self, old: TcpConnection, header: TcpHeader) -> bool:
+        if self.profile.berkeley:
+            return gt(header.seq, old.rcv_nxt)
         if header.ts_val is not None and old.ts_on:
             return gt(header.ts_val, old.ts_recent)  # RFC 6191 §2
         return gt(header.seq, old.rcv_nxt)  # RFC 9293 MAY-2, RFC 1122 §4.2.2.13
@@ -266,6 +290,8 @@ class TcpLayer:
         self.stats["unreachable"] += 1
         if error == EMSGSIZE:
             self._packet_too_big(connection)
+        elif self.profile.berkeley:
+            berkeley.unreachable(connection, error)
         elif connection.state in (State.SYN_SENT, State.SYN_RECEIVED):
             lifecycle.finish(connection, error)
         else:

@@ -42,7 +42,7 @@ def reset_by_peer(tcb: Tcb) -> None:
     if state in (State.SYN_SENT, State.SYN_RECEIVED):
         finish(tcb, ECONNREFUSED)
     elif state is State.CLOSE_WAIT:
-        finish(tcb, EPIPE)
+        finish(tcb, ECONNRESET if tcb.profile.berkeley else EPIPE)
     elif state is State.TIME_WAIT:
         finish(tcb)
     else:

@@ -59,6 +59,8 @@ class Listener:
 
     def has_room(self) -> bool:
         """The accept queue takes another connection."""
+        if self.layer.profile.berkeley:
+            return len(self._finished) <= 3 * self.backlog // 2
         return len(self._finished) <= self.backlog
 
     def accept(self) -> TcpConnection | None:
@@ -88,12 +90,13 @@ class Listener:
     ) -> None:
         """A SYN for this port: SYN-RECEIVED and a SYN,ACK, or nothing when a queue is full."""
         stats = self.layer.stats
-        if not self.has_room():
+        profile = self.layer.profile
+        if not self.has_room() and not profile.berkeley:
             stats["listen_overflow"] += 1
             return
-        profile = self.layer.profile
         now = self.layer.scheduler.now
-        full = len(self._half_open) >= max(min(self.backlog, profile.max_syn_backlog), 1)
+        most = profile.max_syn_backlog
+        full = len(self._half_open) >= max(most if profile.berkeley else min(self.backlog, most), 1)
         if full or profile.syncookies == 2:
             stats["syn_queue_full"] += full
             if profile.syncookies:

@@ -8,9 +8,6 @@ from pymodel.wire.tcp import TIMESTAMPS_LEN
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
 
-MIN_SND_MSS: Final = 48
-"""A peer cannot make us send more header than payload (Linux: TCP_MIN_SND_MSS)."""
-
 DEFAULT_MSS: Final = 536
 DEFAULT_MSS_6: Final = 1220
 """Where a SYN has no MSS option (RFC 9293 MUST-15), for IPv4 and IPv6."""
@@ -40,7 +37,8 @@ def sync(tcb: "Tcb") -> None:
         mss = min(mss, tcb.options.maxseg)
     if tcb.ts_on:
         mss -= TIMESTAMPS_LEN
-    tcb.snd_mss = _within_half_window(tcb, max(mss, MIN_SND_MSS))
+    mss = max(mss, tcb.profile.min_mss - (TIMESTAMPS_LEN if tcb.ts_on and tcb.profile.berkeley else 0))
+    tcb.snd_mss = mss if tcb.profile.berkeley else _within_half_window(tcb, mss)
 
 
 def current(tcb: "Tcb") -> int:

@@ -6,7 +6,7 @@
 from typing import Final
 
 from pymodel.simtime import MS
-from pymodel.tcp import cwndcheck, delack, ecn, mss, prr, segment, timerset, transmit
+from pymodel.tcp import berkeley, cwndcheck, delack, ecn, mss, prr, segment, timerset, transmit
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, le
 from pymodel.tcp.state import FLUSHING
@@ -55,6 +55,7 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
     sent = 0
     cwnd_limited = False
     cc = tcb.cc
+    tcb.output_from_idle = not tcb.packets_out
     while tcb.has_unsent:
         quota = cc.cwnd - tcb.in_flight
         if quota <= 0:
@@ -62,28 +63,32 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
                 break
             quota = 1
         quota = min(quota, most, max(cc.cwnd >> 1, 1))
-        if not fits_window(tcb, mss_now):
-            break
         seq, end, fin, last = _head(tcb)
         size = (end - seq) & MASK
+        limit = mss_now
+        if not fits_window(tcb, mss_now):
+            limit = berkeley.part_of_window(tcb, min(size, mss_now)) if tcb.profile.berkeley else 0
+            if not limit:
+                break
         if size <= mss_now:
             if last and _nagle_holds(tcb, size < mss_now, fin, nagle):
                 break
-        elif not push_one:
+        elif not push_one and not tcb.profile.berkeley:
             deferred, limited = _defer(tcb, now, size, fin, last, most)
             cwnd_limited |= limited
             if deferred:
                 break
-        limit = mss_now
-        if size > mss_now and not _urgent(tcb):
+        if size > mss_now and not _urgent(tcb) and limit == mss_now:
             limit = _split_point(tcb, seq, size, mss_now, quota, last, nagle)
         n = min(size, limit)
         flags = 0
         if n == size:
             if fin:
                 flags |= FIN
-            if tcb.send_queue.chunks and tcb.send_queue.chunks[0].push:
+            if tcb.send_queue.chunks and tcb.send_queue.chunks[0].push and not tcb.profile.berkeley:
                 flags |= PSH
+        if tcb.profile.berkeley:
+            flags |= berkeley.push_flag(tcb, seq, n)
         sent += _train(tcb, now, seq, n, flags, mss_now)
         if push_one:
             break
@@ -113,7 +118,7 @@ def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> in
         bits = 0 if left else flags
         # Several segments that leave at once end with PSH, so that a receiver that joins them again passes
         # them on (Linux: __tcp_transmit_skb); it is not part of what a retransmission repeats.
-        pushed = PSH if count and left <= 0 else 0
+        pushed = PSH if count and left <= 0 and not tcb.profile.berkeley else 0
         transmit.data(tcb, now, seq, part, bits | pushed | ecn.outgoing(tcb, count))
         end = (seq + part + (bits & FIN)) & MASK
         segment.append(tcb, SentSegment(seq, end, now, bits))
@@ -158,6 +163,8 @@ def _partial_stays(tcb: Tcb, partial: bool, nagle: int) -> bool:
         return True
     if nagle == NAGLE_OFF or tcb.nodelay:
         return False
+    if tcb.profile.berkeley:
+        return not tcb.output_from_idle
     return tcb.packets_out > 0 and gt(tcb.snd_sml, tcb.snd_una) and le(tcb.snd_sml, tcb.snd_nxt)
 
 
@@ -229,18 +236,20 @@ def _split_point(tcb: Tcb, seq: int, size: int, mss_now: int, quota: int, last: 
 
 def persist_base(tcb: Tcb) -> int:
     """The first window probe after an RTO (RFC 9293 §3.8.6.1)."""
-    return max(tcb.rtt.rto, tcb.profile.rto_min)
+    return berkeley.persist_base(tcb) if tcb.profile.berkeley else max(tcb.rtt.rto, tcb.profile.rto_min)
 
 
 def persist_when(tcb: Tcb) -> int:
     """Time to the next probe: doubled each time."""
-    return min(persist_base(tcb) << min(tcb.rtt.backoff, 40), tcb.profile.rto_max)
+    profile = tcb.profile
+    wait = (persist_base(tcb) << min(tcb.rtt.backoff, 40)) + profile.rto_slop
+    return min(max(wait, profile.persist_min), profile.persist_max)
 
 
 def check_persist(tcb: Tcb, now: int) -> None:
     """Data waits for a window and nothing is in flight: a probe will be sent."""
     if not tcb.packets_out and tcb.pending is Pending.NONE:
-        timerset.start(tcb, Pending.PERSIST, now + persist_base(tcb))
+        timerset.start(tcb, Pending.PERSIST, now + max(persist_base(tcb), tcb.profile.persist_min))
 
 
 def probe(tcb: Tcb, now: int) -> None:
@@ -275,8 +284,12 @@ def wake_up(tcb: Tcb, now: int) -> None:
             mss_now = mss.current(tcb)
             n = min(size, window, mss_now)
             whole = n == size and n + fin <= window
-            flags = (FIN if fin and whole else 0) | (PSH if n else 0)
+            flags = FIN if fin and whole else 0
+            flags |= berkeley.push_flag(tcb, seq, n) if tcb.profile.berkeley else PSH if n else 0
             _train(tcb, now, seq, n, flags, mss_now)
+            return
+        if tcb.profile.berkeley and end != seq:
+            berkeley.probe(tcb, now)
             return
     if _urgent(tcb) and (tcb.snd_up - tcb.snd_una) & MASK <= 0xFFFF:
         transmit.data(tcb, now, tcb.snd_una, 0, 0)

@@ -15,8 +15,10 @@ class Profile:
 
     name: str = "linux"
 
-    bsd_syn_options: bool = False
-    """Options of a SYN in FreeBSD's order (`options_bytes_bsd`), not Linux's."""
+    berkeley: bool = False
+    """Where the BSDs' TCP differs from Linux's in kind and not by a figure, as the BSDs do it: which segments
+    are acceptable, when to acknowledge, PSH, Nagle, window updates and probes, ICMP (`pymodel.tcp.berkeley`),
+    and the order of a SYN's options (`options_bytes_bsd`)."""
     timestamps: bool = True  # tcp_timestamps (RFC 7323 §3)
     window_scaling: bool = True  # tcp_window_scaling (RFC 7323 §2)
     sack: bool = True  # tcp_sack (RFC 2018)
@@ -26,6 +28,9 @@ class Profile:
     """Receive buffer in payload bytes: tcp_rmem[1] = 131072, of which Linux advertises half."""
     whole_segment_window: bool = True
     """The first window offered is the buffer rounded down to whole segments, as Linux does."""
+    window_scale_for: int = 0
+    """The window scale is what this many bytes need, whatever the buffer (kern.ipc.maxsockbuf); 0: see
+    `rcvbuf_max`."""
     rcvbuf_max: int = 6 << 20
     """tcp_rmem[2]: what the window scale must be able to express."""
     sndbuf: int = 262_144
@@ -39,6 +44,15 @@ class Profile:
     """tcp_congestion_control: a name in `algorithms`."""
     initial_cwnd: int = 10
     """Segments (RFC 6928)."""
+    initial_cwnd_bytes: int = 0
+    """RFC 6928 (1): with large segments the initial window is as many as fit into this, two at least; 0: no
+    such bound."""
+    syn_losses_forgiven: int = 1
+    """After more lost SYNs than this the initial window is one segment (RFC 6928 §2 says 0)."""
+    hystart: bool = True
+    """CUBIC leaves slow start when delays grow (`pymodel.tcp.hystart`)."""
+    cwnd_validation: bool = True
+    """A window that the program does not fill does not grow (RFC 7661); False: it does, up to the peer's."""
     dup_ack_threshold: int = 3  # tcp_reordering; DupThresh of RFC 6675
     slow_start_segments: int | None = None
     """L of RFC 3465: segments of growth per ACK at most; None: all that was acknowledged, as Linux."""
@@ -48,13 +62,22 @@ class Profile:
     rto_max: int = 120 * SEC  # tcp_rto_max_ms; RFC 6298 (2.5): at least 60 s
     rto_variance_min: int = 200 * MS
     """Floor of K·RTTVAR, G in RFC 6298 (2.2): Linux never adds less than TCP_RTO_MIN to SRTT."""
+    rto_slop: int = 0
+    """Comes on top of every RTO that was calculated (net.inet.tcp.rexmit_slop)."""
+    synack_sample: bool = True
+    """The SYN,ACK of a passive open gives an RTT sample; False: only by timestamps (a SYN cache has no clock).
+    """
     rtt_peak_variance: bool = True
     """RTTVAR as in Linux (see `RttEstimator`); False: RFC 6298's."""
-    rto_after_syn_loss: int = 3 * SEC  # RFC 6298 (5.7)
+    rto_after_syn_loss: int = 3 * SEC  # RFC 6298 (5.7); 0: what it has grown to
     syn_retries: int = 6  # tcp_syn_retries
     syn_linear_timeouts: int = 4
     """tcp_syn_linear_timeouts: so many times a SYN's time-out is not doubled (and comes on top)."""
     synack_retries: int = 5  # tcp_synack_retries
+    open_timeout: int = 0
+    """How long an active open may take (TCP_KEEPINIT); 0: until `syn_retries` are used up."""
+    keepalive_always: bool = False
+    """Every connection is kept alive, whether its program asked or not (net.inet.tcp.always_keepalive)."""
     keepalive_idle: int = 7200 * SEC
     """tcp_keepalive_time: silence before the first probe (RFC 9293 §3.8.4: at least two hours)."""
     keepalive_interval: int = 75 * SEC  # tcp_keepalive_intvl
@@ -65,6 +88,11 @@ class Profile:
     """tcp_retries2: R2 of RFC 9293 §3.8.3, in retransmissions."""
     orphan_retries: int = 8
     """tcp_orphan_retries (0 means 8): the same once no program holds the connection."""
+
+    persist_min: int = 0
+    """Window probes are at least so far apart."""
+    persist_max: int = 120 * SEC
+    """Window probes are at most so far apart."""
 
     rack: bool = True
     """tcp_recovery bit 0: with SACK, loss is found by RACK-TLP (RFC 8985), not by counting (RFC 6675)."""
@@ -105,9 +133,21 @@ class Profile:
     """tcp_fin_timeout: how long FIN-WAIT-2 lasts once no program holds the connection."""
     rfc1337: bool = False
     """tcp_rfc1337: TIME-WAIT ignores RST."""
+    missing_timestamps_tolerated: bool = True
+    """A segment without the timestamps that were agreed on is taken; RFC 7323 §3.2: SHOULD NOT."""
+    blackhole: int = 0
+    """net.inet.tcp.blackhole: for a port where nobody listens, SYNs (1) or all segments (2, 3) get no RST."""
+    syn_fin_dropped: bool = True
+    """A SYN with FIN opens nothing (net.inet.tcp.drop_synfin)."""
+    min_mss: int = 48
+    """A peer cannot make us send smaller segments than this, options included (TCP_MIN_SND_MSS)."""
 
     challenge_ack_limit: int = 1000
     """tcp_challenge_ack_limit: challenge ACKs per second over the whole stack (RFC 5961 §7)."""
+    challenge_acks: int = 0
+    """So many challenge ACKs per `challenge_window` and connection, instead of the two limits
+    beside (net.inet.tcp.ack_war_cnt); 0: those."""
+    challenge_window: int = 1 * SEC  # net.inet.tcp.ack_war_timewindow
     challenge_ack_interval: int = 500 * MS
     """tcp_invalid_ratelimit: between two ACKs to unacceptable segments without data on one connection."""
 
@@ -120,30 +160,53 @@ LINUX: Final = Profile()
 
 FREEBSD: Final = Profile(
     name="freebsd",
-    bsd_syn_options=True,
+    berkeley=True,
     whole_segment_window=False,
-    rcvbuf=65_536,
-    rcvbuf_max=2 << 20,
-    sndbuf=32_768,
-    rto_min=230 * MS,
+    window_scale_for=2 << 20,  # kern.ipc.maxsockbuf
+    rcvbuf=65_536,  # net.inet.tcp.recvspace
+    rcvbuf_max=2 << 20,  # net.inet.tcp.recvbuf_max
+    sndbuf=32_768,  # net.inet.tcp.sendspace
+    sndbuf_max=2 << 20,  # net.inet.tcp.sendbuf_max
+    initial_cwnd_bytes=14_600,
+    syn_losses_forgiven=0,
+    slow_start_segments=2,  # net.inet.tcp.abc_l_var
+    hystart=False,
+    cwnd_validation=False,
+    rto_min=30 * MS,  # net.inet.tcp.rexmit_min
+    rto_slop=200 * MS,  # net.inet.tcp.rexmit_slop
     rto_variance_min=0,
-    rto_max=64 * SEC,
+    rto_max=64 * SEC,  # TCPTV_REXMTMAX
+    rto_after_syn_loss=0,
+    synack_sample=False,
     rtt_peak_variance=False,
-    syn_retries=12,
+    syn_retries=12,  # TCP_MAXRXTSHIFT, but `open_timeout` comes first
     syn_linear_timeouts=0,
-    retries=12,
+    synack_retries=3,  # net.inet.tcp.syncache.rexmtlimit
+    open_timeout=75 * SEC,  # net.inet.tcp.keepinit
+    keepalive_always=True,
+    keepalive_count=8,  # net.inet.tcp.keepcnt
+    persist_min=5 * SEC,  # net.inet.tcp.persmin
+    persist_max=60 * SEC,  # net.inet.tcp.persmax
+    retries=12,  # TCP_MAXRXTSHIFT
     orphan_retries=12,
     rack=False,
     tail_loss_probe=False,
     frto=False,
-    retransmit_collapse=False,
     tso_win_divisor=0,
-    delayed_ack=40 * MS,
+    delayed_ack=40 * MS,  # net.inet.tcp.delacktime
     quick_acks=0,
     adaptive_delayed_ack=False,
-    challenge_ack_limit=10,
+    fin_timeout=675 * SEC,
+    rfc1337=True,
+    missing_timestamps_tolerated=False,  # net.inet.tcp.tolerate_missing_ts
+    syn_fin_dropped=False,
+    min_mss=216,  # net.inet.tcp.minmss
+    challenge_acks=5,
+    max_syn_backlog=15_360,  # net.inet.tcp.syncache.cachelimit
 )
-"""FreeBSD 14: its default stack, not its RACK module. CUBIC is its default since 14.0."""
+"""FreeBSD 14: its default stack, not its RACK module. CUBIC is its default since 14.0. Figures: the sysctl(8)
+names beside them, tcp(4) and sys/netinet/tcp_timer.h. A closed FIN-WAIT-2 lasts keepcnt · keepintvl of silence
+and then once more keepintvl."""
 
 EMBEDDED: Final = Profile(
     name="embedded",

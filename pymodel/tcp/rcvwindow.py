@@ -6,7 +6,7 @@ is twice this.
 
 from typing import Final
 
-from pymodel.tcp import delack
+from pymodel.tcp import berkeley, delack
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.state import RECEIVING, State
 from pymodel.tcp.tcb import Tcb
@@ -20,6 +20,8 @@ _DEFAULT_MSS: Final = 536
 
 def scale(tcb: Tcb) -> int:
     """The shift we announce: enough for the largest buffer the profile allows (RFC 7323 §2.3)."""
+    if tcb.profile.window_scale_for:
+        return berkeley.scale(tcb.profile.window_scale_for)
     space = max(tcb.rcvbuf, tcb.profile.rcvbuf_max)
     if tcb.options.window_clamp:
         space = min(space, tcb.options.window_clamp)
@@ -44,6 +46,9 @@ def open_for_syn(tcb: Tcb, option_bytes: int) -> None:
 
 def established(tcb: Tcb, now: int) -> None:
     """The handshake is over: begin to measure (Linux: tcp_init_buffer_space)."""
+    if tcb.profile.berkeley:
+        berkeley.round_buffers(tcb)
+        return
     whole = tcb.rcvbuf
     clamp = min(tcb.window_clamp, (MAX_WINDOW << tcb.rcv_wscale))
     if clamp >= whole:
@@ -96,7 +101,7 @@ def wanted(tcb: Tcb) -> int:
 def select(tcb: Tcb) -> int:
     """The window field of the segment about to be sent; moves the offered right edge, never back."""
     shift = tcb.rcv_wscale
-    window = wanted(tcb)
+    window = berkeley.wanted(tcb) if tcb.profile.berkeley else wanted(tcb)
     offered = (tcb.rcv_adv - tcb.rcv_nxt) & MASK
     if offered >= HALF:
         offered = 0
@@ -109,6 +114,8 @@ def select(tcb: Tcb) -> int:
 
 def grow(tcb: Tcb, n: int) -> None:
     """A segment of `n` bytes came: the window may be larger (Linux: tcp_grow_window)."""
+    if tcb.profile.berkeley:
+        return
     room = min(tcb.window_clamp, tcb.rcvbuf - len(tcb.recv_queue)) - tcb.rcv_ssthresh
     if room > 0:
         tcb.rcv_ssthresh += min(room, max(2 * tcb.advertised_mss, 2 * n))
@@ -154,7 +161,7 @@ def read(tcb: Tcb, now: int) -> None:
     Dynamic right-sizing (Linux: tcp_rcv_space_adjust): the buffer becomes twice what was read in a round
     trip, and more while that rate grows, up to tcp_rmem[2]. A buffer set by the program stays.
     """
-    if not tcb.rcv_rtt or now - tcb.space_at < tcb.rcv_rtt:
+    if tcb.profile.berkeley or not tcb.rcv_rtt or now - tcb.space_at < tcb.rcv_rtt:
         return
     copied = (tcb.copied_seq - tcb.space_seq) & MASK
     if copied > tcb.space:

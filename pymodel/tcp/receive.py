@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pymodel.tcp import delack, ecn, lifecycle, rcvwindow, transmit
+from pymodel.tcp import berkeley, delack, ecn, lifecycle, rcvwindow, transmit
 from pymodel.tcp.seq import HALF, MASK, diff, gt
 from pymodel.tcp.state import State
 from pymodel.wire.tcp import FIN, PSH, TcpHeader
@@ -73,7 +73,10 @@ def _observed(tcb: "Tcb", n: int, header: TcpHeader, now: int, tos: int) -> None
     """Data came in order: what its size, its time and its IP header tell."""
     rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
     rcvwindow.measure_rtt(tcb, now)
-    delack.data_received(tcb, now)
+    if tcb.profile.berkeley:
+        berkeley.data_received(tcb, n, now)
+    else:
+        delack.data_received(tcb, now)
     ecn.received(tcb, tos)
     if n >= 128:
         rcvwindow.grow(tcb, n)
@@ -124,6 +127,7 @@ def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader,
 def _fin(tcb: "Tcb", now: int) -> None:
     """Everything up to the peer's FIN is here (RFC 9293 §3.10.7.4 "eighth")."""
     tcb.ack_scheduled = True
+    tcb.ack_now |= tcb.profile.berkeley
     tcb.reassembly.clear()
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED):
         lifecycle.set_state(tcb, State.CLOSE_WAIT)
@@ -140,6 +144,10 @@ def _fin(tcb: "Tcb", now: int) -> None:
 def acknowledge(tcb: "Tcb", now: int) -> None:
     """After a segment: send the ACK that is due, or see that it will be (RFC 9293 §3.8.6.3)."""
     if not tcb.ack_scheduled:
+        return
+    if tcb.profile.berkeley:
+        if tcb.ack_now or len(tcb.reassembly):
+            transmit.ack(tcb, now)
         return
     if (
         (delack.second_segment(tcb) and rcvwindow.wanted(tcb) >= tcb.rcv_wnd)

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from pymodel.tcp import berkeley, output, prr, segment, timerset, transmit
 from pymodel.tcp import mss as mss_of
-from pymodel.tcp import output, prr, segment, timerset, transmit
 from pymodel.tcp.recovery import Resend
 from pymodel.tcp.segment import EVER, LOST, RETRANS, SACKED, SentSegment, index_of, recount, split
 from pymodel.tcp.seq import HALF, MASK, gt
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Pending
-from pymodel.wire.tcp import FIN
+from pymodel.wire.tcp import FIN, PSH
 
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
@@ -37,7 +37,10 @@ def _send(tcb: "Tcb", index: int, now: int) -> bool:
                 recount(tcb, entry, 1)
             if size < limit and tcb.profile.retransmit_collapse:
                 size = _collapse(tcb, index, limit)
-        transmit.data(tcb, now, entry.seq, size, entry.flags)
+        flags = entry.flags
+        if tcb.profile.berkeley:
+            flags = flags & ~PSH | berkeley.push_flag(tcb, entry.seq, size)
+        transmit.data(tcb, now, entry.seq, size, flags)
         tcb.bytes_retrans += size
     entry.marks |= EVER
     segment.resent(tcb, entry, now)

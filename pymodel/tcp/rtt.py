@@ -24,6 +24,7 @@ class RttEstimator:
     """
 
     __slots__ = (
+        "_base",
         "_min_at",
         "_peak",
         "_peak_variance",
@@ -51,7 +52,7 @@ class RttEstimator:
         self.min_rtt = 0
         self._min_at = 0
         self.latest = 0
-        self.rto = profile.rto_initial
+        self.rto = self._base = profile.rto_initial
         self.backoff = 0
 
     def sample(self, rtt: int, snd_una: int = 0, snd_nxt: int = 0) -> None:
@@ -88,7 +89,8 @@ class RttEstimator:
     def set_rto(self) -> None:
         """RTO = SRTT + K·RTTVAR within the profile's bounds (2.3, 2.4, 2.5)."""
         profile = self._profile
-        self.rto = min(max(self.srtt + self.rttvar, profile.rto_min), profile.rto_max)
+        self._base = max(self.srtt + self.rttvar, profile.rto_min)
+        self.rto = min(self._base + profile.rto_slop, profile.rto_max)
 
     def observe_min(self, rtt: int, now: int) -> None:
         """`rtt` may be the smallest of the last five minutes."""
@@ -100,9 +102,10 @@ class RttEstimator:
     def back_off(self) -> None:
         """Double the RTO after it expired (5.5), up to the profile's maximum."""
         self.backoff += 1
-        self.rto = min(self.rto * 2, self._profile.rto_max)
+        self._base = min(self._base * 2, self._profile.rto_max)
+        self.rto = min(self._base + self._profile.rto_slop, self._profile.rto_max)
 
     def restart(self, rto: int) -> None:
         """Begin again with `rto`: after a lost SYN data starts at 3 s (5.7)."""
-        self.rto = rto
+        self.rto = self._base = rto
         self.backoff = 0

@@ -130,9 +130,11 @@ class Tcb:
         """Up to here PSH was asked for."""
         self.sndbuf = 0
         self.nodelay = False
+        self.output_from_idle = True
+        """Nothing was in flight when the present output began (the BSDs' Nagle)."""
         self.nagle_push = False
         """TCP_NODELAY was just set, or a cork pulled under it: what waits goes out whole."""
-        self.keepalive = bool(options.keepalive)
+        self.keepalive = bool(options.keepalive) or profile.keepalive_always
         self.keepalive_idle = 0
         self.keepalive_interval = 0
         self.keepalive_count = 0
@@ -188,6 +190,9 @@ class Tcb:
         self.last_data = LONG_AGO
         """When the last one with text came."""
         self.last_challenge = LONG_AGO
+        self.challenges = 0
+        """Challenge ACKs sent until `challenge_until`."""
+        self.challenge_until = LONG_AGO
 
         # Options.
         self.advertised_mss = 0
@@ -284,6 +289,8 @@ class Tcb:
         self.probes = 0
         """Window or keepalive probes sent since the last ACK came."""
         self.probes_since = -1
+        self.probe_byte = False
+        """A byte beyond the closed window was sent as a probe; SND.NXT does not count it."""
         self.pending = Pending.NONE
         self.rtx_timer: LazyTimer
         self.delack_timer: LazyTimer

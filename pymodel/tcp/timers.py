@@ -11,7 +11,10 @@ from pymodel.tcp.tcb import Pending, Recovery, Tcb
 def _give_up(tcb: Tcb) -> None:
     """R2 is reached (RFC 9293 §3.8.3): an ICMP error that came meanwhile says more than the time-out."""
     tcb.layer.stats["timeouts"] += 1
-    lifecycle.finish(tcb, tcb.soft_error or ETIMEDOUT)
+    if tcb.profile.berkeley and tcb.listener is None:
+        lifecycle.abort(tcb, tcb.now, tcb.soft_error or ETIMEDOUT)
+    else:
+        lifecycle.finish(tcb, tcb.soft_error or ETIMEDOUT)
 
 
 def fired(tcb: Tcb) -> None:
@@ -58,6 +61,8 @@ def _timed_out(tcb: Tcb, now: int) -> bool:
     since = now - tcb.retrans_stamp
     if user and not tcb.orphan:
         return since >= user
+    if profile.berkeley:
+        return tcb.retries >= profile.retries
     retries = profile.retries
     if tcb.orphan:
         retries = profile.orphan_retries
@@ -153,5 +158,8 @@ def delayed_ack(tcb: Tcb) -> None:
 
 
 def state(tcb: Tcb) -> None:
-    """2 MSL are over, or an orphan has waited long enough for its peer's FIN."""
-    lifecycle.finish(tcb)
+    """2 MSL are over, an orphan has waited long enough for its peer's FIN, or an open took too long."""
+    if tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):
+        _give_up(tcb)
+    else:
+        lifecycle.finish(tcb)

@@ -133,7 +133,7 @@ def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int,
 
 
 def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: int = 0) -> None:
-    bsd = header.flags & SYN and tcb.profile.bsd_syn_options
+    bsd = header.flags & SYN and tcb.profile.berkeley
     raw = emit(header, options_bytes_bsd(header) if bsd else options_bytes(header)) + payload
     skb = tcb.layer.ip.alloc_skb(len(raw))
     view = skb.put(len(raw))
