@@ -112,6 +112,11 @@ class Options:
     send_buffer: int | None = None
     """sk_sndbuf: twice what was asked for; None: never set, so the stack decides."""
     receive_buffer: int | None = None
+    overhead: int = 2
+    """Bytes that a buffer's size counts for one of payload: two in Linux, one in the BSDs."""
+    buffer_max: int = BUFFER_MAX
+    default_buffers: tuple[int, int] = (SNDBUF_DEFAULT, RCVBUF_DEFAULT)
+    """What SO_SNDBUF and SO_RCVBUF show before they are set."""
     numbers: dict[Key, int] = field(default_factory=dict)
     """Those of `NUMBERS` that differ from the default."""
     ip_options: bytes = b""
@@ -183,9 +188,15 @@ def store(options: Options, level: int, name: int, value: bytes, *, uid: int, st
         attribute, minimum, force = _BUFFERS[key]
         if force and uid:
             raise error(errno.EPERM)
+        if options.overhead == 1:
+            if not number > 0:
+                raise error(errno.EINVAL)
+            if number > options.buffer_max:
+                raise error(errno.ENOBUFS)
+            minimum = 1
         # Linux takes the number as unsigned here: a negative size means the largest.
-        asked = max(number, 0) if force else min(number & 0xFFFF_FFFF, BUFFER_MAX)
-        stored = max(min(2 * asked, INT_MAX), minimum)
+        asked = max(number, 0) if force else min(number & 0xFFFF_FFFF, options.buffer_max)
+        stored = max(min(options.overhead * asked, INT_MAX), minimum)
     elif key == (_SOL, c.SO_RCVLOWAT):
         # Never more than the buffer can hold beside its overhead (tcp_set_rcvlowat).
         most = (options.receive_buffer or RCVBUF_LARGEST) // 2 if stream else INT_MAX
@@ -236,9 +247,9 @@ def load(options: Options, level: int, name: int) -> bytes:
     if key == (_SOL, c.SO_LINGER):
         return LINGER.pack(options.linger, options.linger_seconds)
     if key == (_SOL, c.SO_SNDBUF):
-        return INT.pack(options.send_buffer or SNDBUF_DEFAULT)
+        return INT.pack(options.send_buffer or options.default_buffers[0])
     if key == (_SOL, c.SO_RCVBUF):
-        return INT.pack(options.receive_buffer or RCVBUF_DEFAULT)
+        return INT.pack(options.receive_buffer or options.default_buffers[1])
     if key == (_SOL, c.SO_RCVLOWAT):
         return INT.pack(options.receive_low_water)
     if key == (_SOL, c.SO_SNDLOWAT):

@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from pymodel.task import WaitQueue
-from pymodel.tcp import TcpOptions
+from pymodel.tcp import Profile, TcpOptions
 
 
 class Connection(Protocol):
@@ -81,6 +81,9 @@ class Connection(Protocol):
     def recv(self, n: int, peek: bool = False) -> bytes:
         """Up to `n` bytes."""
 
+    def shutdown_read(self) -> None:
+        """The program reads no more."""
+
     def shutdown_write(self) -> None:
         """FIN after what is queued."""
 
@@ -116,6 +119,8 @@ class Tcp(Protocol):
     """`pymodel.tcp.TcpLayer`. `on_release`: called with a connection that has become CLOSED."""
 
     on_release: Callable[[Any], None] | None
+    profile: Profile
+    """Defaults, and whose socket layer it is."""
 
     @property
     def connections(self) -> Mapping[tuple[bytes, int, bytes, int], Connection]:

@@ -7,11 +7,13 @@ from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
 from pymodel.socket.errors import error
 from pymodel.socket.options import INT, INT_MAX, Number
-from pymodel.tcp import TcpOptions
+from pymodel.tcp import Profile, TcpOptions
 from pymodel.tcp.algorithms import ALGORITHMS
 
 MSS_DEFAULT: Final = 536
 """TCP_MSS_DEFAULT: what TCP_MAXSEG shows before there is a connection (RFC 9293 MUST-15)."""
+BSD_MAXSEG_MIN: Final = 216 - 40
+"""net.inet.tcp.minmss counts the headers."""
 CLAMP_MIN: Final = 1152
 """SOCK_MIN_RCVBUF / 2: the least TCP_WINDOW_CLAMP."""
 LINGER2_MAX: Final = 120
@@ -64,9 +66,10 @@ def period_of(seconds: int) -> int:
     return period
 
 
-def parse(name: int, value: bytes, *, closed: bool) -> tuple[str, Any]:
+def parse(name: int, value: bytes, *, closed: bool, maxseg: int = 0) -> tuple[str, Any]:
     """setsockopt(2): the `TcpOptions` attribute and its value. `closed`: there is no connection.
 
+    `maxseg`: TCP_MAXSEG can only lower the segment size, which is this now (the BSDs); 0: as in Linux.
     OSError: ENOPROTOOPT, EINVAL, ENOENT (an unknown congestion control).
     """
     if name == c.TCP_CONGESTION:
@@ -88,7 +91,8 @@ def parse(name: int, value: bytes, *, closed: bool) -> tuple[str, Any]:
         case c.TCP_CORK:
             return "cork", bool(number)
         case c.TCP_MAXSEG:
-            if number and not 88 <= number <= 32_767:
+            least, most = (BSD_MAXSEG_MIN, maxseg) if maxseg else (88, 32_767)
+            if (number or maxseg) and not least <= number <= most:
                 raise error(errno.EINVAL)
             return "maxseg", number
         case c.TCP_KEEPIDLE:
@@ -113,11 +117,11 @@ def parse(name: int, value: bytes, *, closed: bool) -> tuple[str, Any]:
             return "notsent_lowat", number & 0xFFFF_FFFF or None
 
 
-def show(options: TcpOptions, name: int) -> bytes:
-    """getsockopt(2) of what `parse` sets; OSError(ENOPROTOOPT)."""
+def show(options: TcpOptions, name: int, profile: Profile) -> bytes:
+    """getsockopt(2) of what `parse` sets, or the host's default of it; OSError(ENOPROTOOPT)."""
     match name:
         case c.TCP_CONGESTION:
-            return (options.congestion or "cubic").encode().ljust(NAME_MAX, b"\0")
+            return (options.congestion or profile.congestion).encode().ljust(NAME_MAX, b"\0")
         case c.TCP_NODELAY:
             number = int(bool(options.nodelay))
         case c.TCP_CORK:
@@ -125,15 +129,16 @@ def show(options: TcpOptions, name: int) -> bytes:
         case c.TCP_MAXSEG:
             number = options.maxseg or MSS_DEFAULT
         case c.TCP_KEEPIDLE:
-            number = (options.keepalive_idle or 7200 * SEC) // SEC
+            number = (options.keepalive_idle or profile.keepalive_idle) // SEC
         case c.TCP_KEEPINTVL:
-            number = (options.keepalive_interval or 75 * SEC) // SEC
+            number = (options.keepalive_interval or profile.keepalive_interval) // SEC
         case c.TCP_KEEPCNT:
-            number = options.keepalive_count or 9
+            number = options.keepalive_count or profile.keepalive_count
         case c.TCP_SYNCNT:
-            number = options.syncnt or 6
+            number = options.syncnt or profile.syn_retries
         case c.TCP_LINGER2:
-            number = 60 if options.linger2 is None else max(options.linger2 // SEC, -1)
+            linger2 = profile.fin_timeout if options.linger2 is None else options.linger2
+            number = max(linger2 // SEC, -1)
         case c.TCP_DEFER_ACCEPT:
             number = options.defer_accept // SEC
         case c.TCP_WINDOW_CLAMP:

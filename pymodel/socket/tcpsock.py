@@ -51,6 +51,12 @@ class TcpSocket(Socket):
 
     def __init__(self, network: Network, uid: int) -> None:
         super().__init__(network, uid)
+        profile = network.tcp.profile
+        self._bsd = profile.berkeley
+        if self._bsd:
+            self.options.overhead = 1
+            self.options.buffer_max = profile.window_scale_for
+            self.options.default_buffers = profile.sndbuf, profile.rcvbuf
         self.phase = Phase.UNCONNECTED
         self.connection: Connection | None = None
         self.listener: Listening | None = None
@@ -272,6 +278,8 @@ class TcpSocket(Socket):
                 raise error(errno.EINVAL)
             connection = listener.accept()
             if connection is not None:
+                if self._bsd and connection.state.name == "CLOSED":
+                    raise error(errno.ECONNABORTED)  # it was reset while it waited
                 return self._adopt(connection)
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
@@ -304,10 +312,13 @@ class TcpSocket(Socket):
         unfinished = errno.EALREADY
         if self.phase is Phase.UNCONNECTED:
             if self.listener is not None or self.connection is not None:
-                raise error(errno.EISCONN)
+                raise error(errno.EOPNOTSUPP if self._bsd and self.listener is not None else errno.EISCONN)
             self._send_syn(address)
             self.phase = Phase.CONNECTING
             unfinished = errno.EINPROGRESS
+        elif self._bsd and self.state in SENDING:
+            self.phase = Phase.CONNECTED
+            raise error(errno.EISCONN)
         connection = self.connection
         assert connection is not None
         deadline = self.deadline(self.options.send_timeout)
@@ -398,6 +409,8 @@ class TcpSocket(Socket):
         check_socket_level(control)
         deadline = self.deadline(self.options.send_timeout, flags)
         while self.connection is not None and self.connection.state.name in OPENING:
+            if self._bsd:
+                raise error(errno.ENOTCONN)
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             yield from self._wait(deadline)
@@ -440,6 +453,8 @@ class TcpSocket(Socket):
             return connection
         if sent:
             return None
+        if connection is None and self._bsd and not self._send_shut:
+            raise error(errno.ENOTCONN)
         raise error((connection.take_error() if connection is not None else 0) or errno.EPIPE)
 
     def receive_message(self, count: int, flags: int) -> Blocking[Message]:
@@ -543,6 +558,8 @@ class TcpSocket(Socket):
         if self.phase is Phase.CONNECTING and state not in {"CLOSED", "SYN_RECEIVED"}:
             self.phase = Phase.CONNECTED
         self._receive_shut |= reading
+        if reading and self.connection is not None:
+            self.connection.shutdown_read()
         if writing and not self._send_shut:
             self._send_shut = True
             if state in SENDING or state in OPENING:
@@ -599,10 +616,10 @@ class TcpSocket(Socket):
             self._tell_tcp("tos", options.number(c.IPPROTO_IP, c.IP_TOS))
             self._tell_tcp("ttl", options.number(c.IPPROTO_IP, c.IP_TTL))
         elif attribute == "send_buffer" and options.send_buffer is not None:
-            self._tell_tcp("sndbuf", options.send_buffer // 2)
+            self._tell_tcp("sndbuf", options.send_buffer // options.overhead)
             self._tcp_changed()
         elif attribute == "receive_buffer" and options.receive_buffer is not None:
-            self._tell_tcp("rcvbuf", options.receive_buffer // 2)
+            self._tell_tcp("rcvbuf", options.receive_buffer // options.overhead)
 
     def _tell_tcp(self, name: str, value: Any) -> None:
         self._tcp_options.update({name: value})
@@ -618,7 +635,8 @@ class TcpSocket(Socket):
             return
         spec = tcpoptions.INERT.get(name)
         if spec is None:
-            self._tell_tcp(*tcpoptions.parse(name, value, closed=self.state == "CLOSED"))
+            maxseg = int.from_bytes(self.get_option(level, name), "little") if self._bsd_maxseg(name) else 0
+            self._tell_tcp(*tcpoptions.parse(name, value, closed=self.state == "CLOSED", maxseg=maxseg))
             return
         if len(value) < INT.size:
             raise error(errno.EINVAL)
@@ -631,16 +649,20 @@ class TcpSocket(Socket):
         if name == c.TCP_QUICKACK and self.connection is not None:
             self.connection.set_quickack(bool(number))
 
+    def _bsd_maxseg(self, name: int) -> bool:
+        return self._bsd and name == c.TCP_MAXSEG
+
     def get_option(self, level: int, name: int) -> bytes:
         """getsockopt(2), with tcp(7)'s options; what the connection decides comes from there."""
         connection = self.connection if self.state != "CLOSED" else None
         if level == c.IPPROTO_TCP:
             return self._tcp_option(name, connection)
         if level == c.SOL_SOCKET and connection is not None:
-            if name == c.SO_SNDBUF and self.options.send_buffer is None:
-                return INT.pack(2 * connection.sndbuf)
-            if name == c.SO_RCVBUF and self.options.receive_buffer is None:
-                return INT.pack(2 * connection.rcvbuf)
+            overhead = self.options.overhead
+            if name == c.SO_SNDBUF and (self._bsd or self.options.send_buffer is None):
+                return INT.pack(overhead * connection.sndbuf)
+            if name == c.SO_RCVBUF and (self._bsd or self.options.receive_buffer is None):
+                return INT.pack(overhead * connection.rcvbuf)
         return super().get_option(level, name)
 
     def _tcp_option(self, name: int, connection: Connection | None) -> bytes:
@@ -654,7 +676,7 @@ class TcpSocket(Socket):
             return b""  # none
         if name in tcpoptions.INERT:
             return INT.pack(self._own.get(name, tcpoptions.INERT[name].default))
-        return tcpoptions.show(self._tcp_options, name)
+        return tcpoptions.show(self._tcp_options, name, self.network.tcp.profile)
 
     def info(self) -> dict[str, int]:
         """TCP_INFO by name: the connection's, or what Linux says of a socket that has none."""

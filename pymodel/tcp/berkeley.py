@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_WINDOW: Final = 0xFFFF
 MAX_WSCALE: Final = 14
+_SEND_BUFFER_STEP: Final = 8192
+"""net.inet.tcp.sendbuf_inc."""
 PAWS_AGE: Final = 24 * 24 * 3600 * SEC
 """TCP_PAWS_IDLE (RFC 7323 §5.5)."""
 
@@ -94,8 +96,7 @@ def _cut_left(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes) -> mem
         header.seq = (header.seq + 1) & MASK
         old -= 1
     if old > len(payload) or (old == len(payload) and not header.flags & FIN):
-        if header.flags & FIN or payload or old:
-            tcb.ack_scheduled = tcb.ack_now = True
+        tcb.ack_scheduled = tcb.ack_now = True
         header.flags &= ~FIN
         old = len(payload)
     if old and tcb.sack_on and tcb.profile.dsack:
@@ -207,7 +208,7 @@ def data_received(tcb: "Tcb", n: int, now: int) -> None:
         tcb.delack_timer.deadline is not None
         or not tcb.rcv_wnd
         or n > maxseg(tcb)
-        or not tcb.profile.delayed_ack
+        or not tcb.profile.acks_are_delayed
     ):
         tcb.ack_now = True
     else:
@@ -293,6 +294,22 @@ def update_due(tcb: "Tcb") -> bool:
 def push_flag(tcb: "Tcb", seq: int, n: int) -> int:
     """PSH when the segment empties the send buffer, and only then."""
     return PSH if n and (seq + n) & MASK == tcb.send_queue.end else 0
+
+
+def grow_send_buffer(tcb: "Tcb") -> None:
+    """Before output: a send buffer that is nearly full grows by 8 KiB, if the windows are large enough for it
+    (tcp_sndbuf_autoscale)."""
+    profile = tcb.profile
+    used = len(tcb.send_queue)
+    window = min(tcb.snd_wnd, tcb.cc.cwnd * tcb.snd_mss)
+    if (
+        profile.moderate_sndbuf
+        and tcb.options.sndbuf is None
+        and tcb.snd_wnd // 4 * 5 >= tcb.sndbuf
+        and tcb.sndbuf // 8 * 7 <= used < profile.sndbuf_max
+        and window >= tcb.unsent
+    ):
+        tcb.sndbuf = min(tcb.sndbuf + _SEND_BUFFER_STEP, profile.sndbuf_max)
 
 
 def part_of_window(tcb: "Tcb", size: int) -> int:

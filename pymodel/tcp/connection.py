@@ -253,6 +253,13 @@ class TcpConnection(Tcb):
         """POLLPRI: the urgent byte has come and is not read."""
         return self.urgent_byte >= 0
 
+    def shutdown_read(self) -> None:
+        """The program reads no more. Linux hands over what comes all the same; the BSDs throw it away."""
+        if self.profile.berkeley:
+            self.discards = True
+            self.recv_queue.clear()
+            self.copied_seq = self.rcv_nxt
+
     def shutdown_write(self) -> None:
         """No more data will be sent: FIN after what is queued (half close). Repeating it does nothing."""
         if self.state in (State.SYN_SENT, State.SYN_RECEIVED):

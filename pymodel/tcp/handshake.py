@@ -96,7 +96,7 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
     if flags & ACK:
         if le(header.ack, tcb.iss) or gt(header.ack, tcb.snd_nxt):
             # The peer may have answered for an old connection, which our RST ends: try again at once.
-            if not tcb.retries:
+            if not tcb.retries and not tcb.profile.berkeley:
                 timerset.start(tcb, Pending.RETRANSMIT, now + _RETRY_SYN)
             return False  # (which never answers a RST)
         echo = header.ts_ecr if tcb.profile.timestamps and header.ts_val is not None else 0

@@ -48,5 +48,7 @@ def current(tcb: "Tcb") -> int:
 
 def size_goal(tcb: "Tcb", mss: int) -> int:
     """Bytes that one chunk of the send queue collects: whole segments, as many as a GSO packet takes."""
-    goal = _within_half_window(tcb, tcb.profile.gso_max_size - _GSO_HEADROOM - 1)
+    goal = tcb.profile.gso_max_size - _GSO_HEADROOM - 1
+    if not tcb.profile.berkeley:
+        goal = _within_half_window(tcb, goal)
     return max(goal // mss * mss, mss)

@@ -56,6 +56,8 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
     cwnd_limited = False
     cc = tcb.cc
     tcb.output_from_idle = not tcb.packets_out
+    if tcb.profile.berkeley:
+        berkeley.grow_send_buffer(tcb)
     while tcb.has_unsent:
         quota = cc.cwnd - tcb.in_flight
         if quota <= 0:

@@ -65,8 +65,7 @@ class Profile:
     rto_slop: int = 0
     """Comes on top of every RTO that was calculated (net.inet.tcp.rexmit_slop)."""
     synack_sample: bool = True
-    """The SYN,ACK of a passive open gives an RTT sample; False: only by timestamps (a SYN cache has no clock).
-    """
+    """A passive open's SYN,ACK gives an RTT sample; False: only timestamps do (a SYN cache has no clock)."""
     rtt_peak_variance: bool = True
     """RTTVAR as in Linux (see `RttEstimator`); False: RFC 6298's."""
     rto_after_syn_loss: int = 3 * SEC  # RFC 6298 (5.7); 0: what it has grown to
@@ -114,6 +113,8 @@ class Profile:
     pacing_ca_ratio: int = 120  # tcp_pacing_ca_ratio
     gso_max_size: int = 65_536
 
+    acks_are_delayed: bool = True
+    """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""
     delayed_ack: int = 40 * MS  # TCP_DELACK_MIN; RFC 9293 §3.8.6.3: below 500 ms
     delayed_ack_max: int = 200 * MS  # TCP_DELACK_MAX
     quick_acks: int = 16
@@ -205,8 +206,8 @@ FREEBSD: Final = Profile(
     max_syn_backlog=15_360,  # net.inet.tcp.syncache.cachelimit
 )
 """FreeBSD 14: its default stack, not its RACK module. CUBIC is its default since 14.0. Figures: the sysctl(8)
-names beside them, tcp(4) and sys/netinet/tcp_timer.h. A closed FIN-WAIT-2 lasts keepcnt · keepintvl of silence
-and then once more keepintvl."""
+names beside them, tcp(4) and sys/netinet/tcp_timer.h. A closed FIN-WAIT-2 lasts keepcnt · keepintvl of
+silence and then once more keepintvl."""
 
 EMBEDDED: Final = Profile(
     name="embedded",

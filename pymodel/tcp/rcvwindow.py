@@ -205,6 +205,8 @@ def update_due(tcb: Tcb) -> bool:
     Yes, if an ACK for more than a segment waits; if everything is read and a short segment showed that the
     peer is done for now; or if the window can at least double, which the peer must learn.
     """
+    if tcb.profile.berkeley:
+        return berkeley.update_due(tcb)
     if tcb.ack_scheduled and (
         (tcb.rcv_nxt - tcb.rcv_wup) & MASK > tcb.rcv_mss
         or (

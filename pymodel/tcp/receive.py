@@ -66,6 +66,9 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
     if tcb.rcv_fin == tcb.rcv_nxt:
         tcb.rcv_nxt = (tcb.rcv_nxt + 1) & MASK
         _fin(tcb, now)
+    if tcb.discards:
+        tcb.recv_queue.clear()
+        tcb.copied_seq = tcb.rcv_nxt
     tcb.queue.wake()
 
 

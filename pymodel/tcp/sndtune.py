@@ -12,7 +12,7 @@ _PER_SEGMENT: Final = 4352
 def expand(tcb: "Tcb") -> None:
     """Room for twice the congestion window; a buffer set by the program stays."""
     profile = tcb.profile
-    if tcb.options.sndbuf is not None or not profile.moderate_sndbuf:
+    if tcb.options.sndbuf is not None or not profile.moderate_sndbuf or profile.berkeley:
         return
     segments = max(profile.initial_cwnd, tcb.cc.cwnd, tcb.reordering + 1)
     per_segment = max(_PER_SEGMENT, 2 * tcb.snd_mss)

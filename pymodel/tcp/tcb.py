@@ -105,6 +105,8 @@ class Tcb:
         """The handshake is complete but for data that TCP_DEFER_ACCEPT waits for."""
         self.orphan = False
         """No program holds the connection any more: text that still arrives is answered with RST."""
+        self.discards = False
+        """Text that arrives is acknowledged and thrown away: shutdown(SHUT_RD) in the BSDs."""
         self.error = 0
         self.soft_error = 0
         """An ICMP error that may pass (RFC 9293 §3.9.2.2); becomes the error if we give up."""

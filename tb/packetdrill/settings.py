@@ -3,7 +3,7 @@
 from typing import Final
 
 from pymodel.host import Host
-from pymodel.simtime import MS
+from pymodel.simtime import MS, SEC
 from pymodel.tcp.sysctl import INERT
 from tb.packetdrill.errors import ScriptError
 
@@ -22,7 +22,6 @@ _FIXED: Final = {
     "net.ipv4.conf.all.rp_filter": None,
     "net.ipv4.conf.default.rp_filter": None,
     "kern.timecounter.alloweddeviation": None,
-    "kern.ipc.maxsockbuf": None,
     "kern.ipc.somaxconn": ("128", "4096"),
     "net.inet.ip.portrange.randomized": None,
     "net.inet.icmp.icmplim": None,
@@ -39,15 +38,30 @@ _FIXED: Final = {
     "net.inet.tcp.rfc3390": ("1",),
     "net.inet.tcp.do_prr": ("1",),
     "net.inet.tcp.tso": ("0", "1"),
-    "net.inet.tcp.delayed_ack": ("1",),
-    "net.inet.tcp.blackhole": ("0",),
-    "net.inet.tcp.drop_synfin": ("0",),
     "net.inet.tcp.insecure_syn": ("0",),
     "net.inet.tcp.insecure_rst": ("0",),
     "net.inet.tcp.insecure_ack": ("0",),
     "net.inet.tcp.syncookies_only": ("0",),
-    "net.inet.tcp.fast_finwait2_recycle": ("0",),
-    "net.inet.tcp.tolerate_missing_ts": ("1",),
+    "net.inet.tcp.blackhole_local": None,
+    "net.inet.tcp.do_tcpdrain": None,
+    "net.inet.tcp.drop": None,
+    "net.inet.tcp.icmp_may_rst": ("1",),
+    "net.inet.tcp.newcwv": ("0",),
+    "net.inet.tcp.rexmit_drop_options": ("0",),
+    "net.inet.tcp.rfc3465": ("1",),
+    "net.inet.tcp.sack.lrd": None,
+    "net.inet.tcp.do_lrd": None,
+    "net.inet.tcp.sack.revised": None,
+    "net.inet.tcp.rfc6675_pipe": None,
+    "net.inet.tcp.per_cpu_timers": None,
+    "net.inet.tcp.soreceive_stream": None,
+    "net.inet.tcp.syncache.see_other": None,
+    "net.inet.tcp.fastopen.server_enable": ("0",),
+    "net.inet.tcp.fastopen.client_enable": ("0", "1"),
+    "net.inet.tcp.bb.log_auto_all": None,
+    "net.inet.tcp.hostcache.list": None,
+    "net.inet.tcp.hostcache.prune": None,
+    "net.inet.icmp.icmplim_output": None,
     "net.inet.tcp.pmtud_blackhole_detection": ("0",),
     "net.inet.tcp.recvbuf_auto": ("1",),
     "net.inet.tcp.sendbuf_auto": ("1",),
@@ -55,26 +69,51 @@ _FIXED: Final = {
 """Settings of which only these values (None: any) have the effect that they would have here: none."""
 
 _SECONDS_FROM_MS: Final = 1000
+_FINWAIT2_TIMEOUT: Final = 60 * SEC
 _FREEBSD: Final = {
     "net.inet.tcp.rfc1323": ("tcp_timestamps", "tcp_window_scaling"),
     "net.inet.tcp.sack.enable": ("tcp_sack",),
     "net.inet.tcp.ecn.enable": ("tcp_ecn",),
     "net.inet.tcp.cc.algorithm": ("tcp_congestion_control",),
     "net.inet.tcp.keepcnt": ("tcp_keepalive_probes",),
+    "net.inet.tcp.syncache.rexmtlimit": ("tcp_synack_retries",),
+    "net.inet.tcp.sack.permit": ("tcp_sack",),
     "net.inet.tcp.path_mtu_discovery": (),
     "net.inet.tcp.syncookies": ("tcp_syncookies",),
 }
 """FreeBSD's names (tcp(4)) by what Linux calls the same thing."""
 _FREEBSD_PROFILE: Final = {
-    "net.inet.tcp.initcwnd_segments": ("initial_cwnd", 1, 0),
-    "net.inet.tcp.recvspace": ("rcvbuf", 1, 0),
-    "net.inet.tcp.sendspace": ("sndbuf", 1, 0),
-    "net.inet.tcp.msl": ("time_wait", 2 * MS, 0),
-    "net.inet.tcp.delacktime": ("delayed_ack", MS, 0),
-    "net.inet.tcp.rexmit_min": ("rto_min", MS, 200 * MS),
-    "net.inet.tcp.rexmit_initial": ("rto_initial", MS, 0),
+    "kern.ipc.maxsockbuf": ("window_scale_for", 1),
+    "net.inet.tcp.initcwnd_segments": ("initial_cwnd", 1),
+    "net.inet.tcp.recvspace": ("rcvbuf", 1),
+    "net.inet.tcp.sendspace": ("sndbuf", 1),
+    "net.inet.tcp.recvbuf_max": ("rcvbuf_max", 1),
+    "net.inet.tcp.sendbuf_max": ("sndbuf_max", 1),
+    "net.inet.tcp.recvbuf_auto": ("moderate_rcvbuf", 1),
+    "net.inet.tcp.sendbuf_auto": ("moderate_sndbuf", 1),
+    "net.inet.tcp.msl": ("time_wait", 2 * MS),
+    "net.inet.tcp.delacktime": ("delayed_ack", MS),
+    "net.inet.tcp.rexmit_min": ("rto_min", MS),
+    "net.inet.tcp.rexmit_slop": ("rto_slop", MS),
+    "net.inet.tcp.rexmit_initial": ("rto_initial", MS),
+    "net.inet.tcp.keepinit": ("open_timeout", MS),
+    "net.inet.tcp.persmin": ("persist_min", MS),
+    "net.inet.tcp.persmax": ("persist_max", MS),
+    "net.inet.tcp.always_keepalive": ("keepalive_always", 1),
+    "net.inet.tcp.blackhole": ("blackhole", 1),
+    "net.inet.tcp.drop_synfin": ("syn_fin_dropped", 1),
+    "net.inet.tcp.tolerate_missing_ts": ("missing_timestamps_tolerated", 1),
+    "net.inet.tcp.ack_war_cnt": ("challenge_acks", 1),
+    "net.inet.tcp.ack_war_timewindow": ("challenge_window", MS),
+    "net.inet.tcp.minmss": ("min_mss", 1),
+    "net.inet.tcp.abc_l_var": ("slow_start_segments", 1),
+    "net.inet.tcp.do_prr": ("prr", 1),
+    "net.inet.tcp.retries": ("retries", 1),
+    "net.inet.tcp.delayed_ack": ("acks_are_delayed", 1),
 }
-"""FreeBSD's names for figures of the profile: attribute, unit, what comes on top (rexmit_slop)."""
+"""FreeBSD's names for figures of the profile: attribute and unit."""
+_FINWAIT2_RECYCLE: Final = "net.inet.tcp.fast_finwait2_recycle"
+"""1: a closed FIN-WAIT-2 lasts finwait2_timeout, not as long as keepalive would watch it."""
 _FREEBSD_MILLISECONDS: Final = {
     "net.inet.tcp.keepidle": "tcp_keepalive_time",
     "net.inet.tcp.keepintvl": "tcp_keepalive_intvl",
@@ -94,8 +133,13 @@ def write(host: Host, name: str, value: str) -> None:
     if name in _FREEBSD_MILLISECONDS:
         _linux(host, _FREEBSD_MILLISECONDS[name], str(int(value) // _SECONDS_FROM_MS), name)
     elif name in _FREEBSD_PROFILE:
-        attribute, unit, more = _FREEBSD_PROFILE[name]
-        setattr(host.tcp.profile, attribute, int(value) * unit + more)
+        attribute, unit = _FREEBSD_PROFILE[name]
+        number = int(value, 0) * unit
+        kept = getattr(host.tcp.profile, attribute)
+        setattr(host.tcp.profile, attribute, bool(number) if isinstance(kept, bool) else number)
+    elif name == _FINWAIT2_RECYCLE:
+        if int(value):
+            host.tcp.profile.fin_timeout = _FINWAIT2_TIMEOUT
     elif name in _FREEBSD:
         if name.endswith("cc.algorithm") and value == "newreno":
             value = "reno"
@@ -121,6 +165,14 @@ def _linux(host: Host, short: str, value: str, shown: str) -> None:
 
 def read(host: Host, name: str) -> str:
     """The value of `name` as sysctl prints it."""
+    if name in _FREEBSD_PROFILE:
+        attribute, unit = _FREEBSD_PROFILE[name]
+        return str(int(getattr(host.tcp.profile, attribute)) // unit)
+    if name in _FREEBSD_MILLISECONDS:
+        return host.tcp.sysctl.get(_FREEBSD_MILLISECONDS[name]) + "000"
+    if name in _FIXED:
+        values = _FIXED[name]
+        return values[0] if values else "0"
     short = name.replace("/", ".").removeprefix("net.ipv4.")
     names = _FREEBSD.get(name, (short,))
     try:

@@ -13,6 +13,7 @@ from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC, US
 from pymodel.task import WaitQueue
 from pymodel.tcp import TcpOptions
+from pymodel.tcp.profile import LINUX
 from pymodel.tcp.tcpinfo import FIELDS
 
 DELAY = 10 * US
@@ -150,6 +151,9 @@ class FakeConnection:
         if self.state in after:
             self.become(after[self.state])
 
+    def shutdown_read(self):
+        pass
+
     def shutdown_write(self):
         after = {State.ESTABLISHED: State.FIN_WAIT_1, State.CLOSE_WAIT: State.LAST_ACK}
         if self.state in after:
@@ -193,6 +197,8 @@ class FakeListener:
 
 
 class FakeTcp:
+    profile = LINUX
+
     def __init__(self, scheduler: Scheduler):
         self.scheduler = scheduler
         self.connections = {}
