@@ -50,7 +50,7 @@ def test_a_command_that_succeeds_lets_the_script_go_on(line):
         ("rm -rf /", "rm is no command known here"),
         ("sysctl -w net.ipv4.tcp_zork=1", "net.ipv4.tcp_zork is not known here"),
         ("sysctl -w net.ipv4.tcp_mtu_probing=1", "only 0"),
-        ("sysctl -w net.inet.tcp.blackhole=2", "only 0"),
+        ("sysctl -w net.inet.tcp.insecure_rst=1", "only 0"),
         ("sysctl -w net.inet.tcp.functions_default=rack", "only freebsd"),
         ("sysctl -w net.ipv4.tcp_sack=many", "net.ipv4.tcp_sack=many"),
         ("kldload tcp_rack", "tcp_rack stands for something that is not there"),
