@@ -552,7 +552,7 @@ class TcpSocket(Socket):
             if reading:
                 self._disconnect(abort=False)
             return
-        if state == "SYN_SENT":
+        if state == "SYN_SENT" and not self._bsd:
             self._disconnect(abort=True)
             return
         if self.phase is Phase.CONNECTING and state not in {"CLOSED", "SYN_RECEIVED"}:
@@ -634,6 +634,8 @@ class TcpSocket(Socket):
             super().set_option(level, name, value)
             return
         spec = tcpoptions.INERT.get(name)
+        if self._bsd and name == c.TCP_CONGESTION and value.rstrip(b"\0") == b"newreno":
+            value = b"reno"  # Linux's name for it
         if spec is None:
             maxseg = int.from_bytes(self.get_option(level, name), "little") if self._bsd_maxseg(name) else 0
             self._tell_tcp(*tcpoptions.parse(name, value, closed=self.state == "CLOSED", maxseg=maxseg))
@@ -667,16 +669,21 @@ class TcpSocket(Socket):
 
     def _tcp_option(self, name: int, connection: Connection | None) -> bytes:
         if name == c.TCP_INFO:
-            return tcpinfo.pack(self.info())
+            return tcpinfo.pack(tcpinfo.in_bytes(self.info()) if self._bsd else self.info())
         if name == c.TCP_MAXSEG and connection is not None:
-            return INT.pack(connection.snd_mss)
+            return INT.pack(
+                tcpinfo.in_bytes(connection.info())["snd_mss"] if self._bsd else connection.snd_mss
+            )
         if name == c.TCP_QUICKACK and connection is not None:
             return INT.pack(int(connection.quickack))
         if name in (c.TCP_ULP, c.TCP_SAVED_SYN):
             return b""  # none
         if name in tcpoptions.INERT:
             return INT.pack(self._own.get(name, tcpoptions.INERT[name].default))
-        return tcpoptions.show(self._tcp_options, name, self.network.tcp.profile)
+        shown = tcpoptions.show(self._tcp_options, name, self.network.tcp.profile)
+        if self._bsd and name == c.TCP_CONGESTION and shown.startswith(b"reno"):
+            return b"newreno".ljust(len(shown), b"\0")
+        return shown
 
     def info(self) -> dict[str, int]:
         """TCP_INFO by name: the connection's, or what Linux says of a socket that has none."""

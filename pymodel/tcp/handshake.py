@@ -108,6 +108,7 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
         return True
     if not flags & SYN:
         return True
+    profile = tcb.profile
     learn_syn(tcb, header, now, tos)
     if not flags & ACK:
         # Simultaneous open (figure 7).
@@ -120,12 +121,12 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
         receive.text(tcb, (header.seq + 1) & MASK, payload, header, now, tos)
     if tcb.state is State.CLOSED:
         return True
-    if not payload and delack.in_pingpong(tcb):
+    if not payload and delack.in_pingpong(tcb) and not profile.berkeley:
         # The program answers soon (TCP_QUICKACK 0): one ACK is saved.
         tcb.ack_scheduled = True
         delack.enter_quick_mode(tcb)
         tcb.delack_timer.set(now + tcb.profile.delayed_ack_max)
-    else:
+    elif not (profile.berkeley and tcb.has_unsent):
         transmit.ack(tcb, now)
     output.push(tcb, now)
     return True

@@ -7,6 +7,7 @@ from pymodel.simtime import MS, SEC, US
 from pymodel.tcp import output
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Tcb
+from pymodel.wire.tcp import TIMESTAMPS_LEN
 
 STATE_NUMBERS: Final = {
     State.ESTABLISHED: 1,
@@ -176,6 +177,19 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         total_rto=tcb.total_rto,
     )
     return found
+
+
+def in_bytes(info: dict[str, int]) -> dict[str, int]:
+    """The same as the BSDs give it: windows of congestion control in bytes, segments with their options."""
+    mss = info["snd_mss"]
+    whole = mss + (TIMESTAMPS_LEN if info["options"] & OPT_TIMESTAMPS else 0)
+    ssthresh = info["snd_ssthresh"]
+    return info | {
+        "snd_mss": whole,
+        "rcv_mss": whole,
+        "snd_cwnd": info["snd_cwnd"] * mss,
+        "snd_ssthresh": ssthresh if ssthresh >= INFINITE_SSTHRESH else ssthresh * mss,
+    }
 
 
 def pack(info: dict[str, int]) -> bytes:

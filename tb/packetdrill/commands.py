@@ -112,18 +112,12 @@ def _nothing(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
 
 _MODULES: Final = frozenset(
     {
-        "cc_cubic",
-        "cc_newreno",
-        "tcp_cubic",
-        "tcp_reno",
-        "siftr",
-        "tun",
-        "if_tun",
-        "tuntap",
-        "sch_fq",
-        "tcp_diag",
+        "cc_cubic", "cc_newreno", "cc_dctcp", "cc_htcp", "cc_hd", "cc_chd", "cc_cdg", "cc_vegas",
+        "tcp_cubic", "tcp_reno", "tcp_rack", "tcp_bbr", "tcphpts",
+        "siftr", "tun", "if_tun", "tuntap", "sch_fq", "tcp_diag",
     }
-)
+)  # fmt: skip
+"""Modules whose presence alone changes nothing: a congestion control or a TCP stack must be chosen, too."""
 
 
 def _module(host: Host, arguments: list[str], given: str) -> tuple[int, str]:

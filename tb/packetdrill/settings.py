@@ -71,7 +71,6 @@ _FIXED: Final = {
 _SECONDS_FROM_MS: Final = 1000
 _FINWAIT2_TIMEOUT: Final = 60 * SEC
 _FREEBSD: Final = {
-    "net.inet.tcp.rfc1323": ("tcp_timestamps", "tcp_window_scaling"),
     "net.inet.tcp.sack.enable": ("tcp_sack",),
     "net.inet.tcp.ecn.enable": ("tcp_ecn",),
     "net.inet.tcp.cc.algorithm": ("tcp_congestion_control",),
@@ -112,6 +111,8 @@ _FREEBSD_PROFILE: Final = {
     "net.inet.tcp.delayed_ack": ("acks_are_delayed", 1),
 }
 """FreeBSD's names for figures of the profile: attribute and unit."""
+_RFC1323: Final = "net.inet.tcp.rfc1323"
+"""0: neither option, 1: both, 2: only window scaling, 3: only timestamps (tcp(4))."""
 _FINWAIT2_RECYCLE: Final = "net.inet.tcp.fast_finwait2_recycle"
 """1: a closed FIN-WAIT-2 lasts finwait2_timeout, not as long as keepalive would watch it."""
 _FREEBSD_MILLISECONDS: Final = {
@@ -130,7 +131,13 @@ def write(host: Host, name: str, value: str) -> None:
         if values is not None and value not in values:
             raise ScriptError(f"sysctl {name}={value}: only {', '.join(values)} has an effect here")
         return
-    if name in _FREEBSD_MILLISECONDS:
+    if name == _RFC1323:
+        number = int(value, 0)
+        if not 0 <= number <= 3:
+            raise ScriptError(f"sysctl {name}={value}: 0…3 expected")
+        host.tcp.profile.window_scaling = number in (1, 2)
+        host.tcp.profile.timestamps = number in (1, 3)
+    elif name in _FREEBSD_MILLISECONDS:
         _linux(host, _FREEBSD_MILLISECONDS[name], str(int(value) // _SECONDS_FROM_MS), name)
     elif name in _FREEBSD_PROFILE:
         attribute, unit = _FREEBSD_PROFILE[name]
@@ -165,6 +172,9 @@ def _linux(host: Host, short: str, value: str, shown: str) -> None:
 
 def read(host: Host, name: str) -> str:
     """The value of `name` as sysctl prints it."""
+    if name == _RFC1323:
+        scaling, stamps = host.tcp.profile.window_scaling, host.tcp.profile.timestamps
+        return "1" if scaling and stamps else "2" if scaling else "3" if stamps else "0"
     if name in _FREEBSD_PROFILE:
         attribute, unit = _FREEBSD_PROFILE[name]
         return str(int(getattr(host.tcp.profile, attribute)) // unit)
