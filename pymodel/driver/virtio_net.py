@@ -80,7 +80,8 @@ class VirtioNetDevice(NetDevice):
     `queue_size`: descriptors per ring, cut to what the device can. `napi_tx`: an interrupt for each sent
     frame, so that skbs are freed promptly; without, they are freed when the next frame is sent or
     received, and an skb's destructor runs when the frame enters the ring (Linux: module parameter
-    napi_tx, skb_orphan). `without`: features that are not accepted though both sides know them.
+    napi_tx, skb_orphan). `scatter`: frames may come in pieces even if the device fills in no checksums; Linux
+    has no use for that, as its stack does not sum up pieces, but others have. `without`: features that are not accepted though both sides know them.
     `error`: why recovery failed, None while all is well.
     """
 
@@ -92,6 +93,7 @@ class VirtioNetDevice(NetDevice):
         queue_size: int = 256,
         *,
         napi_tx: bool = False,
+        scatter: bool = False,
         without: Collection[Feature] = (),
     ) -> None:
         super().__init__(name)
@@ -105,6 +107,7 @@ class VirtioNetDevice(NetDevice):
         self._scheduler = scheduler
         self._queue_size = queue_size
         self._napi_tx = napi_tx
+        self._scatter = scatter
         self._state = _State.DOWN
         self._tx: TxQueue | None = None
         self._rx: RxQueue | None = None
@@ -178,7 +181,8 @@ class VirtioNetDevice(NetDevice):
 
     def _offloads(self) -> Features:
         """What the device does for the stack, by what was negotiated (Linux: virtnet_probe)."""
-        features = Features.NONE
+        # A chain may have any number of buffers (§2.8.9); VERSION_1 fixes no layout.
+        features = Features.SG if self._scatter else Features.NONE
         if self.has(Feature.CSUM):
             features |= Features.HW_CSUM | Features.SG
         if self.has(Feature.HOST_TSO4):
