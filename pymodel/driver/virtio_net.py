@@ -80,9 +80,9 @@ class VirtioNetDevice(NetDevice):
     `queue_size`: descriptors per ring, cut to what the device can. `napi_tx`: an interrupt for each sent
     frame, so that skbs are freed promptly; without, they are freed when the next frame is sent or
     received, and an skb's destructor runs when the frame enters the ring (Linux: module parameter
-    napi_tx, skb_orphan). `scatter`: frames may come in pieces even if the device fills in no checksums; Linux
-    has no use for that, as its stack does not sum up pieces, but others have. `without`: features that are not accepted though both sides know them.
-    `error`: why recovery failed, None while all is well.
+    napi_tx, skb_orphan). `scatter`: frames may come in pieces even if the device fills in no checksums
+    (Linux has no use for that, as its stack does not sum up pieces; others do). `without`: features that are
+    not accepted though both sides know them. `error`: why recovery failed, None while all is well.
     """
 
     def __init__(

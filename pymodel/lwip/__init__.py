@@ -1,7 +1,7 @@
 """lwIP (the C library) as a second host stack, over the same driver, rings and NIC as the project's own.
 
 ``shim.c`` joins the library to Python: memory that a device can reach, simulated time, events. ``stack`` is
-one running lwIP, ``netif`` hands its pbuf chains to the driver and received frames to it, neither with a copy;
+one running lwIP; ``netif`` hands its pbuf chains to the driver and received frames to it, without a copy;
 ``tcp`` and ``udp`` are what programs use.
 """
 

@@ -1,7 +1,7 @@
 """lwIP's network interface over a `NetDevice`: pbuf chains become descriptor chains, frames become pbufs.
 
 No byte is copied either way. A chain that lwIP sends goes to the driver as an skb whose fragments are the
-chain's pieces, where they are; lwIP's reference to them is given back when the device has used the descriptors.
+chain's pieces, where they are; the reference to them is given back when the device has used the descriptors.
 A received frame goes to lwIP as custom pbufs over the receive ring's own buffers, which return to the ring's
 supply when lwIP, and the program that reads, have let go of them.
 """

@@ -21,7 +21,7 @@ Endpoint = Callable[[Event, int, int, int], None]
 
 
 def address_word(address: bytes) -> int:
-    """An IPv4 address as lwIP keeps it: the four bytes as they are on the wire, in one word of this machine."""
+    """An IPv4 address as lwIP keeps it: the bytes of the wire, in a word of this machine."""
     return int.from_bytes(address, "little")
 
 
@@ -29,7 +29,7 @@ class LwipStack:
     """lwIP with `heap` bytes of `memory` for everything it allocates, pbufs included.
 
     `rx_buffers`: so many received pieces it may hold at a time. `seed` decides sequence numbers and ports.
-    `handle` is what the shim's functions want, together with `now`. Raises MemoryError for a heap too small.
+    Raises MemoryError for a heap too small.
     """
 
     def __init__(
@@ -53,17 +53,20 @@ class LwipStack:
         self._arena = memory.alloc(heap)
         # ctypes keeps no reference to a callback that C holds.
         self._callbacks = OUTPUT(self._output), RELEASED(self._released), EVENT(self._event)
-        handle = library.fdl_new(
-            self.pointer(self._arena), heap, rx_buffers, seed & 0xFFFF_FFFF, *self._callbacks
-        )
-        if not handle:
+        arena = self.pointer(self._arena)
+        self._handle = library.fdl_new(arena, heap, rx_buffers, seed & 0xFFFF_FFFF, *self._callbacks)
+        if not self._handle:
             memory.free(self._arena)
-            raise MemoryError(
-                f"lwIP does not start with a heap of {heap} bytes and {rx_buffers} receive buffers"
-            )
-        self.handle: int = handle
+            raise MemoryError(f"lwIP does not start with {heap} bytes and {rx_buffers} receive buffers")
         self._timer: Timer | None = None
         self._tick()
+
+    @property
+    def handle(self) -> int:
+        """What the shim's functions want first. Raises RuntimeError after `close`."""
+        if not self._handle:
+            raise RuntimeError("this lwIP was switched off")
+        return self._handle
 
     @property
     def now(self) -> int:
@@ -102,19 +105,22 @@ class LwipStack:
         self._endpoints.pop(ident, None)
 
     def free(self, chain: int) -> None:
-        """Give up one reference to a pbuf chain."""
+        """Give up one reference to a pbuf chain; after `close` nothing happens."""
+        if not self._handle:
+            return
         self.library.fdl_pbuf_free(self.handle, self.now, chain)
         self.check()
 
     def close(self) -> None:
-        """Stop it, as by switching it off: no packet is sent. Its memory may still be in the device's hands."""
+        """Switch it off: no packet is sent. Its arena stays allocated, as the device may still read from it."""
         if self._timer is not None:
             self._timer.cancel()
         self.library.fdl_delete(self.handle)
+        self._handle = 0
 
     def _tick(self) -> None:
-        # The shortest of lwIP's cyclic timers (IGMP, 100 ms) always runs, and one that is started in between is
-        # at least as long: so it is enough to look again when the next one is due.
+        # The shortest of lwIP's cyclic timers (IGMP, 100 ms) always runs, and one that is started in between
+        # is at least as long: so it is enough to look again when the next one is due.
         wait = self.library.fdl_timers(self.handle, self.now)
         if wait != _NO_TIMER:
             self._timer = self.scheduler.at((self.scheduler.now // MS + max(wait, 1)) * MS, self._tick)
