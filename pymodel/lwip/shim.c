@@ -227,6 +227,15 @@ static err_t netif_setup(struct netif *netif)
     return ERR_OK;
 }
 
+/* The arena is the caller's again. No callback is made. */
+void fdl_delete(struct fdl_stack *stack)
+{
+    if (current == stack)
+        current = NULL;
+    free(stack->image);
+    free(stack);
+}
+
 struct fdl_stack *fdl_new(char *arena, uint64_t size, uint32_t rx_buffers, uint32_t seed, output_fn output,
                           released_fn released, event_fn event)
 {
@@ -252,23 +261,16 @@ struct fdl_stack *fdl_new(char *arena, uint64_t size, uint32_t rx_buffers, uint3
     srand(seed); /* lwIP's first ports are drawn from it */
     lwip_init();
     stack->rx_memory = mem_malloc(rx_buffers * sizeof(struct rx_buffer));
-    if (stack->rx_memory == NULL)
+    if (stack->rx_memory == NULL) {
+        fdl_delete(stack);
         return NULL;
+    }
     for (uint32_t i = 0; i < rx_buffers; i++) {
         struct rx_buffer *buffer = (struct rx_buffer *)stack->rx_memory + i;
         buffer->next = stack->rx_free;
         stack->rx_free = buffer;
     }
     return stack;
-}
-
-/* The arena is the caller's again. No callback is made. */
-void fdl_delete(struct fdl_stack *stack)
-{
-    if (current == stack)
-        current = NULL;
-    free(stack->image);
-    free(stack);
 }
 
 void fdl_figures(struct fdl_stack *stack, struct figures *to) { *to = stack->figures; }

@@ -54,7 +54,7 @@ class LwipStack:
         # ctypes keeps no reference to a callback that C holds.
         self._callbacks = OUTPUT(self._output), RELEASED(self._released), EVENT(self._event)
         arena = self.pointer(self._arena)
-        self._handle = library.fdl_new(arena, heap, rx_buffers, seed & 0xFFFF_FFFF, *self._callbacks)
+        self._handle: int = library.fdl_new(arena, heap, rx_buffers, seed & 0xFFFF_FFFF, *self._callbacks)
         if not self._handle:
             memory.free(self._arena)
             raise MemoryError(f"lwIP does not start with {heap} bytes and {rx_buffers} receive buffers")
@@ -112,7 +112,7 @@ class LwipStack:
         self.check()
 
     def close(self) -> None:
-        """Switch it off: no packet is sent. Its arena stays allocated, as the device may still read from it."""
+        """Switch it off: no packet is sent. Its arena stays allocated: the device may still read it."""
         if self._timer is not None:
             self._timer.cancel()
         self.library.fdl_delete(self.handle)
