@@ -37,7 +37,7 @@ class NetifStats:
     rx_pieces: int = 0
     rx_bytes: int = 0
     rx_dropped: int = 0
-    """lwIP held all its receive pbufs."""
+    """lwIP held all its receive pbufs, or was switched off."""
     held: int = 0
     """Received frames whose buffers lwIP or a program has at present."""
     held_peak: int = 0
@@ -87,8 +87,10 @@ class LwipNetif:
         self._carrier(device.carrier)
 
     def _carrier(self, up: bool) -> None:
-        self._stack.library.fdl_link(self._stack.handle, self._stack.now, up)
-        self._stack.check()
+        stack = self._stack
+        if stack.running:
+            stack.library.fdl_link(stack.handle, stack.now, up)
+            stack.check()
 
     def _output(self, chain: int) -> bool:
         """lwIP sends a frame; it has taken a reference for us. False: dropped."""
@@ -120,9 +122,13 @@ class LwipNetif:
 
     def _receive(self, skb: SkBuff) -> None:
         """The driver has a frame, with the Ethernet header pulled; lwIP takes that off by itself."""
-        skb.push(HEADER_LEN)
         stack = self._stack
         stats = self.stats
+        if not stack.running:
+            stats.rx_dropped += 1
+            skb.free()
+            return
+        skb.push(HEADER_LEN)
         segments = skb.segments()
         token = self._token = self._token + 1
         self._held[token] = skb, [len(segments)]

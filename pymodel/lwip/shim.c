@@ -32,11 +32,12 @@ typedef int (*output_fn)(struct pbuf *chain);
 typedef void (*released_fn)(uint64_t token);
 typedef void (*event_fn)(int kind, uint64_t id, uint64_t what, uint32_t address, uint32_t number);
 
-#define CLASSES 64
+#define CLASSES 40
 #define BLOCK_HEADER 16 /* keeps what follows aligned to 16 */
 
 struct block {
-    uint32_t class, size;
+    uint32_t size; /* header included, a multiple of 16 */
+    uint32_t used;
     struct block *next; /* while it is free */
 };
 
@@ -138,30 +139,91 @@ u32_t tcp_next_iss(struct tcp_pcb *pcb)
     return (u32_t)(x ^ x >> 31) + now_ms * 250;
 }
 
-/* Block sizes: 32, 48, 64, 96, 128, 192 ... : two classes for each power of two. */
+/* Block sizes: 32, 48, 64, 96, 128, 192 ... : two classes for each power of two. A free block is in the list of
+ * the greatest class that fits into it. */
 static uint32_t class_size(uint32_t class) { return (class & 1 ? 48u : 32u) << (class / 2); }
+
+static void put_free(struct fdl_stack *stack, struct block *block)
+{
+    uint32_t class = 0;
+    while (class + 1 < CLASSES && class_size(class + 1) <= block->size)
+        class++;
+    block->used = 0;
+    block->next = stack->free[class];
+    stack->free[class] = block;
+}
+
+/* Joins neighbours that are free, all over the arena, and gives the end of it back. */
+static void join_free(struct fdl_stack *stack)
+{
+    char *at = stack->arena, *end = stack->arena + stack->reached;
+    memset(stack->free, 0, sizeof stack->free);
+    while (at < end) {
+        struct block *block = (struct block *)at;
+        at += block->size;
+        if (block->used)
+            continue;
+        while (at < end && !((struct block *)at)->used) {
+            block->size += ((struct block *)at)->size;
+            at += ((struct block *)at)->size;
+        }
+        if (at == end)
+            stack->reached = (size_t)((char *)block - stack->arena);
+        else
+            put_free(stack, block);
+    }
+}
+
+static struct block *take(struct fdl_stack *stack, uint32_t class)
+{
+    uint32_t size = class_size(class);
+    struct block *block = stack->free[class];
+    if (block != NULL) {
+        stack->free[class] = block->next;
+        return block;
+    }
+    if (stack->reached + size > stack->figures.limit)
+        return NULL;
+    block = (struct block *)(stack->arena + stack->reached);
+    stack->reached += size;
+    block->size = size;
+    return block;
+}
+
+/* The last resort: neighbours joined, and a greater block cut. */
+static struct block *scrape(struct fdl_stack *stack, uint32_t class)
+{
+    join_free(stack);
+    struct block *block = take(stack, class);
+    for (uint32_t greater = class + 1; block == NULL && greater < CLASSES; greater++) {
+        block = stack->free[greater];
+        if (block != NULL)
+            stack->free[greater] = block->next;
+    }
+    if (block != NULL && block->size >= class_size(class) + class_size(0)) {
+        struct block *rest = (struct block *)((char *)block + class_size(class));
+        rest->size = block->size - class_size(class);
+        block->size = class_size(class);
+        put_free(stack, rest);
+    }
+    return block;
+}
 
 void *mem_malloc(mem_size_t wanted)
 {
     struct fdl_stack *stack = current;
     uint32_t class = 0;
-    while (class_size(class) < (uint64_t)wanted + BLOCK_HEADER)
-        if (++class == CLASSES / 2)
-            return NULL;
-    uint32_t size = class_size(class);
-    struct block *block = stack->free[class];
-    if (block != NULL) {
-        stack->free[class] = block->next;
-    } else if (stack->reached + size <= stack->figures.limit) {
-        block = (struct block *)(stack->arena + stack->reached);
-        stack->reached += size;
-        block->class = class;
-    } else {
+    while (class < CLASSES && class_size(class) < (uint64_t)wanted + BLOCK_HEADER)
+        class++;
+    struct block *block = class < CLASSES ? take(stack, class) : NULL;
+    if (block == NULL && class < CLASSES)
+        block = scrape(stack, class);
+    if (block == NULL) {
         stack->figures.refused++;
         return NULL;
     }
-    block->size = size;
-    stack->figures.used += size;
+    block->used = 1;
+    stack->figures.used += block->size;
     if (stack->figures.used > stack->figures.peak)
         stack->figures.peak = stack->figures.used;
     return (char *)block + BLOCK_HEADER;
@@ -183,8 +245,7 @@ void mem_free(void *memory)
         return;
     struct block *block = (struct block *)((char *)memory - BLOCK_HEADER);
     current->figures.used -= block->size;
-    block->next = current->free[block->class];
-    current->free[block->class] = block;
+    put_free(current, block);
 }
 
 /* ---- copies, counted --------------------------------------------------------------------------------------- */

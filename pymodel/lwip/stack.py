@@ -50,13 +50,14 @@ class LwipStack:
         self._endpoints: dict[int, Endpoint] = {}
         self._next_id = 1
         self._error: BaseException | None = None
-        self._arena = memory.alloc(heap)
+        self.arena = memory.alloc(heap)
+        """Bus address of lwIP's memory."""
         # ctypes keeps no reference to a callback that C holds.
         self._callbacks = OUTPUT(self._output), RELEASED(self._released), EVENT(self._event)
-        arena = self.pointer(self._arena)
+        arena = self.pointer(self.arena)
         self._handle: int = library.fdl_new(arena, heap, rx_buffers, seed & 0xFFFF_FFFF, *self._callbacks)
         if not self._handle:
-            memory.free(self._arena)
+            memory.free(self.arena)
             raise MemoryError(f"lwIP does not start with {heap} bytes and {rx_buffers} receive buffers")
         self._timer: Timer | None = None
         self._tick()
@@ -67,6 +68,11 @@ class LwipStack:
         if not self._handle:
             raise RuntimeError("this lwIP was switched off")
         return self._handle
+
+    @property
+    def running(self) -> bool:
+        """False after `close`."""
+        return bool(self._handle)
 
     @property
     def now(self) -> int:
@@ -106,7 +112,7 @@ class LwipStack:
 
     def free(self, chain: int) -> None:
         """Give up one reference to a pbuf chain; after `close` nothing happens."""
-        if not self._handle:
+        if not self.running:
             return
         self.library.fdl_pbuf_free(self.handle, self.now, chain)
         self.check()
