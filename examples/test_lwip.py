@@ -1,7 +1,7 @@
 """lwIP, the C stack of embedded devices, as host A: its pbufs go to the NIC's descriptors without a copy.
 
-Run it with `pytest -s examples/test_lwip.py`. It needs liblwip-dev. Host B is the project's own stack; both are
-on golden NICs, without a simulator (tests/e2e/test_lwip_rtl.py does the like through the RTL).
+Run it with `pytest -s examples/test_lwip.py`. It needs liblwip-dev. Host B is the project's own stack; both
+are on golden NICs, without a simulator (tests/e2e/test_lwip_rtl.py does the like through the RTL).
 """
 
 import hashlib
@@ -65,19 +65,16 @@ def test_lwip_serves_a_page_and_a_datagram_from_user_memory() -> None:
     client = world.b.spawn(web_client)
     world.run(lambda: client.done)
     page = client.result()
-    print(
-        f"HTTP: {len(page):,} bytes, SHA-256 {hashlib.sha256(page).hexdigest()[:16]}… at {scheduler.now / US:.0f} µs"
-    )
+    digest = hashlib.sha256(page).hexdigest()
+    print(f"HTTP: {len(page):,} bytes, SHA-256 {digest[:16]}… at {scheduler.now / US:.0f} µs")
     assert page == PAGE and server.result() is None
 
     figures, stats = a.stack.figures(), a.netif.stats
     copied = figures.copied
     print(
-        f"  {stats.tx_frames} frames in {stats.tx_pieces} descriptors; {stats.tx_copied} bytes copied by the driver"
+        f"  {stats.tx_frames} frames in {stats.tx_pieces} pieces; {stats.tx_copied} bytes copied by the driver"
     )
-    print(
-        f"  {copied:,} bytes copied by lwIP: Debian's build has tcp_write copy once (LWIP_NETIF_TX_SINGLE_PBUF)"
-    )
+    print(f"  {copied:,} bytes copied by lwIP: tcp_write of Debian's build does (LWIP_NETIF_TX_SINGLE_PBUF)")
     print(f"  heap: {figures.peak:,} of {figures.limit:,} bytes at most")
 
     pieces = []

@@ -17,7 +17,8 @@ _MISSING = "lwIP is missing: install its library (Debian/Ubuntu: apt install lib
 
 @functools.cache
 def load() -> Library:
-    """The library, compiled if it was not before. Raises ToolMissing when lwIP is not installed."""
+    """The library, compiled if it was not before. Raises ToolMissing when lwIP is not installed,
+    RuntimeError when it is not the lwIP that the shim was written for."""
     toolchain.check_machine()
     has = ["g++", "-x", "c", "-fsyntax-only", f"-I{_HEADERS}", "-"]
     probe = subprocess.run(has, input="#include <lwip/init.h>\n", text=True, capture_output=True, check=False)
@@ -32,6 +33,6 @@ def load() -> Library:
         command = ["g++", *_FLAGS, f"-I{_HEADERS}", "-o", str(mine), str(SOURCE), "-llwip", "-ldl"]
         result = subprocess.run(command, text=True, capture_output=True, check=False)
         if result.returncode:
-            raise toolchain.ToolMissing(f"lwIP is installed, but does not fit shim.c:\n{result.stderr}")
+            raise RuntimeError(f"shim.c does not compile with the installed lwIP:\n{result.stderr}")
         mine.replace(target)
     return Library(target)

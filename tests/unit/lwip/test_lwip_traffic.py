@@ -152,7 +152,7 @@ def test_unread_connections_of_a_closed_listener_are_reset(library):
     async def client():
         async with AsyncSocket() as sock:
             await sock.connect(("a", 7))
-            bench.scheduler.call_soon(listener.close)
+            bench.scheduler.after(100 * US, listener.close)
             with pytest.raises(ConnectionResetError):
                 await sock.recv(1)
 
