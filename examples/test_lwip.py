@@ -71,10 +71,8 @@ def test_lwip_serves_a_page_and_a_datagram_from_user_memory() -> None:
 
     figures, stats = a.stack.figures(), a.netif.stats
     copied = figures.copied
-    print(
-        f"  {stats.tx_frames} frames in {stats.tx_pieces} pieces; {stats.tx_copied} bytes copied by the driver"
-    )
-    print(f"  {copied:,} bytes copied by lwIP: tcp_write of Debian's build does (LWIP_NETIF_TX_SINGLE_PBUF)")
+    print(f"  {stats.tx_frames} frames in {stats.tx_pieces} pieces; {stats.tx_copied} bytes copied by driver")
+    print(f"  {copied:,} bytes copied by lwIP: Debian's tcp_write does (LWIP_NETIF_TX_SINGLE_PBUF)")
     print(f"  heap: {figures.peak:,} of {figures.limit:,} bytes at most")
 
     pieces = []
