@@ -1,39 +1,38 @@
 """Data received out of order (RFC 9293 §3.10.7.4 "seventh"), and what SACK says about it (RFC 2018)."""
 
 from bisect import bisect_left
-from heapq import nlargest
 from typing import Final
 
 from pymodel.tcp.seq import MASK
 
-_RECENT: Final = 8
+_REPORTED: Final = 4
+"""Blocks that are remembered for SACK (Linux: TCP_NUM_SACKS); an option holds no more."""
 
 
 class _Block:
-    __slots__ = ("data", "stamp", "start")
+    __slots__ = ("data", "start")
 
-    def __init__(self, start: int, data: bytearray, stamp: int) -> None:
+    def __init__(self, start: int, data: bytearray) -> None:
         self.start = start
         self.data = data
-        self.stamp = stamp
 
 
 class Reassembly:
-    """Blocks of bytes beyond RCV.NXT: sorted, never touching each other.
+    """Blocks of bytes beyond RCV.NXT: sorted, never touching each other. A FIN counts as a byte.
 
     Inside, positions are distances from one fixed origin, so that nothing wraps. Where segments
     overlap, the bytes that came first are kept: a later segment cannot rewrite what was acknowledged.
     """
 
-    __slots__ = ("_blocks", "_nxt", "_position", "_recent", "_stamp", "held")
+    __slots__ = ("_blocks", "_nxt", "_position", "_reported", "held")
 
     def __init__(self, rcv_nxt: int) -> None:
         self._blocks: list[_Block] = []
         self._nxt = rcv_nxt
         self._position = 0
-        self._stamp = 0
-        self._recent: list[_Block] = []
-        """The blocks that grew last, newest first: a peer that sends single bytes must not cost a search."""
+        self._reported: list[tuple[int, int]] = []
+        """What SACK reports, by position, the newest first. As in Linux it is a memory of its own: what was
+        pushed out by newer blocks is not reported again until it grows."""
         self.held = 0
         """Bytes held."""
 
@@ -51,7 +50,7 @@ class Reassembly:
         """
         self._advance(rcv_nxt)
         start = self._position + ((seq - rcv_nxt) & MASK)
-        self._stamp += 1
+        self._report(start, start + len(data))
         blocks = self._blocks
         low = bisect_left(blocks, start, key=lambda block: block.start)
         if low and blocks[low - 1].start + len(blocks[low - 1].data) >= start:
@@ -61,16 +60,14 @@ class Reassembly:
         while high < len(blocks) and blocks[high].start <= end:
             high += 1
         if low == high:
-            fresh = _Block(start, bytearray(data), self._stamp)
-            blocks.insert(low, fresh)
+            blocks.insert(low, _Block(start, bytearray(data)))
             self.held += len(data)
-            self._recent = [fresh, *self._recent[: _RECENT - 1]]
             return None
         twice = self._overlap(blocks[low:high], start, end)
         before = sum(len(block.data) for block in blocks[low:high])
         merged = blocks[low]
         if merged.start > start:
-            merged = _Block(start, bytearray(), 0)
+            merged = _Block(start, bytearray())
             rest = blocks[low:high]
         else:
             rest = blocks[low + 1 : high]
@@ -78,12 +75,19 @@ class Reassembly:
             self._extend(merged, start, data, block.start)
             merged.data += block.data
         self._extend(merged, start, data, end)
-        merged.stamp = self._stamp
-        gone = {id(block) for block in blocks[low:high]}
-        self._recent = [merged, *(block for block in self._recent if id(block) not in gone)][:_RECENT]
         blocks[low:high] = [merged]
         self.held += len(merged.data) - before
         return twice
+
+    def _report(self, start: int, end: int) -> None:
+        """RFC 2018 §4: the block that has just grown comes first."""
+        rest = []
+        for left, right in self._reported:
+            if start <= right and left <= end:
+                start, end = min(start, left), max(end, right)
+            else:
+                rest.append((left, right))
+        self._reported = [(start, end), *rest][:_REPORTED]
 
     def _overlap(self, blocks: list[_Block], start: int, end: int) -> tuple[int, int] | None:
         first = last = -1
@@ -112,33 +116,31 @@ class Reassembly:
         blocks = self._blocks
         while blocks and blocks[0].start <= self._position + (len(found) if found else 0):
             block = blocks.pop(0)
-            self._recent = [other for other in self._recent if other is not block]
             self.held -= len(block.data)
             skip = self._position + (len(found) if found else 0) - block.start
             if skip < len(block.data):
                 found = block.data[skip:] if found is None else found + block.data[skip:]
+        edge = self._position + (len(found) if found else 0)
+        self._reported = [pair for pair in self._reported if pair[0] > edge] if blocks else []
         return found
 
     def clear(self) -> None:
         """Forget everything: there is nothing behind a FIN."""
         self._blocks.clear()
-        self._recent.clear()
+        self._reported.clear()
         self.held = 0
 
     def sack_blocks(self, limit: int) -> tuple[tuple[int, int], ...]:
         """Up to `limit` SACK blocks, the one with the newest segment first (RFC 2018 §4)."""
-        blocks = self._blocks
-        if not blocks:
-            return ()
-        newest = self._recent[:limit]
-        if len(newest) < min(limit, len(blocks)):
-            newest = self._recent = nlargest(_RECENT, blocks, key=lambda block: block.stamp)
-            newest = newest[:limit]
         origin = self._nxt - self._position
         return tuple(
-            ((origin + block.start) & MASK, (origin + block.start + len(block.data)) & MASK)
-            for block in newest
+            ((origin + left) & MASK, (origin + right) & MASK) for left, right in self._reported[:limit]
         )
+
+    @property
+    def reported(self) -> int:
+        """How many blocks SACK reports."""
+        return len(self._reported)
 
     def highest(self) -> int | None:
         """Sequence number behind the last byte held; None: nothing is."""

@@ -56,6 +56,12 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
             tcb.recv_queue += more
             tcb.rcv_nxt = (tcb.rcv_nxt + len(more)) & MASK
             tcb.bytes_received += len(more)
+            if tcb.rcv_fin >= 0 and gt(tcb.rcv_nxt, tcb.rcv_fin):
+                # The FIN was in it, and whatever the peer claims to be behind it.
+                over = diff(tcb.rcv_nxt, tcb.rcv_fin)
+                del tcb.recv_queue[-over:]
+                tcb.rcv_nxt = tcb.rcv_fin
+                tcb.bytes_received -= over
         tcb.ack_scheduled = True
         if not len(tcb.reassembly):
             tcb.ack_now = True  # the gap is filled (RFC 5681 §4.2)
@@ -117,10 +123,11 @@ def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader,
     tcb.ack_scheduled = True
     if n:
         rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
-    if payload:
+    held = bytes(payload) + b"\0" if end >= 0 and end - 1 & MASK == tcb.rcv_fin else payload
+    if held:
         tcb.layer.stats["out_of_order"] += 1
         tcb.rcv_ooopack += 1
-        twice = tcb.reassembly.insert(seq, payload, tcb.rcv_nxt)
+        twice = tcb.reassembly.insert(seq, held, tcb.rcv_nxt)
         if twice is not None:
             _dsack(tcb, *twice)
     else:

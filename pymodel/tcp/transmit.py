@@ -64,9 +64,10 @@ def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
 
 def options_len(tcb: Tcb) -> int:
     """Bytes of options that SACK adds to a segment sent now."""
-    if not tcb.sack_on or (tcb.dsack is None and not len(tcb.reassembly)):
+    blocks = tcb.reassembly.reported + (tcb.dsack is not None)
+    if not tcb.sack_on or not blocks:
         return 0
-    return 4 + 8 * min(len(tcb.reassembly) + (tcb.dsack is not None), 3 if tcb.ts_on else 4)
+    return 4 + 8 * min(blocks, 3 if tcb.ts_on else 4)
 
 
 def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:

@@ -145,13 +145,16 @@ def test_reassembly_of_shuffled_overlapping_pieces_equals_the_stream(rcv_nxt: in
         rng.shuffle(pieces)
         buffer = Reassembly(rcv_nxt)
         held: set[int] = set()
+        forgotten = False  # of more than four blocks some are, as in Linux, and come back piece by piece
         for left, right in pieces:
             buffer.insert((rcv_nxt + left) % 2**32, stream[left:right], rcv_nxt)
             held |= set(range(left, min(right, 400)))
             assert buffer.held == len(held)
+            forgotten |= len(buffer) > 4
             for sack_left, sack_right in buffer.sack_blocks(4):
                 a, b = (sack_left - rcv_nxt) % 2**32, (sack_right - rcv_nxt) % 2**32
-                assert set(range(a, b)) <= held and a - 1 not in held and b not in held
+                assert set(range(a, b)) <= held
+                assert forgotten or (a - 1 not in held and b not in held)
             newest = buffer.sack_blocks(1)[0]
             assert (newest[0] - rcv_nxt) % 2**32 <= left < (newest[1] - rcv_nxt) % 2**32
         assert buffer.extract(rcv_nxt) is None
