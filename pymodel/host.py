@@ -1,5 +1,6 @@
 """The composition root: one simulated host, and a world of two hosts on a wire. Knows everybody."""
 
+import errno
 import hashlib
 import random
 import struct
@@ -86,11 +87,15 @@ class Host:
 
     def _tcp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
         sport, dport, sequence = struct.unpack_from("!HHI", header)
-        self.tcp.unreachable(error, src, dst, sport, dport, sequence)
+        cause = self.ip.icmp.cause
+        mtu = cause.info if cause is not None else 0
+        self.tcp.unreachable(error, src, dst, sport, dport, sequence, mtu)
 
     def _udp_error(self, error: int, src: bytes, dst: bytes, header: bytes) -> None:
         sport, dport = struct.unpack_from("!HH", header)
         cause = self.ip.icmp.cause
+        if error == errno.EMSGSIZE and cause is not None:
+            self.ip.reduce_mtu(dst, cause.info)
         self.udp.unreachable(error, src, dst, sport, dport, cause=cause, payload=header[8:])
 
     def _port_unreachable(self, packet: bytes, src: bytes, dst: bytes) -> None:

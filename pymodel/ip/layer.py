@@ -8,12 +8,13 @@ import errno
 import ipaddress
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pymodel.hostmem import HostMemory
 from pymodel.ip.icmp import IcmpLayer, Report
 from pymodel.ip.neigh import NeighbourTable
+from pymodel.ip.pathmtu import PathMtus
 from pymodel.ip.route import Route, RoutingTable, mask
 from pymodel.loopback import LoopbackDevice
 from pymodel.netdev import NetDevice
@@ -53,6 +54,7 @@ class IpLayer:
 
     def __init__(self, scheduler: Scheduler, memory: HostMemory, *, seed: int = 0) -> None:
         self.routes = RoutingTable()
+        self.path_mtus = PathMtus()
         self.interfaces: list[Interface] = []
         self.stats: Counter[str] = Counter()
         self.icmp = IcmpLayer(scheduler, self)
@@ -89,14 +91,23 @@ class IpLayer:
         dev.rx_handler = lambda skb: self._receive(interface, skb)
         return interface
 
-    def add_route(self, destination: str, gateway: str, *, metric: int = 0, mtu: int | None = None) -> Route:
+    def add_route(
+        self,
+        destination: str,
+        gateway: str,
+        *,
+        metric: int = 0,
+        mtu: int | None = None,
+        metrics: Mapping[str, int] | None = None,
+    ) -> Route:
         """As `ip route add 0.0.0.0/0 via 10.0.0.254`. OSError(ENETUNREACH): the gateway is on no subnet."""
         network = ipaddress.IPv4Network(destination)
         via = ipaddress.IPv4Address(gateway).packed
         link = self.routes.lookup(via)
         if link is None or link.gateway is not None:
             raise OSError(errno.ENETUNREACH, f"the gateway {gateway} is on no connected subnet")
-        route = Route(network.network_address.packed, network.prefixlen, link.dev, link.src, via, metric, mtu)
+        prefix, length = network.network_address.packed, network.prefixlen
+        route = Route(prefix, length, link.dev, link.src, via, metric, mtu, metrics or {})
         self.routes.add(route)
         return route
 
@@ -130,7 +141,19 @@ class IpLayer:
     def mtu_for(self, dst: bytes) -> int:
         """Largest IP packet towards `dst`, in bytes (576 without a route: RFC 1122 §3.3.3)."""
         route = self.routes.lookup(dst)
-        return 576 if route is None else min(route.path_mtu(), MAX_PACKET)
+        return 576 if route is None else self._path_mtu(route, dst)
+
+    def _path_mtu(self, route: Route, dst: bytes) -> int:
+        return self.path_mtus.limit(dst, min(route.path_mtu(), MAX_PACKET), self._scheduler.now)
+
+    def reduce_mtu(self, dst: bytes, mtu: int) -> None:
+        """A router on the way to `dst` takes no packets beyond `mtu` bytes (RFC 1191 §3)."""
+        self.path_mtus.reduce(dst, mtu, self.mtu_for(dst), self._scheduler.now)
+
+    def metrics_for(self, dst: bytes) -> Mapping[str, int]:
+        """What the route to `dst` says for TCP (`Route.metrics`)."""
+        route = self.routes.lookup(dst)
+        return {} if route is None else route.metrics
 
     def send(
         self,
@@ -153,7 +176,7 @@ class IpLayer:
             skb.free()
             return errno.ENETUNREACH
         total_len = skb.len + ipv4.HEADER_LEN
-        if total_len > min(route.path_mtu(), MAX_PACKET):
+        if total_len > self._path_mtu(route, dst):
             self.stats["ip_too_big"] += 1
             skb.free()
             return errno.EMSGSIZE

@@ -1,6 +1,7 @@
 """The routing table: longest prefix wins, then the lowest metric (RFC 1812 §5.2.4.3)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pymodel.netdev import NetDevice
 
@@ -16,6 +17,8 @@ class Route:
     gateway: bytes | None = None
     metric: int = 0
     mtu: int | None = None
+    metrics: Mapping[str, int] = field(default_factory=dict)
+    """What else ip-route(8) can say of a path: `initcwnd`, `rto_min` (ms) and the like, for TCP."""
 
     def path_mtu(self) -> int:
         """Bytes of the largest IP packet: the route's own limit, or the device's."""

@@ -64,8 +64,10 @@ class Connection(Protocol):
     def set_quickack(self, on: bool) -> None:
         """Do not delay ACKs for a while, or do."""
 
-    def send(self, data: bytes | memoryview, *, more: bool = False, oob: bool = False) -> int:
-        """Copies what fits; `more`: more will follow at once. `oob`: the last byte is urgent."""
+    def send(
+        self, data: bytes | memoryview, *, more: bool = False, oob: bool = False, eor: bool = False
+    ) -> int:
+        """Copies what fits; `more`: more will follow at once. `oob`: the last byte is urgent. `eor`: MSG_EOR."""
 
     def recv_oob(self, peek: bool = False) -> bytes:
         """The urgent byte; OSError: EINVAL, EAGAIN."""

@@ -421,10 +421,9 @@ class TcpSocket(Socket):
                 if connection is None:
                     return sent
                 rest = data[sent:] if sent else data
-                if flags & c.MSG_OOB:
-                    taken = connection.send(rest, oob=True)
-                else:
-                    taken = connection.send(rest, more=bool(flags & c.MSG_MORE))
+                more = bool(flags & c.MSG_MORE)
+                eor = bool(flags & c.MSG_EOR)
+                taken = connection.send(rest, more=more, oob=bool(flags & c.MSG_OOB), eor=eor)
                 sent += taken
                 self._sent += taken
                 if sent == len(data):

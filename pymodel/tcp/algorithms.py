@@ -23,6 +23,9 @@ def make(name: str, profile: Profile) -> Algorithm:
     made = ALGORITHMS[name](profile.initial_cwnd, profile.slow_start_segments)
     if isinstance(made, Cubic):
         made.hystart.enabled = profile.hystart
+    if profile.cwnd_clamp:
+        made.clamp = profile.cwnd_clamp
+        made.cwnd = min(made.cwnd, profile.cwnd_clamp)
     return made
 
 

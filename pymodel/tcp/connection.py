@@ -44,8 +44,10 @@ class TcpConnection(Tcb):
         options: TcpOptions,
     ) -> None:
         super().__init__(layer, local, remote, iss, ts_offset, options)
-        profile = layer.profile
+        profile = self.profile
         self.advertised_mss = layer.ip.mtu_for(self.dst) - self.ip_overhead
+        if profile.advmss:
+            self.advertised_mss = min(self.advertised_mss, profile.advmss)
         if options.maxseg and not profile.berkeley:
             self.advertised_mss = min(self.advertised_mss, options.maxseg)
         self.peer_mss = mss.default(self)
@@ -166,11 +168,18 @@ class TcpConnection(Tcb):
             lowat = self.profile.notsent_lowat
         return free > 0 and 2 * free >= self.sndbuf - free and self.unsent < lowat
 
-    def send(self, data: bytes | bytearray | memoryview, *, more: bool = False, oob: bool = False) -> int:
+    def send(
+        self,
+        data: bytes | bytearray | memoryview,
+        *,
+        more: bool = False,
+        oob: bool = False,
+        eor: bool = False,
+    ) -> int:
         """Copy what fits into the send buffer and return how many bytes that was; then push output.
 
         `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`. `oob`
-        (MSG_OOB): the last byte is urgent.
+        (MSG_OOB): the last byte is urgent. `eor` (MSG_EOR): what is sent later joins no segment with it.
         """
         room = self.writable
         n = len(data)
@@ -206,6 +215,8 @@ class TcpConnection(Tcb):
         if full or not more:
             chunk.push = True
             self.pushed_seq = queue.end
+        if not full:
+            chunk.eor = eor
         if oob:
             self.snd_up = queue.end
         output.push(self, now, output.NAGLE_CORK if more and not full else output.NAGLE_DEFAULT)

@@ -1,5 +1,6 @@
 """What TCP needs of the layer below."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from pymodel.skbuff import SkBuff
@@ -26,6 +27,12 @@ class IpSender(Protocol):
 
     def mtu_for(self, dst: bytes) -> int:
         """Largest IP packet, in bytes, that the path to `dst` is known to carry."""
+
+    def reduce_mtu(self, dst: bytes, mtu: int) -> None:
+        """ICMP says that packets to `dst` beyond `mtu` bytes do not pass (RFC 1191)."""
+
+    def metrics_for(self, dst: bytes) -> Mapping[str, int]:
+        """What the route to `dst` asks of TCP, by the names of ip-route(8)."""
 
     def alloc_skb(self, size: int) -> SkBuff:
         """An empty buffer with room for `size` bytes behind the headroom that link and IP headers need."""

@@ -28,7 +28,7 @@ from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.isn import IsnGenerator
 from pymodel.tcp.listener import Listener
 from pymodel.tcp.options import TcpOptions
-from pymodel.tcp.profile import LINUX, Profile
+from pymodel.tcp.profile import LINUX, Profile, routed
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, lt
 from pymodel.tcp.state import State
@@ -124,6 +124,11 @@ class TcpLayer:
         return listener
 
     # --- services for connections and listeners -----------------------------------------------------
+
+    def profile_for(self, dst: bytes) -> Profile:
+        """The profile, with what the route to `dst` says otherwise."""
+        metrics = self.ip.metrics_for(dst)
+        return routed(self.profile, metrics) if metrics else self.profile
 
     def new_connection(
         self, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int, options: TcpOptions
@@ -273,11 +278,13 @@ class TcpLayer:
 
     # --- errors from below ----------------------------------------------------------------------------
 
-    def unreachable(self, error: int, src: bytes, dst: bytes, sport: int, dport: int, seq: int) -> None:
+    def unreachable(
+        self, error: int, src: bytes, dst: bytes, sport: int, dport: int, seq: int, mtu: int = 0
+    ) -> None:
         """ICMP or the neighbour layer reports `error` (errno) about a segment that we sent.
 
-        `src`, `sport` are ours. EMSGSIZE means that `ip.mtu_for` has shrunk. A sequence number that is
-        not in flight is a forgery or old, and ignored (RFC 5927 §4.1). While opening, the error ends the
+        `src`, `sport` are ours. EMSGSIZE comes with the `mtu` that the message gives; 0: `ip.mtu_for` knows
+        it already. A sequence number that is not in flight is a forgery or old, and ignored (RFC 5927 §4.1). While opening, the error ends the
         attempt, as in Linux; later it is only remembered, in case we give up (RFC 5927 §5.2).
         """
         connection = self.connections.get((src, sport, dst, dport))
@@ -289,6 +296,8 @@ class TcpLayer:
             return
         self.stats["unreachable"] += 1
         if error == EMSGSIZE:
+            if mtu:
+                self.ip.reduce_mtu(dst, mtu)
             self._packet_too_big(connection)
         elif self.profile.berkeley:
             berkeley.unreachable(connection, error)
@@ -305,9 +314,8 @@ class TcpLayer:
         mss.sync(connection)
         if connection.snd_mss < old:
             now = self.scheduler.now
-            recovery.mark_too_big(connection)
+            recovery.resend_too_big(connection)
             retransmit.lost(connection, now)
-            output.push(connection, now)
 
 
 _VERIFIED: Final = frozenset({Checksum.UNNECESSARY, Checksum.PARTIAL})

@@ -84,14 +84,19 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
             limit = _split_point(tcb, seq, size, mss_now, quota, last, nagle)
         n = min(size, limit)
         flags = 0
+        ends_record = False
         if n == size:
             if fin:
                 flags |= FIN
-            if tcb.send_queue.chunks and tcb.send_queue.chunks[0].push and not tcb.profile.berkeley:
-                flags |= PSH
+            if tcb.send_queue.chunks:
+                chunk = tcb.send_queue.chunks[0]
+                flags |= PSH if chunk.push and not tcb.profile.berkeley else 0
+                ends_record = chunk.eor
         if tcb.profile.berkeley:
             flags |= berkeley.push_flag(tcb, seq, n)
         sent += _train(tcb, now, seq, n, flags, mss_now)
+        if ends_record:
+            tcb.sent[-1].eor = True
         if push_one:
             break
     cwnd_limited |= tcb.in_flight >= cc.cwnd

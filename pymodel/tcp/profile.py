@@ -3,8 +3,9 @@
 A host works on its own copy (`TcpLayer.profile`), which `pymodel.tcp.sysctl` changes by Linux's names.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from pymodel.simtime import MS, SEC
 
@@ -53,6 +54,14 @@ class Profile:
     """CUBIC leaves slow start when delays grow (`pymodel.tcp.hystart`)."""
     cwnd_validation: bool = True
     """A window that the program does not fill does not grow (RFC 7661); False: it does, up to the peer's."""
+    cwnd_clamp: int = 0
+    """The congestion window never exceeds it; 0: no bound (`cwnd` of a route)."""
+    initial_rwnd: int = 0
+    """Segments that the first window offers at most; 0: no bound (`initrwnd` of a route)."""
+    advmss: int = 0
+    """The MSS that SYNs announce at most; 0: no bound but the MTU (`advmss` of a route)."""
+    always_quick: bool = False
+    """ACKs are never delayed (`quickack` of a route)."""
     dup_ack_threshold: int = 3  # tcp_reordering; DupThresh of RFC 6675
     slow_start_segments: int | None = None
     """L of RFC 3465: segments of growth per ACK at most; None: all that was acknowledged, as Linux."""
@@ -247,6 +256,33 @@ EMBEDDED: Final = Profile(
     max_syn_backlog=4,
 )
 """A small stack in the manner of lwIP: a few segments of buffer, no SACK, no timestamps, Reno."""
+
+_ROUTED: Final = {
+    "initcwnd": ("initial_cwnd", 1),
+    "cwnd": ("cwnd_clamp", 1),
+    "initrwnd": ("initial_rwnd", 1),
+    "advmss": ("advmss", 1),
+    "quickack": ("always_quick", 1),
+    "reordering": ("dup_ack_threshold", 1),
+    "rto_min": ("rto_min", MS),
+    "ecn": ("ecn", 1),
+}
+"""Metrics of a route that TCP heeds: the attribute, and the unit. `ecn` is ``features ecn``."""
+
+METRICS: Final = frozenset(_ROUTED)
+
+
+def routed(profile: Profile, metrics: Mapping[str, int]) -> Profile:
+    """`profile` as connections over a route with these `metrics` see it; unknown names are none of TCP's."""
+    changes: dict[str, Any] = {}
+    for name, value in metrics.items():
+        if name in _ROUTED and value:
+            attribute, unit = _ROUTED[name]
+            changes[attribute] = type(getattr(profile, attribute))(value * unit)
+    if "rto_min" in changes:
+        changes["rto_variance_min"] = changes["rto_min"]
+    return replace(profile, **changes)
+
 
 PROFILES: Final = {profile.name: profile for profile in (LINUX, FREEBSD, EMBEDDED)}
 """By name, as on command lines."""

@@ -39,6 +39,8 @@ def open_for_syn(tcb: Tcb, option_bytes: int) -> None:
     mss = tcb.advertised_mss - option_bytes
     if space > mss and tcb.profile.whole_segment_window:
         space -= space % mss
+    if tcb.profile.initial_rwnd:
+        space = min(space, tcb.profile.initial_rwnd * mss)
     tcb.window_clamp = clamp or MAX_WINDOW << MAX_WSCALE
     tcb.rcv_ssthresh = space
     tcb.rcv_adv = (tcb.rcv_nxt + space) & MASK

@@ -361,9 +361,23 @@ def _mark_all(tcb: "Tcb", now: int) -> None:
     tcb.retransmit_hint = None
 
 
-def mark_too_big(tcb: "Tcb") -> None:
-    """Segments above the present MSS did not pass (RFC 1191 §6.4): lost, but not by congestion."""
+def resend_too_big(tcb: "Tcb") -> None:
+    """Segments above the present MSS did not pass (RFC 1191 §6.4): lost, but not by congestion.
+
+    As after a time-out they are sent one by one, but the window stays (Linux: tcp_simple_retransmit).
+    """
+    before = tcb.lost_out
     for segment in tcb.sent:
         if segment.payload > tcb.snd_mss:
             mark_lost(tcb, segment)
     tcb.retransmit_hint = None
+    if tcb.lost_out == before:
+        return
+    if not tcb.sack_on:
+        _limit_reno(tcb, 0)
+    if tcb.recovery is not Recovery.LOSS:
+        tcb.high_seq = tcb.snd_nxt
+        tcb.cc.ssthresh = prr.current_ssthresh(tcb)
+        tcb.prior_ssthresh = 0
+        tcb.undo_valid = False
+        set_state(tcb, Recovery.LOSS)

@@ -57,6 +57,7 @@ def _collapse(tcb: "Tcb", index: int, limit: int) -> int:
         other = tcb.sent[index + 1]
         if (
             entry.flags & FIN
+            or entry.eor
             or other.count > 1
             or other.marks & SACKED
             or size + other.payload > limit
@@ -66,6 +67,7 @@ def _collapse(tcb: "Tcb", index: int, limit: int) -> int:
         size += other.payload
         entry.end = other.end
         entry.flags |= other.flags
+        entry.eor = other.eor
         entry.marks |= other.marks & EVER
         recount(tcb, other, 0)
         del tcb.sent[index + 1]

@@ -29,7 +29,7 @@ class SentSegment:
     `order` numbers transmissions where several have the same time. `count`: segments it
     stands for (more than one only after the path's MSS has shrunk). `marks`: the bits above.
     `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when sent, for the
-    delivery rate.
+    delivery rate. `eor`: a record ends with it (MSG_EOR), so that nothing may be sent along with it.
     """
 
     __slots__ = (
@@ -38,6 +38,7 @@ class SentSegment:
         "delivered",
         "delivered_at",
         "end",
+        "eor",
         "first_sent_at",
         "flags",
         "marks",
@@ -52,6 +53,7 @@ class SentSegment:
         self.end = end
         self.sent_at = sent_at
         self.flags = flags
+        self.eor = False
         self.order = 0
         self.count = 1
         self.marks = 0
@@ -137,6 +139,7 @@ def split(tcb: "Tcb", index: int, size: int, mss: int) -> None:
     ):
         setattr(second, name, getattr(first, name))
     first.end = second.seq
+    first.eor, second.eor = False, first.eor
     first.flags = 0
     second.count = 0
     recount(tcb, first, max(1, -(-size // mss)))

@@ -10,13 +10,14 @@ from pymodel.tcp.seq import HALF, MASK
 
 
 class Chunk:
-    """Unsent bytes up to `end`; `push`: its last segment carries PSH."""
+    """Unsent bytes up to `end`; `push`: its last segment carries PSH; `eor`: nothing may join it."""
 
-    __slots__ = ("end", "push")
+    __slots__ = ("end", "eor", "push")
 
     def __init__(self, end: int) -> None:
         self.end = end
         self.push = False
+        self.eor = False
 
 
 class SendBuffer:
@@ -38,9 +39,9 @@ class SendBuffer:
         return (self.base + len(self._data)) & MASK
 
     def tail(self, snd_nxt: int) -> int:
-        """Unsent bytes in the last chunk; 0: there is none."""
+        """Unsent bytes in the last chunk; 0: there is none that takes more."""
         chunks = self.chunks
-        if not chunks:
+        if not chunks or chunks[-1].eor:
             return 0
         start = chunks[-2].end if len(chunks) > 1 else snd_nxt
         return (chunks[-1].end - start) & MASK

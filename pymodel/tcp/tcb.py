@@ -69,6 +69,9 @@ class Services(Protocol):
     def challenge_allowed(self, now: int) -> bool:
         """One more challenge ACK may be sent now (RFC 5961 §7)."""
 
+    def profile_for(self, dst: bytes) -> Profile:
+        """The profile for connections to `dst`."""
+
     def closed(self, tcb: "Tcb") -> None:
         """`tcb` is CLOSED: forget it."""
 
@@ -89,9 +92,8 @@ class Tcb:
         ts_offset: int,
         options: TcpOptions,
     ) -> None:
-        profile = layer.profile
         self.layer = layer
-        self.profile = profile
+        self.profile = profile = layer.profile_for(remote[0])
         self.options = options
         self.local = local
         self.remote = remote

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from pymodel.host import Host
+from pymodel.tcp.profile import METRICS
 from pymodel.tcp.state import State
 from tb.packetdrill import settings
 from tb.packetdrill.errors import ScriptError
@@ -67,6 +68,20 @@ _ROUTE_WORDS: Final = frozenset({"dev", "via", "src", "proto", "scope", "mtu", "
 _LOCKED: Final = "lock"
 
 
+def _metric(name: str, value: str) -> tuple[str, int]:
+    """A metric of ip-route(8) for TCP: `rto_min` may be in s or ms, `features ecn` is a bit."""
+    if name == "features":
+        if value != "ecn":
+            raise ScriptError(f"`ip route … features {value}`: only ecn is there")
+        return "ecn", 1
+    if name not in METRICS - {"ecn"}:
+        raise ScriptError(f"`ip route … {name} {value}`: routes have no {name} here")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)?", value)
+    if found is None or (found[2] and name != "rto_min"):
+        raise ScriptError(f"`ip route … {name} {value}`: a number expected")
+    return name, int(float(found[1]) * (1000 if found[2] == "s" else 1))
+
+
 def _route(host: Host, action: str, words: list[str]) -> tuple[int, str]:
     if action not in ("add", "change", "replace", "del", "delete", "append"):
         raise ScriptError(f"`ip route {action}` is not known here")
@@ -78,10 +93,12 @@ def _route(host: Host, action: str, words: list[str]) -> tuple[int, str]:
     network = ipaddress.IPv4Network(destination if "/" in destination else destination + "/32", strict=False)
     given: dict[str, str] = {}
     rest = [word for word in words[1:] if word != _LOCKED]
+    metrics: dict[str, int] = {}
     for name, value in zip(rest[::2], rest[1::2], strict=False):
-        if name not in _ROUTE_WORDS:
-            raise ScriptError(f"`ip route … {name} {value}`: routes have no {name} here")
-        given[name] = value
+        if name in _ROUTE_WORDS:
+            given[name] = value
+        else:
+            metrics.update((_metric(name, value),))
     table = host.ip.routes
     old = [r for r in table if r.prefix == network.network_address.packed and r.length == network.prefixlen]
     if action in ("change", "replace", "del", "delete"):
@@ -93,7 +110,7 @@ def _route(host: Host, action: str, words: list[str]) -> tuple[int, str]:
             return 0, ""
     gateway = given.get("via") or _gateway(old, host)
     mtu = int(given["mtu"]) if "mtu" in given else None
-    host.ip.add_route(str(network), gateway, mtu=mtu)
+    host.ip.add_route(str(network), gateway, mtu=mtu, metrics=metrics)
     return 0, ""
 
 

@@ -29,6 +29,9 @@ class PipeIp:
     def mtu_for(self, dst):
         return 1500
 
+    def metrics_for(self, dst):
+        return {}
+
     def alloc_skb(self, size):
         return alloc_skb(self.memory, size, HEADROOM)
 

@@ -73,6 +73,9 @@ class World:
     def mtu_for(self, dst: bytes) -> int:
         return 1500
 
+    def metrics_for(self, dst: bytes) -> dict[str, int]:
+        return {}
+
     def alloc_skb(self, size: int) -> SkBuff:
         return alloc_skb(self.memory, size, 64)
 

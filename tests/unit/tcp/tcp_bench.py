@@ -91,6 +91,9 @@ class Bench:
     def mtu_for(self, dst: bytes) -> int:
         return self.mtu
 
+    def metrics_for(self, dst: bytes) -> dict[str, int]:
+        return {}
+
     def alloc_skb(self, size: int) -> SkBuff:
         return alloc_skb(_MEMORY, size, 64)
 

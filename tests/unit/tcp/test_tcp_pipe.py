@@ -68,6 +68,9 @@ class Host:
     def mtu_for(self, dst: bytes) -> int:
         return self.mtu
 
+    def metrics_for(self, dst: bytes) -> dict[str, int]:
+        return {}
+
     def alloc_skb(self, size: int) -> SkBuff:
         return alloc_skb(MEMORY, size, 64)
 
