@@ -9,7 +9,7 @@ from pymodel.tcp import Profile, TcpOptions
 
 
 class Connection(Protocol):
-    """`pymodel.tcp.TcpConnection`. `sndbuf` and `rcvbuf` are bytes of payload."""
+    """`pymodel.tcp.TcpConnection`. `sndbuf` is what SO_SNDBUF shows, `rcvbuf` half of SO_RCVBUF."""
 
     local: tuple[bytes, int]
     remote: tuple[bytes, int]
@@ -67,7 +67,7 @@ class Connection(Protocol):
     def send(
         self, data: bytes | memoryview, *, more: bool = False, oob: bool = False, eor: bool = False
     ) -> int:
-        """Copies what fits; `more`: more will follow at once. `oob`: the last byte is urgent. `eor`: MSG_EOR."""
+        """Copies what fits; `more`, `oob`, `eor`: MSG_MORE, MSG_OOB, MSG_EOR."""
 
     def recv_oob(self, peek: bool = False) -> bytes:
         """The urgent byte; OSError: EINVAL, EAGAIN."""

@@ -604,7 +604,7 @@ class TcpSocket(Socket):
         return self.connection.take_error() if self.connection is not None else 0
 
     def option_stored(self, attribute: str) -> None:
-        """Hand what TCP or the bind table must know on to them. Buffers count payload: half of sk_*buf."""
+        """Hand what TCP or the bind table must know on to them. Receive buffers count payload: half."""
         options = self.options
         if self._binding is not None:
             self._binding.reuse_address = bool(options.reuse_address)
@@ -615,7 +615,7 @@ class TcpSocket(Socket):
             self._tell_tcp("tos", options.number(c.IPPROTO_IP, c.IP_TOS))
             self._tell_tcp("ttl", options.number(c.IPPROTO_IP, c.IP_TTL))
         elif attribute == "send_buffer" and options.send_buffer is not None:
-            self._tell_tcp("sndbuf", options.send_buffer // options.overhead)
+            self._tell_tcp("sndbuf", options.send_buffer)
             self._tcp_changed()
         elif attribute == "receive_buffer" and options.receive_buffer is not None:
             self._tell_tcp("rcvbuf", options.receive_buffer // options.overhead)
@@ -661,7 +661,7 @@ class TcpSocket(Socket):
         if level == c.SOL_SOCKET and connection is not None:
             overhead = self.options.overhead
             if name == c.SO_SNDBUF and (self._bsd or self.options.send_buffer is None):
-                return INT.pack(overhead * connection.sndbuf)
+                return INT.pack(connection.sndbuf)
             if name == c.SO_RCVBUF and (self._bsd or self.options.receive_buffer is None):
                 return INT.pack(overhead * connection.rcvbuf)
         return super().get_option(level, name)

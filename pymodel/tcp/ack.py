@@ -188,6 +188,7 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
             entry.count -= count
             break
         gone += 1
+        tcb.trains_out -= entry.closes
         tcb.by_time.pop(entry, None)
         if entry is tcb.retransmit_hint:
             tcb.retransmit_hint = None

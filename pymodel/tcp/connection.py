@@ -30,8 +30,8 @@ class TcpConnection(Tcb):
 
     `state`, `local`, `remote`; `queue` is woken at any change that a reader, writer or connector may
     care about. `error` is the pending errno (0: none), sticky until `take_error`. `options` is what was
-    asked for; change it by `set_option` only. `sndbuf` and `rcvbuf` are the buffers' present sizes in bytes
-    of payload (Linux's getsockopt shows twice that). `pymodel.tcp.tcpinfo.tcp_info` gives TCP_INFO.
+    asked for; change it by `set_option` only. `sndbuf` is what SO_SNDBUF shows, `rcvbuf` half of what
+    SO_RCVBUF shows (see `Profile`). `pymodel.tcp.tcpinfo.tcp_info` gives TCP_INFO.
     """
 
     def __init__(
@@ -149,10 +149,20 @@ class TcpConnection(Tcb):
 
     @property
     def writable(self) -> int:
-        """Bytes that `send` would take now; 0 also where sending is over or not yet possible."""
+        """Bytes that the send buffer has left; 0 also where sending is over or not yet possible."""
         if self.fin_queued or self.state not in SENDING:
             return 0
-        return max(self.sndbuf - len(self.send_queue), 0)
+        return max(self.sndbuf - self.queued_memory, 0)
+
+    @property
+    def _takes_more(self) -> bool:
+        """Another sk_buff may be begun (Linux: sk_stream_memory_free)."""
+        return self.queued_memory < self.sndbuf and self.unsent < self._notsent_lowat
+
+    @property
+    def _notsent_lowat(self) -> int:
+        lowat = self.options.notsent_lowat
+        return self.profile.notsent_lowat if lowat is None else lowat
 
     @property
     def unacknowledged(self) -> int:
@@ -163,10 +173,7 @@ class TcpConnection(Tcb):
     def writable_for_poll(self) -> bool:
         """POLLOUT: a third of the send buffer is free, and fewer than TCP_NOTSENT_LOWAT bytes are unsent."""
         free = self.writable
-        lowat = self.options.notsent_lowat
-        if lowat is None:
-            lowat = self.profile.notsent_lowat
-        return free > 0 and 2 * free >= self.sndbuf - free and self.unsent < lowat
+        return free > 0 and 2 * free >= self.sndbuf - free and self.unsent < self._notsent_lowat
 
     def send(
         self,
@@ -181,12 +188,8 @@ class TcpConnection(Tcb):
         `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`. `oob`
         (MSG_OOB): the last byte is urgent. `eor` (MSG_EOR): what is sent later joins no segment with it.
         """
-        room = self.writable
         n = len(data)
-        full = n > room
-        if full:
-            n = room
-        if not n:
+        if not n or self.fin_queued or self.state not in SENDING:
             return 0
         now = self.layer.scheduler.now
         mss_now = mss.current(self)
@@ -196,10 +199,17 @@ class TcpConnection(Tcb):
         self.nagle_push = False
         view = memoryview(data)
         at = 0
+        full = False
         while at < n:
             tail = queue.tail(self.snd_nxt)
             continued = 0 < tail < goal
+            strict = not self.profile.skb_overhead
+            if (strict or not continued) and not self._takes_more:
+                full = True
+                break
             part = min(n - at, goal - tail if continued else goal)
+            if strict:
+                part = min(part, self.sndbuf - self.queued_memory)
             chunk = queue.append(view[at : at + part], continued)
             at += part
             if at < n:
@@ -212,15 +222,19 @@ class TcpConnection(Tcb):
                     output.push(self, now, output.NAGLE_OFF)
                 elif len(queue.chunks) == 1 and self.state in SENDING:
                     output.write(self, now, output.NAGLE_OFF, push_one=1)
+        if not at:
+            return 0
         if full or not more:
             chunk.push = True
             self.pushed_seq = queue.end
-        if not full:
-            chunk.eor = eor
+        if full:
+            output.push(self, now, output.NAGLE_OFF)
+            return at
+        chunk.eor = eor
         if oob:
             self.snd_up = queue.end
-        output.push(self, now, output.NAGLE_CORK if more and not full else output.NAGLE_DEFAULT)
-        return n
+        output.push(self, now, output.NAGLE_CORK if more else output.NAGLE_DEFAULT)
+        return at
 
     def recv(self, n: int, peek: bool = False) -> bytes:
         """Up to `n` bytes; b"" if none is there. Taking bytes may open the window, and send what tells so.

@@ -25,7 +25,7 @@ def in_pingpong(tcb: "Tcb") -> bool:
 
 def in_quick_mode(tcb: "Tcb") -> bool:
     """ACKs are not delayed at present."""
-    return tcb.profile.always_quick or tcb.quick_acks > 0 and not in_pingpong(tcb)
+    return tcb.profile.always_quick or (tcb.quick_acks > 0 and not in_pingpong(tcb))
 
 
 def enter_pingpong(tcb: "Tcb") -> None:

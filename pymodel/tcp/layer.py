@@ -284,8 +284,9 @@ class TcpLayer:
         """ICMP or the neighbour layer reports `error` (errno) about a segment that we sent.
 
         `src`, `sport` are ours. EMSGSIZE comes with the `mtu` that the message gives; 0: `ip.mtu_for` knows
-        it already. A sequence number that is not in flight is a forgery or old, and ignored (RFC 5927 §4.1). While opening, the error ends the
-        attempt, as in Linux; later it is only remembered, in case we give up (RFC 5927 §5.2).
+        it already. A sequence number that is not in flight is a forgery or old, and ignored (RFC 5927 §4.1).
+        While opening, the error ends the attempt, as in Linux; later it is only remembered, in case we give
+        up (RFC 5927 §5.2).
         """
         connection = self.connections.get((src, sport, dst, dport))
         if connection is None:

@@ -30,6 +30,7 @@ def finish(tcb: Tcb, error: int = 0) -> None:
     tcb.send_queue.clear()
     tcb.reassembly.clear()
     tcb.retransmit_hint = None
+    tcb.trains_out = 0
     tcb.packets_out = tcb.sacked_out = tcb.lost_out = tcb.retrans_out = 0
     set_state(tcb, State.CLOSED)
     tcb.layer.closed(tcb)

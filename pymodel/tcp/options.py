@@ -34,7 +34,7 @@ class TcpOptions:
     congestion: str | None = None
     """TCP_CONGESTION: a name of `algorithms`."""
     sndbuf: int | None = None
-    """Send buffer in payload bytes (half of what SO_SNDBUF shows)."""
+    """Send buffer as SO_SNDBUF shows it: twice what was asked for."""
     rcvbuf: int | None = None
     """Receive buffer in payload bytes (half of what SO_RCVBUF shows)."""
     oobinline: bool = False

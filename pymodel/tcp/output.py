@@ -134,6 +134,8 @@ def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> in
         if left <= 0:
             break
     tcb.snd_nxt = seq
+    tcb.sent[-1].closes = True
+    tcb.trains_out += 1
     tcb.send_queue.sent(seq)
     if flags & FIN:
         tcb.snd_fin = (seq - 1) & MASK

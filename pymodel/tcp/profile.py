@@ -34,8 +34,11 @@ class Profile:
     `rcvbuf_max`."""
     rcvbuf_max: int = 6 << 20
     """tcp_rmem[2]: what the window scale must be able to express."""
-    sndbuf: int = 262_144
-    """Send buffer in payload bytes."""
+    sndbuf: int = 16_384
+    """tcp_wmem[1]: the send buffer; what counts against it is payload and `skb_overhead`."""
+    skb_overhead: int = 832
+    """Memory of each sk_buff on the send queue beside its payload; a write may exceed the buffer by the rest
+    of one, as in Linux. 0: only payload counts, and never more than the buffer."""
     sndbuf_max: int = 4 << 20
     """tcp_wmem[2]."""
     notsent_lowat: int = 0xFFFF_FFFF
@@ -176,6 +179,7 @@ FREEBSD: Final = Profile(
     rcvbuf=65_536,  # net.inet.tcp.recvspace
     rcvbuf_max=2 << 20,  # net.inet.tcp.recvbuf_max
     sndbuf=32_768,  # net.inet.tcp.sendspace
+    skb_overhead=0,
     sndbuf_max=2 << 20,  # net.inet.tcp.sendbuf_max
     initial_cwnd_bytes=14_600,
     syn_losses_forgiven=0,
@@ -226,6 +230,7 @@ EMBEDDED: Final = Profile(
     rcvbuf=4 * 1460,
     rcvbuf_max=4 * 1460,
     sndbuf=2 * 1460,
+    skb_overhead=0,
     sndbuf_max=2 * 1460,
     congestion="reno",
     initial_cwnd=4,

@@ -68,6 +68,9 @@ def _collapse(tcb: "Tcb", index: int, limit: int) -> int:
         entry.end = other.end
         entry.flags |= other.flags
         entry.eor = other.eor
+        if entry.closes and other.closes:
+            tcb.trains_out -= 1
+        entry.closes |= other.closes
         entry.marks |= other.marks & EVER
         recount(tcb, other, 0)
         del tcb.sent[index + 1]

@@ -30,10 +30,12 @@ class SentSegment:
     stands for (more than one only after the path's MSS has shrunk). `marks`: the bits above.
     `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when sent, for the
     delivery rate. `eor`: a record ends with it (MSG_EOR), so that nothing may be sent along with it.
+    `closes`: it is the last of an sk_buff's segments.
     """
 
     __slots__ = (
         "app_limited",
+        "closes",
         "count",
         "delivered",
         "delivered_at",
@@ -54,6 +56,7 @@ class SentSegment:
         self.sent_at = sent_at
         self.flags = flags
         self.eor = False
+        self.closes = False
         self.order = 0
         self.count = 1
         self.marks = 0
@@ -140,6 +143,7 @@ def split(tcb: "Tcb", index: int, size: int, mss: int) -> None:
         setattr(second, name, getattr(first, name))
     first.end = second.seq
     first.eor, second.eor = False, first.eor
+    first.closes, second.closes = False, first.closes
     first.flags = 0
     second.count = 0
     recount(tcb, first, max(1, -(-size // mss)))

@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
 
-_PER_SEGMENT: Final = 4352
-"""Memory that Linux reckons for a segment of 1460 bytes, with its sk_buff."""
+_HEAD: Final = 320 + 320
+_SKB: Final = 256
+"""Linux's MAX_TCP_HEADER, sizeof(struct skb_shared_info), and sizeof(struct sk_buff)."""
+
+
+def _per_segment(tcb: "Tcb") -> int:
+    """Memory that Linux reckons for one full segment: of 1460 bytes, 4352."""
+    size = max(tcb.peer_mss, tcb.options.maxseg, tcb.snd_mss) + _HEAD
+    return (1 << (size - 1).bit_length()) + _SKB
 
 
 def expand(tcb: "Tcb") -> None:
@@ -15,8 +22,8 @@ def expand(tcb: "Tcb") -> None:
     if tcb.options.sndbuf is not None or not profile.moderate_sndbuf or profile.berkeley:
         return
     segments = max(profile.initial_cwnd, tcb.cc.cwnd, tcb.reordering + 1)
-    per_segment = max(_PER_SEGMENT, 2 * tcb.snd_mss)
-    tcb.sndbuf = max(tcb.sndbuf, min(2 * segments * per_segment, profile.sndbuf_max) // 2)
+    wanted = min(2 * segments * _per_segment(tcb), profile.sndbuf_max)
+    tcb.sndbuf = max(tcb.sndbuf, wanted if profile.skb_overhead else wanted // 2)
 
 
 def acked(tcb: "Tcb") -> None:

@@ -45,6 +45,20 @@ def _memory(default: str, maximum: str) -> _Setting:
     return _Setting(read, write)
 
 
+def _send_memory(default: str, maximum: str) -> _Setting:
+    """``min default max`` of the send buffer, all of which may be used."""
+
+    def read(profile: Profile) -> str:
+        return f"4096\t{getattr(profile, default)}\t{getattr(profile, maximum)}"
+
+    def write(profile: Profile, text: str) -> None:
+        _, middle, most = (int(part, 0) for part in text.split())
+        setattr(profile, default, middle)
+        setattr(profile, maximum, most)
+
+    return _Setting(read, write)
+
+
 def _text(attribute: str) -> _Setting:
     return _Setting(
         lambda profile: str(getattr(profile, attribute)),
@@ -85,7 +99,7 @@ SETTINGS: Final[dict[str, _Setting]] = {
     "tcp_window_scaling": _number("window_scaling"),
     "tcp_sack": _number("sack"),
     "tcp_rmem": _memory("rcvbuf", "rcvbuf_max"),
-    "tcp_wmem": _memory("sndbuf", "sndbuf_max"),
+    "tcp_wmem": _send_memory("sndbuf", "sndbuf_max"),
     "tcp_notsent_lowat": _number("notsent_lowat", high=0xFFFF_FFFF),
     "tcp_congestion_control": _text("congestion"),
     "tcp_reordering": _number("dup_ack_threshold", low=1),

@@ -133,6 +133,9 @@ class Tcb:
         self.pushed_seq = (iss + 1) & MASK
         """Up to here PSH was asked for."""
         self.sndbuf = 0
+        """Memory that the send queue may take (Linux: sk_sndbuf)."""
+        self.trains_out = 0
+        """sk_buffs of sent data that are not wholly acknowledged: several segments may have left as one."""
         self.nodelay = False
         self.output_from_idle = True
         """Nothing was in flight when the present output began (the BSDs' Nagle)."""
@@ -333,6 +336,8 @@ class Tcb:
         self.nodelay = profile.nodelay if options.nodelay is None else bool(options.nodelay)
         if options.sndbuf is not None or not self.sndbuf:
             self.sndbuf = _either(options.sndbuf, profile.sndbuf)
+            if options.sndbuf is not None and not (profile.skb_overhead or profile.berkeley):
+                self.sndbuf //= 2
         if options.rcvbuf is not None or not self.rcvbuf:
             self.rcvbuf = _either(options.rcvbuf, profile.rcvbuf)
         self.rcvbuf_locked = options.rcvbuf is not None
@@ -382,6 +387,12 @@ class Tcb:
         """Bytes in the send buffer that have never been sent (SIOCOUTQNSD, tcpi_notsent_bytes)."""
         queue = self.send_queue
         return len(queue) - min((self.snd_nxt - queue.base) & MASK, len(queue)) if queue.chunks else 0
+
+    @property
+    def queued_memory(self) -> int:
+        """What the send queue takes (Linux: sk_wmem_queued)."""
+        queue = self.send_queue
+        return len(queue) + self.profile.skb_overhead * (self.trains_out + len(queue.chunks))
 
     @property
     def has_unsent(self) -> bool:

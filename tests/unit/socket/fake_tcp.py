@@ -91,7 +91,7 @@ class FakeConnection:
     def info(self):
         return dict.fromkeys(FIELDS, 0)
 
-    def send(self, data, *, more=False):
+    def send(self, data, *, more=False, oob=False, eor=False):
         n = min(len(data), self.writable)
         self.tx += data[:n]
         self.push()

@@ -329,7 +329,7 @@ def test_lingering_close_waits_for_the_peer_or_the_limit(loopback, seconds, reac
         s = AsyncSocket()
         s.setsockopt(c.SOL_SOCKET, c.SO_LINGER, struct.pack("ii", 1, seconds))
         await s.connect(("127.0.0.1", 80))
-        await s.send(bytes(100_000))
+        await s.send(bytes(40_000))
         before = loopback.scheduler.now
         await s.close()
         return (loopback.scheduler.now - before) / SEC
@@ -358,7 +358,7 @@ def test_writer_is_told_of_room_only_when_a_third_of_the_buffer_is_free(host, mo
     async def program(kernel):
         listener, s = AsyncSocket(), AsyncSocket()
         listener.listen()
-        s.setsockopt(c.SOL_SOCKET, c.SO_SNDBUF, 30_000)
+        s.setsockopt(c.SOL_SOCKET, c.SO_SNDBUF, 15_000)
         await s.connect(listener.getsockname())
         seen = []
         nonlocal room
@@ -385,7 +385,7 @@ def test_options_of_a_listener_take_effect_on_accepted_connections(loopback):
         connection = s._process.files.get(accepted.fileno()).connection
         return connection.options.nodelay, connection.sndbuf, connection.rcvbuf
 
-    assert loopback.run(program) == (True, 9000, 7000)
+    assert loopback.run(program) == (True, 18_000, 7000)
 
 
 @linux

@@ -1,6 +1,7 @@
 """Sending: RFC 9293 §3.7.4, §3.8.6.1, §3.8.6.2.1; PSH and options as Linux sets them."""
 
 import itertools
+from dataclasses import replace
 from errno import ETIMEDOUT
 
 import pytest
@@ -8,6 +9,7 @@ from tcp_bench import TS, Bench, established
 
 from pymodel.simtime import MS, SEC, US
 from pymodel.tcp import State
+from pymodel.tcp.profile import LINUX
 
 FULL = 1460
 
@@ -33,21 +35,28 @@ def test_initial_window_is_ten_segments() -> None:
     assert lengths(bench) == [FULL] * 10
 
 
-def test_send_takes_only_what_the_buffer_holds() -> None:
+def test_full_send_buffer_takes_the_rest_of_an_sk_buff_and_then_nothing() -> None:
     bench = established(window=0)
     bench.conn.sndbuf = 1000
+    goal = (65_536 - 321) // FULL * FULL
+    assert bench.conn.send(bytes(100)) == 100 and bench.conn.writable == 1000 - 832 - 100
+    assert bench.conn.send(bytes(100_000)) == goal - 100 and bench.conn.send(b"x") == 0
+
+
+def test_send_buffer_of_an_embedded_stack_is_never_exceeded() -> None:
+    bench = established(window=0, profile=replace(LINUX, skb_overhead=0, sndbuf=1000, moderate_sndbuf=False))
     assert bench.conn.writable == 1000
     assert bench.conn.send(bytes(1500)) == 1000 and bench.conn.writable == 0 and bench.conn.send(b"x") == 0
 
 
 def test_acknowledgment_frees_the_buffer_and_wakes_the_writer() -> None:
     bench = established()
-    bench.conn.set_option("sndbuf", 1000)
+    bench.conn.set_option("sndbuf", 2000)
     bench.conn.send(bytes(1000))
     woken: list[int] = []
     bench.conn.queue.add(lambda: woken.append(bench.conn.writable))
     bench.peer("A", ack=601)
-    assert woken == [600]
+    assert woken == [2000 - 400 - 832]
 
 
 def test_segments_carry_timestamps_as_nop_nop_option() -> None:
