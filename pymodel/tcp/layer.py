@@ -15,7 +15,6 @@ from pymodel.tcp import (
     handshake,
     lifecycle,
     mss,
-    output,
     recovery,
     retransmit,
     segment,

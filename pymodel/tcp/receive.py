@@ -123,7 +123,9 @@ def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader,
     tcb.ack_scheduled = True
     if n:
         rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
-    held = bytes(payload) + b"\0" if end >= 0 and end - 1 & MASK == tcb.rcv_fin else payload
+    held = payload
+    if end >= 0 and end - 1 & MASK == tcb.rcv_fin and not tcb.profile.berkeley:
+        held = bytes(payload) + b"\0"  # the FIN is reported, too; FreeBSD reports bytes only
     if held:
         tcb.layer.stats["out_of_order"] += 1
         tcb.rcv_ooopack += 1
