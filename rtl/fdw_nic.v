@@ -26,7 +26,8 @@ module fdw_nic #(
     parameter AXI_ID_WIDTH = 4,
     parameter TX_FIFO_BYTES = 32768, // power of two, >= 4096
     parameter TX_CUT_THROUGH = 0,    // beats of 16 bytes that are there when a frame begins on the wire; 0: all
-    parameter RX_FIFO_BYTES = 16384  // power of two, >= 4096
+    parameter RX_FIFO_BYTES = 32768, // power of two, >= 4096
+    parameter RX_CUT_THROUGH = 0     // 1: a received frame may be written to memory before its end has come
 ) (
     input                     clk,
     input                     rst,
@@ -304,16 +305,15 @@ module fdw_nic #(
     wire [63:0]  used_len;
     wire [1:0]   used_write;
     wire [31:0]  used_count;
-    wire [1:0]   used_hold = 2'b00;    // of receive: not driven by its engine yet
-    wire [1:0]   used_release = 2'b00;
+    wire [1:0]   used_hold;
+    wire [1:0]   used_release;
+    assign used_hold[TX] = 1'b0;
+    assign used_release[TX] = 1'b0;
     wire         tx_busy;
     // Of the transmit queue: everything handed on is used. RX chains wait for frames: no use in waiting for them.
     wire [1:0]   settled = {!desc_valid[TX] && !tx_busy && !used_busy[TX], 1'b1};
     wire [1:0]   table_pending;
     wire [1:0]   table_busy;
-
-    // What the engines are going to look at.
-    wire unused_features = ^{feat_guest_csum, feat_mrg_rxbuf};
 
     genvar q;
     generate
@@ -640,12 +640,20 @@ module fdw_nic #(
     wire                  mac_last;
     wire [3:0]            mac_status;
     wire                  mac_fcs_wrong;
+    wire                  sum_valid;
+    wire [63:0]           sum_data;
+    wire [3:0]            sum_bytes;
+    wire                  sum_last;
+    wire                  sum_good;
     wire                  frame_valid;
     wire                  frame_ready;
     wire [127:0]          frame_data;
     wire [15:0]           frame_keep;
     wire                  frame_last;
+    wire                  frame_bad;
+    wire                  frame_whole;
     wire [15:0]           frame_len;
+    wire                  frame_good;
     wire                  rx_valid;
     wire                  rx_ready;
     wire [127:0]          rx_data;
@@ -655,8 +663,9 @@ module fdw_nic #(
     wire                  rx_req_ready;
     wire [ADDR_WIDTH-1:0] rx_req_addr;
     wire [16:0]           rx_req_len;
-    wire                  rx_req_drop;
-    wire                  rx_req_last;
+    wire                  rx_more;
+    wire                  rx_cut;
+    wire                  rx_ended;
     wire                  rx_done;
     wire                  dma_write_busy;
 
@@ -673,11 +682,26 @@ module fdw_nic #(
         .m_keep(mac_keep),
         .m_last(mac_last),
         .m_status(mac_status),
-        .m_fcs_wrong(mac_fcs_wrong)
+        .m_fcs_wrong(mac_fcs_wrong),
+        .p_valid(sum_valid),
+        .p_data(sum_data),
+        .p_bytes(sum_bytes),
+        .p_last(sum_last)
+    );
+
+    fdw_rx_checksum rx_checksum (
+        .clk(clk),
+        .rst(rst),
+        .p_valid(sum_valid),
+        .p_data(sum_data),
+        .p_bytes(sum_bytes),
+        .p_last(sum_last),
+        .good(sum_good)
     );
 
     fdw_rx_fifo #(
-        .BYTES(RX_FIFO_BYTES)
+        .BYTES(RX_FIFO_BYTES),
+        .CUT_THROUGH(RX_CUT_THROUGH)
     ) rx_fifo (
         .clk(clk),
         .rst(rst),
@@ -689,12 +713,16 @@ module fdw_nic #(
         .s_last(mac_last),
         .s_status(mac_status),
         .s_fcs_wrong(mac_fcs_wrong),
+        .s_tag(sum_good),
         .m_valid(frame_valid),
         .m_ready(frame_ready),
         .m_data(frame_data),
         .m_keep(frame_keep),
         .m_last(frame_last),
+        .m_bad(frame_bad),
+        .m_whole(frame_whole),
         .m_len(frame_len),
+        .m_tag(frame_good),
         .tap_valid(tap_rx_valid),
         .tap_status(tap_rx_status),
         .tap_bytes(tap_rx_bytes),
@@ -709,38 +737,47 @@ module fdw_nic #(
         .clk(clk),
         .rst(rst),
         .enable(queue_enable[RX]),
+        .mergeable(feat_mrg_rxbuf),
+        .checks(feat_guest_csum),
+        .ring_size(queue_size[RX*16 +: 16]),
         .truncated(rx_truncated),
         .s_valid(frame_valid),
         .s_ready(frame_ready),
         .s_data(frame_data),
         .s_keep(frame_keep),
         .s_last(frame_last),
+        .s_bad(frame_bad),
+        .s_whole(frame_whole),
         .s_len(frame_len),
+        .s_good(frame_good),
         .desc_valid(desc_valid[RX]),
         .desc_ready(desc_ready[RX]),
         .desc_addr(desc_addr[RX*64 +: 64]),
         .desc_len(desc_len[RX*32 +: 32]),
         .desc_id(desc_id[RX*16 +: 16]),
-        .desc_last(desc_last[RX]),
         .desc_slots(desc_slots[RX*16 +: 16]),
+        .desc_last(desc_last[RX]),
         .m_valid(rx_valid),
         .m_ready(rx_ready),
         .m_data(rx_data),
         .m_keep(rx_keep),
         .m_last(rx_last),
+        .m_more(rx_more),
+        .m_cut(rx_cut),
+        .m_ended(rx_ended),
         .req_valid(rx_req_valid),
         .req_ready(rx_req_ready),
         .req_addr(rx_req_addr),
         .req_len(rx_req_len),
-        .req_drop(rx_req_drop),
-        .req_last(rx_req_last),
         .done(rx_done),
         .used_valid(used_valid[RX]),
         .used_ready(used_ready[RX]),
         .used_id(used_id[RX*16 +: 16]),
         .used_len(used_len[RX*32 +: 32]),
         .used_write(used_write[RX]),
-        .used_count(used_count[RX*16 +: 16])
+        .used_count(used_count[RX*16 +: 16]),
+        .used_hold(used_hold[RX]),
+        .used_release(used_release[RX])
     );
 
     wire [AXI_ID_WIDTH-1:0] unused_dma_awid;
@@ -751,17 +788,18 @@ module fdw_nic #(
     ) dma_write (
         .clk(clk),
         .rst(rst),
-        .req_valid(rx_req_valid),
-        .req_ready(rx_req_ready),
-        .req_addr(rx_req_addr),
-        .req_len(rx_req_len),
-        .req_drop(rx_req_drop),
-        .req_last(rx_req_last),
         .s_valid(rx_valid),
         .s_ready(rx_ready),
         .s_data(rx_data),
         .s_keep(rx_keep),
         .s_last(rx_last),
+        .s_more(rx_more),
+        .cut(rx_cut),
+        .ended(rx_ended),
+        .req_valid(rx_req_valid),
+        .req_ready(rx_req_ready),
+        .req_addr(rx_req_addr),
+        .req_len(rx_req_len),
         .done(rx_done),
         .error(dma_write_error),
         .busy(dma_write_busy),

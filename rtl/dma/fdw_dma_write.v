@@ -1,20 +1,25 @@
-// DMA write: a packed byte stream and (address, length) requests in, AXI4 writes out.
+// DMA write: packed byte streams and (address, length) pieces in, AXI4 writes out.
 //
-// In: s_*, packets as packed streams (s_keep all ones but on the beat with s_last; where a packet ends is
-// known from s_keep and the requests, s_last itself is not looked at), and requests: the next req_len
-// bytes (any number up to 65536, any alignment) of the stream go to req_addr; with req_drop they are
-// consumed and written nowhere. The lengths of the requests up to a req_last add up to the bytes of the
-// packet. Requests may come before or after their bytes.
-// Out: done, one pulse for each req_last when the B responses of everything up to and including it have
-// come, in order; error, one pulse for each burst answered with SLVERR or DECERR, in the same cycle as
-// or before the done it belongs to (which comes nevertheless).
+// In: s_*, packets as packed streams (s_keep all ones but on the beat with s_last, where it may be 0), and
+// req_*, the places where they go: the next req_len bytes (1..65536, any alignment) of the present packet, or as
+// many as it still has, go to req_addr. req_ready is high only while bytes of the present packet are here that have no
+// place: so a place is never asked for in vain, and with the packet's end the rest of the last one is forgotten.
+// cut (pulse, between a packet's first beat and its s_last's, or later if not ended yet): what has no place
+// yet is thrown away, and the packet ends here. What has one may be thrown away or written.
+//
+// ended: pulse, all of the packet has been put on its way and its places are over; the next one may have begun.
+// s_more counts in that cycle: high if another packet belongs to this one. Out: done, one pulse for each
+// packet that ended with s_more low, when the B responses of everything up to its end have come, in order;
+// error, one pulse for each burst answered with SLVERR or DECERR; no done comes from then on until an abort.
 //
 // INCR bursts of 16-byte beats with WSTRB for exactly the requested bytes, ending at the latest at a
 // multiple of MAX_BURST beats, hence never crossing 4 KiB (AXI4 A3.4.1), all with one ID, so B comes in
-// order. A burst's AW is issued only when all its data is in the buffer: W never waits for the stream.
+// order. A burst's AW is issued only when all its data is in the buffer: W never waits for the stream. If the stream
+// is slower than the bus a burst ends earlier, at multiples of EARLY_BURST beats, so that little is left
+// to be written when the packet's end comes.
 //
-// busy: a request has been taken and is not done yet, B responses included.
-// abort (pulse or level): forgets requests, stream bytes held, and bursts whose AW has not been offered.
+// busy: something has been taken that is not written and answered yet.
+// abort (pulse or level): forgets places, stream bytes held, and bursts whose AW has not been offered.
 // A burst whose AW has been offered goes on as AXI demands, its remaining beats with WSTRB 0 (but the
 // one offered already). No done or error comes of anything before the abort. busy falls, and req_ready
 // and s_ready rise again, when all B responses have come and abort is low.
@@ -23,27 +28,28 @@ module fdw_dma_write #(
     parameter AXI_ID_WIDTH = 4,
     parameter AXI_ID = 0,
     parameter MAX_BURST = 16,    // beats
-    parameter OUTSTANDING = 64,  // bursts whose B has not come
-    parameter BUFFER_BEATS = 64, // beats collected or not yet taken by W; at least twice MAX_BURST keeps W busy
-    parameter REQUESTS = 16      // requests taken ahead of their bytes
+    parameter EARLY_BURST = 2,   // beats, at most MAX_BURST
+    parameter OUTSTANDING = 128, // bursts whose B has not come
+    parameter BUFFER_BEATS = 64  // beats collected or not yet taken by W; at least twice MAX_BURST keeps W busy
 ) (
     input                         clk,
     input                         rst,
-
-    input                         req_valid,
-    output                        req_ready,
-    input      [ADDR_WIDTH-1:0]   req_addr,
-    input      [16:0]             req_len,
-    input                         req_drop,
-    input                         req_last,
 
     input                         s_valid,
     output                        s_ready,
     input      [127:0]            s_data,
     input      [15:0]             s_keep,
     input                         s_last,
+    input                         s_more,
+    input                         cut,
+    output                        ended,
 
-    output reg                    done,
+    input                         req_valid,
+    output                        req_ready,
+    input      [ADDR_WIDTH-1:0]   req_addr,
+    input      [16:0]             req_len,
+
+    output                        done,
     output reg                    error,
     output                        busy,
     // Waiver: abort is also a C function, which Verilator's C++ for this module never calls.
@@ -75,8 +81,11 @@ module fdw_dma_write #(
         if (BUFFER_BEATS < MAX_BURST) begin : g_check_buffer
             fdw_rule_BUFFER_BEATS_must_be_at_least_MAX_BURST violated ();
         end
-        if (OUTSTANDING < 2 || REQUESTS < 2) begin : g_check_depths
-            fdw_rule_OUTSTANDING_and_REQUESTS_must_be_at_least_2 violated ();
+        if (EARLY_BURST < 1 || EARLY_BURST > MAX_BURST || (EARLY_BURST & (EARLY_BURST - 1)) != 0) begin : g_check_early
+            fdw_rule_EARLY_BURST_must_be_a_power_of_two_1_to_MAX_BURST violated ();
+        end
+        if (OUTSTANDING < 2) begin : g_check_outstanding
+            fdw_rule_OUTSTANDING_must_be_at_least_2 violated ();
         end
         if (ADDR_WIDTH < 13 || ADDR_WIDTH > 64) begin : g_check_address
             fdw_rule_ADDR_WIDTH_must_be_13_to_64 violated ();
@@ -85,6 +94,7 @@ module fdw_dma_write #(
 
     localparam BURST_BITS = $clog2(MAX_BURST);
     localparam BEAT_ADDR_WIDTH = ADDR_WIDTH - 4;
+    localparam [BEAT_ADDR_WIDTH-1:0] EARLY_MASK = EARLY_BURST - 1;
     localparam PLANNED = 16; // bursts collected and not yet offered
     localparam OWED = 8;     // bursts offered whose data has not all been offered
 
@@ -97,60 +107,39 @@ module fdw_dma_write #(
         else draining <= abort || (draining && !clear_to_end);
     end
 
-    // Requests. One that writes nothing only counts bytes and carries its req_last along.
-    wire                  next_valid;
-    wire                  next_ready;
-    wire                  next_space;
-    wire [ADDR_WIDTH-1:0] next_addr;
-    wire [16:0]           next_len;
-    wire                  next_drop;
-    wire                  next_last;
-    wire [$clog2(REQUESTS+1)-1:0] unused_next_level;
-
-    assign req_ready = next_space && !flush;
-
-    fdw_fifo #(
-        .WIDTH(ADDR_WIDTH + 19),
-        .DEPTH(REQUESTS)
-    ) request_fifo (
-        .clk(clk),
-        .rst(rst || flush),
-        .s_valid(req_valid && req_ready),
-        .s_ready(next_space),
-        .s_data({req_addr, req_len, req_drop || req_len == 17'd0, req_last}),
-        .m_valid(next_valid),
-        .m_ready(next_ready),
-        .m_data({next_addr, next_len, next_drop, next_last}),
-        .level(unused_next_level)
-    );
-
     // Collector: one beat a cycle from the stream into the data buffer; at the end of a burst its address
     // and length become a plan.
-    reg                        active;
+    reg                        active;     // there is a place
     reg  [BEAT_ADDR_WIDTH-1:0] addr;
     reg  [3:0]                 offset;
-    reg  [16:0]                left;
-    reg                        drop;
-    reg                        last;
+    reg  [16:0]                left;       // bytes of the place
+    reg                        closed;     // the packet's last byte is in the slicer, or has left it
     reg                        in_burst;
     reg  [BEAT_ADDR_WIDTH-1:0] burst_addr;
-    reg  [7:0]                 burst_len;
+    reg  [7:0]                 burst_len;  // beats so far
     wire [4:0]                 level;
     wire [127:0]               slice_data;
     wire [15:0]                slice_strb;
     wire                       slicer_ready;
     wire                       data_space;
     wire                       plan_space;
+
     wire [4:0]                 lanes = 5'd16 - {1'b0, offset};
-    wire                       ends = left <= {12'd0, lanes};
-    wire [4:0]                 count = ends ? left[4:0] : lanes;
-    wire                       step = active && level >= count && data_space && plan_space;
-    wire                       burst_ends = ends || &addr[BURST_BITS-1:0];
+    wire [4:0]                 wanted = left <= {12'd0, lanes} ? left[4:0] : lanes;
+    wire [4:0]                 count = level < wanted ? level : wanted;
+    wire                       step = active && (level >= wanted || (closed && level != 5'd0)) && data_space && plan_space;
+    wire [4:0]                 kept = step ? level - count : level;
+    wire                       filled = step && left == {12'd0, count};
+    assign                     ended = closed && kept == 5'd0 && plan_space && !flush;
+    wire                       starved = !closed && !kept[4] && !s_valid;
+    wire [BEAT_ADDR_WIDTH-1:0] early = addr | ~EARLY_MASK;
+    wire                       burst_ends = filled || ended || &addr[BURST_BITS-1:0] || (starved && &early);
+    wire                       trails = ended && !step; // the end came behind the last beat
     wire [7:0]                 burst_len_now = in_burst ? burst_len : 8'd0;
     wire [BEAT_ADDR_WIDTH-1:0] burst_addr_now = in_burst ? burst_addr : addr;
 
-    assign next_ready = !active || (step && ends);
-    assign s_ready = slicer_ready && !flush;
+    assign s_ready = slicer_ready && !flush && !cut && (!closed || ended);
+    assign req_ready = (!active || filled) && kept != 5'd0 && !flush;
 
     always @(posedge clk) begin
         if (rst || flush) begin
@@ -158,35 +147,38 @@ module fdw_dma_write #(
             addr <= {BEAT_ADDR_WIDTH{1'b0}};
             offset <= 4'd0;
             left <= 17'd0;
-            drop <= 1'b0;
-            last <= 1'b0;
+            closed <= 1'b0;
             in_burst <= 1'b0;
             burst_addr <= {BEAT_ADDR_WIDTH{1'b0}};
             burst_len <= 8'd0;
         end else begin
-            if (next_ready) begin
-                active <= next_valid;
-                addr <= next_addr[ADDR_WIDTH-1:4];
-                offset <= next_addr[3:0];
-                left <= next_len;
-                drop <= next_drop;
-                last <= next_last;
-            end else if (step) begin
-                addr <= addr + 1'b1;
-                offset <= 4'd0;
-                left <= left - {12'd0, count};
+            if (req_valid && req_ready) begin
+                active <= 1'b1;
+                addr <= req_addr[ADDR_WIDTH-1:4];
+                offset <= req_addr[3:0];
+                left <= req_len;
+            end else begin
+                if (filled || ended) active <= 1'b0;
+                if (step) begin
+                    addr <= addr + 1'b1;
+                    offset <= 4'd0;
+                    left <= left - {12'd0, count};
+                end
             end
-            if (step && !drop) begin
+            closed <= cut || (s_valid && s_ready ? s_last : closed && !ended);
+            if (step) begin
                 in_burst <= !burst_ends;
                 burst_addr <= burst_addr_now;
                 burst_len <= burst_len_now + 8'd1;
+            end else if (trails) begin
+                in_burst <= 1'b0;
             end
         end
     end
 
     fdw_byte_slicer slicer (
         .clk(clk),
-        .rst(rst || flush),
+        .rst(rst || flush || cut),
         .s_valid(s_valid && s_ready),
         .s_ready(slicer_ready),
         .s_data(s_data),
@@ -211,7 +203,7 @@ module fdw_dma_write #(
     ) data_fifo (
         .clk(clk),
         .rst(rst || flush),
-        .s_valid(step && !drop),
+        .s_valid(step),
         .s_ready(data_space),
         .s_data({slice_data, slice_strb}),
         .m_valid(data_valid),
@@ -220,13 +212,23 @@ module fdw_dma_write #(
         .level(unused_data_level)
     );
 
-    // Plans: bursts whose data is all there, and the ends of packets that end without a burst.
-    wire                       plan_valid;
+    // Plans: bursts whose data is all there, and the ends of packets that end without a burst. One goes
+    // around the FIFO while that is empty.
+    wire                       new_valid = (step && burst_ends) || (trails && (in_burst || !s_more));
+    wire                       new_write = step || in_burst;
+    wire                       new_last = ended && !s_more;
+    wire [7:0]                 new_len = step ? burst_len_now : burst_len - 8'd1;
+    wire                       queue_valid;
+    wire [BEAT_ADDR_WIDTH-1:0] queue_addr;
+    wire [7:0]                 queue_len;
+    wire                       queue_write;
+    wire                       queue_last;
     wire                       plan_taken;
-    wire [BEAT_ADDR_WIDTH-1:0] plan_addr;
-    wire [7:0]                 plan_len;
-    wire                       plan_write;
-    wire                       plan_last;
+    wire                       plan_valid = queue_valid || new_valid;
+    wire [BEAT_ADDR_WIDTH-1:0] plan_addr = queue_valid ? queue_addr : burst_addr_now;
+    wire [7:0]                 plan_len = queue_valid ? queue_len : new_len;
+    wire                       plan_write = queue_valid ? queue_write : new_write;
+    wire                       plan_last = queue_valid ? queue_last : new_last;
     wire [$clog2(PLANNED+1)-1:0] unused_plan_level;
 
     fdw_fifo #(
@@ -235,12 +237,12 @@ module fdw_dma_write #(
     ) plan_fifo (
         .clk(clk),
         .rst(rst || flush),
-        .s_valid(step && (drop ? ends && last : burst_ends)),
+        .s_valid(new_valid && (queue_valid || !plan_taken)),
         .s_ready(plan_space),
-        .s_data({burst_addr_now, burst_len_now, !drop, ends && last}),
-        .m_valid(plan_valid),
+        .s_data({burst_addr_now, new_len, new_write, new_last}),
+        .m_valid(queue_valid),
         .m_ready(plan_taken),
-        .m_data({plan_addr, plan_len, plan_write, plan_last}),
+        .m_data({queue_addr, queue_len, queue_write, queue_last}),
         .level(unused_plan_level)
     );
 
@@ -340,17 +342,23 @@ module fdw_dma_write #(
     );
 
     assign clear_to_end = !await_valid;
-    assign busy = next_valid || active || plan_valid || await_valid;
+    assign busy = active || closed || in_burst || level != 5'd0 || queue_valid || await_valid;
+
+    // From an error to the next abort no packet is done: its bytes may not be where they should be.
+    reg  failed;
+    wire fails = await_taken && await_write && m_axi_bresp[1] && !flush;
+
+    assign done = await_taken && await_last && !flush && !fails && !failed;
 
     always @(posedge clk) begin
         if (rst) begin
-            done <= 1'b0;
             error <= 1'b0;
+            failed <= 1'b0;
         end else begin
-            done <= await_taken && await_last && !flush;
-            error <= await_taken && await_write && m_axi_bresp[1] && !flush;
+            error <= fails;
+            failed <= !flush && (failed || fails);
         end
     end
 
-    wire unused = &{1'b0, s_last, data_valid, m_axi_bid, m_axi_bresp[0]};
+    wire unused = &{1'b0, data_valid, m_axi_bid, m_axi_bresp[0]};
 endmodule

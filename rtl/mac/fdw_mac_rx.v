@@ -12,6 +12,9 @@
 // it had, and m_keep of its last may be 0; an endless one gives no beats beyond max_frame. With m_last comes
 // m_fcs_wrong, which means something if m_status is undersize or oversize.
 //
+// p_*: the same bytes earlier and with the FCS, for whoever sums them up: p_bytes (0..8) of p_data from lane
+// 0 on. All but the FCS have been on p_* before the cycle of m_last.
+//
 // max_frame: the longest frame without FCS, 60..65000, constant while frames come in.
 //
 // A frame may begin in lane 0 or lane 4, after any gap, also in the middle of another one. Its end is
@@ -30,7 +33,11 @@ module fdw_mac_rx (
     output     [7:0]  m_keep,
     output            m_last,
     output     [3:0]  m_status,
-    output            m_fcs_wrong
+    output            m_fcs_wrong,
+    output            p_valid,
+    output     [63:0] p_data,
+    output     [3:0]  p_bytes,
+    output            p_last
 );
     localparam [3:0] BAD_PREAMBLE = 4'd0, CODE_ERROR = 4'd1, UNDERSIZE = 4'd2, OVERSIZE = 4'd3,
                      FCS_ERROR = 4'd4, GOOD = 4'd7;
@@ -197,6 +204,11 @@ module fdw_mac_rx (
     assign m_keep = m_last ? ~(8'hff << last_bytes) : 8'hff;
     assign m_status = tail_valid ? tail_status : status;
     assign m_fcs_wrong = tail_valid ? tail_fcs_wrong : fcs_wrong;
+
+    assign p_valid = part_valid;
+    assign p_data = part;
+    assign p_bytes = part_bytes;
+    assign p_last = part_last;
 
     always @(posedge clk) begin
         if (rst) begin

@@ -51,6 +51,9 @@ from scapy.layers.l2 import Dot1Q, Ether
 from tb.block import run_block
 
 FIFO_WORDS = 4096 // 16
+SOURCES = [
+    "mac/fdw_mac_rx.v", "mac/fdw_crc32.v", "mac/fdw_rx_fifo.v", "rx/fdw_rx_checksum.v", "lib/fdw_fifo.v",
+]  # fmt: skip
 
 
 class Bench:
@@ -70,7 +73,7 @@ class Bench:
 
     @classmethod
     async def create(cls, dut: Any, raw: bool = False) -> "Bench":
-        await start(dut, flush=0, accept=1, m_tready=0, xgmii_rxd=0, xgmii_rxc=0)
+        await start(dut, flush=0, accept=1, max_frame=1518, m_tready=0, xgmii_rxd=0, xgmii_rxc=0)
         return cls(dut, raw)
 
     def send(self, frame: XgmiiFrame) -> None:
@@ -447,7 +450,7 @@ async def reset_mid_frame_rest_ignored_and_next_frame_good(dut: Any) -> None:
 def test_mac_rx(simulator: str) -> None:
     run_block(
         "mac_rx_bench",
-        ["mac/fdw_mac_rx.v", "mac/fdw_crc32.v", "mac/fdw_rx_fifo.v", "lib/fdw_fifo.v"],
+        SOURCES,
         __name__,
         simulator=simulator,
         wrappers=["mac_rx_bench.v"],

@@ -104,5 +104,5 @@ def test_every_register_called_state_in_the_design_is_found() -> None:
         text = path.read_text()
         if re.search(r"\breg\s+\[[^\]]*\]\s+state\b", text):
             assert (path.stem, "state") in found, path
-    assert ("fdw_rx_engine", "chain") in found
-    assert ("fdw_rx_engine", "stream") in found
+    assert ("fdw_rx_frame", "state") in found
+    assert ("fdw_rx_used", "state") in found
