@@ -353,7 +353,7 @@ async def hardware_reset_in_the_middle_of_traffic_leaves_no_x_and_a_working_nic(
         ("ADDR_WIDTH", 24, "ADDR_WIDTH_must_be_32_to_64"),
         ("TX_FIFO_BYTES", 5000, "TX_FIFO_BYTES_must_be_a_power_of_two"),
         ("RX_FIFO_BYTES", 2048, "RX_FIFO_BYTES_must_be_a_power_of_two_and_at_least_4096"),
-        ("MTU_MAX", 16384, "a_FIFO_must_hold_a_frame_of_MTU_MAX"),
+        ("MTU_MAX", 32768, "a_FIFO_must_hold_a_frame_of_MTU_MAX"),
         ("QUEUE_NUM_MAX", 0, "QUEUE_NUM_MAX_must_be_1_to_32768"),
     ],
 )
