@@ -54,6 +54,21 @@ class Connection(Protocol):
     def unacknowledged(self) -> int:
         """Bytes in the send buffer, sent or not."""
 
+    @property
+    def opening(self) -> bool:
+        """The handshake is not far enough for data."""
+
+    @property
+    def may_send(self) -> bool:
+        """Data may be handed over."""
+
+    @property
+    def syn_deferred(self) -> bool:
+        """The SYN waits for the first data (TCP_FASTOPEN_CONNECT)."""
+
+    def fast_open(self, data: memoryview) -> int:
+        """Sends the SYN that waited; how much of `data` it carries."""
+
     def set_option(self, name: str, value: Any) -> None:
         """Changes one of `TcpOptions`."""
 

@@ -36,6 +36,8 @@ _RANGES: Final[dict[int, Number]] = {
     c.TCP_WINDOW_CLAMP: Number(),
     c.TCP_USER_TIMEOUT: Number(low=0),
     c.TCP_NOTSENT_LOWAT: Number(),
+    c.TCP_FASTOPEN: Number(low=0),
+    c.TCP_FASTOPEN_NO_COOKIE: Number(low=0, high=1),
 }
 """What `TcpOptions` knows."""
 
@@ -43,10 +45,8 @@ INERT: Final[dict[int, Number]] = {
     c.TCP_QUICKACK: Number(default=1, flag=True),
     c.TCP_THIN_LINEAR_TIMEOUTS: Number(low=0, high=1),
     c.TCP_THIN_DUPACK: Number(low=0, high=1),
-    c.TCP_FASTOPEN: Number(low=0),
     c.TCP_SAVE_SYN: Number(low=0, high=2),
     c.TCP_FASTOPEN_CONNECT: Number(low=0, high=1),
-    c.TCP_FASTOPEN_NO_COOKIE: Number(low=0, high=1),
     c.TCP_INQ: Number(low=0, high=1),
     c.TCP_TX_DELAY: Number(low=0),
 }
@@ -79,6 +79,10 @@ def parse(name: int, value: bytes, *, closed: bool, maxseg: int = 0) -> tuple[st
         if text not in ALGORITHMS:
             raise error(errno.ENOENT)
         return "congestion", text
+    if name == c.TCP_FASTOPEN_KEY:
+        if len(value) not in (16, 32):
+            raise error(errno.EINVAL)
+        return "fastopen_keys", tuple(value[at : at + 16] for at in range(0, len(value), 16))
     spec = _RANGES.get(name)
     if len(value) < INT.size:
         raise error(errno.EINVAL)
@@ -113,6 +117,10 @@ def parse(name: int, value: bytes, *, closed: bool, maxseg: int = 0) -> tuple[st
             return "window_clamp", max(number, CLAMP_MIN) if number else 0
         case c.TCP_USER_TIMEOUT:
             return "user_timeout", number * MS
+        case c.TCP_FASTOPEN:
+            return "fastopen", min(number, c.SOMAXCONN)
+        case c.TCP_FASTOPEN_NO_COOKIE:
+            return "fastopen_no_cookie", bool(number)
         case _:
             return "notsent_lowat", number & 0xFFFF_FFFF or None
 
@@ -145,6 +153,12 @@ def show(options: TcpOptions, name: int, profile: Profile) -> bytes:
             number = options.window_clamp
         case c.TCP_USER_TIMEOUT:
             number = options.user_timeout // MS
+        case c.TCP_FASTOPEN:
+            number = options.fastopen
+        case c.TCP_FASTOPEN_NO_COOKIE:
+            number = int(options.fastopen_no_cookie)
+        case c.TCP_FASTOPEN_KEY:
+            return b"".join(options.fastopen_keys)
         case c.TCP_NOTSENT_LOWAT:
             lowat = options.notsent_lowat or 0
             number = lowat if lowat <= INT_MAX else lowat - (1 << 32)

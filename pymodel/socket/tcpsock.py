@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pymodel.simtime import SEC
 from pymodel.socket import constants as c
-from pymodel.socket import tcpoptions
+from pymodel.socket import tcpfast, tcpoptions
 from pymodel.socket.errors import error
 from pymodel.socket.file import Watcher
 from pymodel.socket.messages import Control, SockAddr, ZeroCopy, check_socket_level
@@ -27,7 +27,6 @@ from pymodel.tcp import State, TcpOptions, tcpinfo
 Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED"])
 """What the program knows: `socket_state` of include/linux/net.h."""
 
-OPENING: Final = frozenset({"SYN_SENT", "SYN_RECEIVED"})
 SENDING: Final = frozenset({"ESTABLISHED", "CLOSE_WAIT"})
 PEER_CLOSED: Final = frozenset({"CLOSE_WAIT", "CLOSING", "LAST_ACK"})
 """The peer's FIN has come."""
@@ -128,7 +127,7 @@ class TcpSocket(Socket):
             if connection.readable >= self.options.receive_low_water:
                 events |= DATA_READY
             self._announced = received
-        if self._no_space and state in SENDING and connection.writable_for_poll:
+        if self._no_space and connection.may_send and connection.writable_for_poll:
             self._no_space = False
             events |= WRITE_SPACE
         if connection.error:
@@ -176,7 +175,9 @@ class TcpSocket(Socket):
             mask |= c.POLLHUP
         if peer_closed:
             mask |= READABLE | c.POLLRDHUP
-        if state not in OPENING:
+        if connection.syn_deferred:
+            mask |= WRITABLE
+        if not connection.opening:
             if connection.readable >= self.options.receive_low_water:
                 mask |= READABLE
             if connection.urgent_ready:
@@ -313,16 +314,36 @@ class TcpSocket(Socket):
         if self.phase is Phase.UNCONNECTED:
             if self.listener is not None or self.connection is not None:
                 raise error(errno.EOPNOTSUPP if self._bsd and self.listener is not None else errno.EISCONN)
-            self._send_syn(address)
-            self.phase = Phase.CONNECTING
+            self.open_fast(address, "connect" if self._own.get(c.TCP_FASTOPEN_CONNECT) else "")
+            if self._deferred:
+                return  # the first data will take the SYN along
             unfinished = errno.EINPROGRESS
+        elif self._deferred:
+            raise error(errno.EISCONN)
         elif self._bsd and self.state in SENDING:
             self.phase = Phase.CONNECTED
             raise error(errno.EISCONN)
+        yield from self.opened(self.deadline(self.options.send_timeout), unfinished)
+
+    @property
+    def connecting(self) -> bool:
+        """A connect(2) is under way."""
+        return self.phase is Phase.CONNECTING
+
+    @property
+    def _deferred(self) -> bool:
+        return self.connection is not None and self.connection.syn_deferred
+
+    def open_fast(self, address: SockAddr, fast: str) -> None:
+        """Begin to connect; `fast` as in `TcpLayer.connect`."""
+        self._send_syn(address, fast)
+        self.phase = Phase.CONNECTING
+
+    def opened(self, deadline: int | None, unfinished: int) -> Blocking[None]:
+        """Wait for the handshake: `unfinished` at the deadline, or why it failed."""
         connection = self.connection
         assert connection is not None
-        deadline = self.deadline(self.options.send_timeout)
-        while connection.state.name in OPENING:
+        while connection.opening:
             if self._expired(deadline):
                 raise error(unfinished)
             yield from self._wait(deadline)
@@ -333,7 +354,7 @@ class TcpSocket(Socket):
             raise error(number)
         self.phase = Phase.CONNECTED
 
-    def _send_syn(self, remote: SockAddr) -> None:
+    def _send_syn(self, remote: SockAddr, fast: str = "") -> None:
         host, port = remote
         if host == ANY:
             host = LOOPBACK  # this host (ip(7), INADDR_ANY as a destination)
@@ -349,6 +370,7 @@ class TcpSocket(Socket):
         def unused(local_port: int) -> bool:
             return (source, local_port, host, port) not in network.tcp.connections
 
+        given = {"fast": fast} if fast else {}
         binding = self._binding
         if binding is None:
             local_port = network.tcp_ports.choose_for_connect(unused)
@@ -356,7 +378,7 @@ class TcpSocket(Socket):
             local_port = binding.port if unused(binding.port) else 0
         if local_port == 0:
             raise error(errno.EADDRNOTAVAIL)
-        connection = network.tcp.connect((source, local_port), (host, port), self._tcp_options)
+        connection = network.tcp.connect((source, local_port), (host, port), self._tcp_options, **given)
         self._attach(connection)
         if binding is None:
             self._binding = self._new_binding(source, local_port, explicit=False)
@@ -408,13 +430,18 @@ class TcpSocket(Socket):
         """
         check_socket_level(control)
         deadline = self.deadline(self.options.send_timeout, flags)
-        while self.connection is not None and self.connection.state.name in OPENING:
+        sent = 0
+        if tcpfast.wanted(self, flags):
+            sent, over = yield from tcpfast.send(self, data, flags, address, deadline)
+            self._sent += sent
+            if over:
+                return sent
+        while self.connection is not None and self.connection.opening:
             if self._bsd:
                 raise error(errno.ENOTCONN)
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             yield from self._wait(deadline)
-        sent = 0
         try:
             while True:
                 connection = self._sending(sent)
@@ -443,12 +470,7 @@ class TcpSocket(Socket):
     def _sending(self, sent: int) -> Connection | None:
         """The connection, if it takes data; else None after `sent` bytes were taken, or the error."""
         connection = self.connection
-        if (
-            connection is not None
-            and not connection.error
-            and not self._send_shut
-            and connection.state.name in SENDING
-        ):
+        if connection is not None and not connection.error and not self._send_shut and connection.may_send:
             return connection
         if sent:
             return None
@@ -533,7 +555,7 @@ class TcpSocket(Socket):
         if self.listener is not None:
             raise error(errno.EINVAL)
         connection = self.connection
-        if connection is None or (request != c.SIOCINQ and self.state in OPENING):
+        if connection is None or (request != c.SIOCINQ and connection.opening):
             return 0
         if request == c.SIOCINQ:
             return connection.readable
@@ -561,7 +583,7 @@ class TcpSocket(Socket):
             self.connection.shutdown_read()
         if writing and not self._send_shut:
             self._send_shut = True
-            if state in SENDING or state in OPENING:
+            if state in SENDING or state in {"SYN_SENT", "SYN_RECEIVED"}:
                 assert self.connection is not None
                 self.connection.shutdown_write()
         self.notify()
@@ -632,6 +654,9 @@ class TcpSocket(Socket):
         if level != c.IPPROTO_TCP:
             super().set_option(level, name, value)
             return
+        fast = (c.TCP_FASTOPEN, c.TCP_FASTOPEN_CONNECT, c.TCP_FASTOPEN_NO_COOKIE, c.TCP_FASTOPEN_KEY)
+        if name in fast and self.state not in ("CLOSED", "LISTEN"):
+            raise error(errno.EINVAL)
         spec = tcpoptions.INERT.get(name)
         if self._bsd and name == c.TCP_CONGESTION and value.rstrip(b"\0") == b"newreno":
             value = b"reno"  # Linux's name for it
@@ -642,10 +667,6 @@ class TcpSocket(Socket):
         if len(value) < INT.size:
             raise error(errno.EINVAL)
         number = spec.check(INT.unpack_from(value)[0], self.uid)
-        if name in (c.TCP_FASTOPEN, c.TCP_FASTOPEN_CONNECT) and self.state not in ("CLOSED", "LISTEN"):
-            raise error(errno.EINVAL)
-        if name == c.TCP_FASTOPEN:
-            number = min(number, c.SOMAXCONN)
         self._own[name] = number if name != c.TCP_THIN_DUPACK else 0  # Linux forgets that one
         if name == c.TCP_QUICKACK and self.connection is not None:
             self.connection.set_quickack(bool(number))

@@ -129,7 +129,9 @@ def _update_window(tcb: "Tcb", header: TcpHeader, ack: int, event: AckEvent, now
             set_window(tcb, window)
     if event.una_advanced:
         # The SYN of a passive open is not counted (as in Linux, where the connection begins behind it).
-        tcb.bytes_acked += (ack - tcb.snd_una - (tcb.state is State.SYN_RECEIVED)) & MASK
+        tcb.bytes_acked += (
+            ack - tcb.snd_una - (tcb.state is State.SYN_RECEIVED and not tcb.fast_child)
+        ) & MASK
         tcb.snd_una = ack
 
 

@@ -7,6 +7,7 @@ from pymodel.tcp import (
     algorithms,
     cwndcheck,
     delack,
+    fastopen,
     keepalive,
     lifecycle,
     mss,
@@ -21,7 +22,7 @@ from pymodel.tcp import options as tcp_options
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.seq import MASK, gt
-from pymodel.tcp.state import SENDING, State
+from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Services, Tcb
 
 
@@ -150,7 +151,7 @@ class TcpConnection(Tcb):
     @property
     def writable(self) -> int:
         """Bytes that the send buffer has left; 0 also where sending is over or not yet possible."""
-        if self.fin_queued or self.state not in SENDING:
+        if self.fin_queued or not self.may_send:
             return 0
         return max(self.sndbuf - self.queued_memory, 0)
 
@@ -189,7 +190,7 @@ class TcpConnection(Tcb):
         (MSG_OOB): the last byte is urgent. `eor` (MSG_EOR): what is sent later joins no segment with it.
         """
         n = len(data)
-        if not n or self.fin_queued or self.state not in SENDING:
+        if not n or self.fin_queued or not self.may_send:
             return 0
         now = self.layer.scheduler.now
         mss_now = mss.current(self)
@@ -220,7 +221,7 @@ class TcpConnection(Tcb):
                     chunk.push = True
                     self.pushed_seq = queue.end
                     output.push(self, now, output.NAGLE_OFF)
-                elif len(queue.chunks) == 1 and self.state in SENDING:
+                elif len(queue.chunks) == 1 and self.may_send:
                     output.write(self, now, output.NAGLE_OFF, push_one=1)
         if not at:
             return 0
@@ -235,6 +236,11 @@ class TcpConnection(Tcb):
             self.snd_up = queue.end
         output.push(self, now, output.NAGLE_CORK if more else output.NAGLE_DEFAULT)
         return at
+
+    def fast_open(self, data: memoryview) -> int:
+        """The SYN that waited (`TcpLayer.connect`) goes now; how much of `data` it carries (RFC 7413)."""
+        self.syn_deferred = False
+        return fastopen.start(self, self.layer.fast_open, data, self.layer.scheduler.now)
 
     def recv(self, n: int, peek: bool = False) -> bytes:
         """Up to `n` bytes; b"" if none is there. Taking bytes may open the window, and send what tells so.
@@ -287,7 +293,7 @@ class TcpConnection(Tcb):
 
     def shutdown_write(self) -> None:
         """No more data will be sent: FIN after what is queued (half close). Repeating it does nothing."""
-        if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
+        if self.opening:
             self.fin_queued = True  # after the handshake (RFC 9293 §3.10.4)
         elif self.state is not State.CLOSED:
             lifecycle.send_fin(self, self.layer.scheduler.now)

@@ -8,6 +8,7 @@ from pymodel.tcp import (
     algorithms,
     delack,
     ecn,
+    fastopen,
     keepalive,
     lifecycle,
     mss,
@@ -117,6 +118,10 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
         return True
     ack.process(tcb, header, 0, now)
     established(tcb, now)
+    if tcb.syn_option_sent or tcb.syn_data:
+        tcb.cc.cwnd = tcb.profile.initial_cwnd
+        if fastopen.answered(tcb, tcb.layer.fast_open, header, now):
+            return True
     if payload or flags & FIN:
         receive.text(tcb, (header.seq + 1) & MASK, payload, header, now, tos)
     if tcb.state is State.CLOSED:

@@ -9,6 +9,7 @@ from pymodel.tcp import (
     berkeley,
     challenge,
     delack,
+    fastopen,
     handshake,
     lifecycle,
     output,
@@ -118,7 +119,14 @@ def _acceptable_text(
         if tcb.ack_now and tcb.profile.berkeley:
             transmit.ack(tcb, now)
         return True
-    if tcb.state is State.SYN_RECEIVED:
+    if tcb.fast_child:
+        if lt(header.ack, tcb.snd_una) or gt(header.ack, tcb.snd_nxt):
+            return False
+        _update_ts_recent(tcb, header, seq, now)
+        ack.process(tcb, header, length, now)
+        ack.set_window(tcb, header.window << tcb.snd_wscale)
+        fastopen.child_established(tcb, now)
+    elif tcb.state is State.SYN_RECEIVED:
         if not (gt(header.ack, tcb.snd_una) and le(header.ack, tcb.snd_nxt)):
             return False
         if not _open(tcb, header, length, now):

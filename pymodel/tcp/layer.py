@@ -12,6 +12,7 @@ from pymodel.simtime import SEC
 from pymodel.skbuff import Checksum, SkBuff
 from pymodel.tcp import (
     berkeley,
+    fastopen,
     handshake,
     lifecycle,
     mss,
@@ -23,6 +24,7 @@ from pymodel.tcp import (
 )
 from pymodel.tcp import input as segment_input
 from pymodel.tcp.connection import TcpConnection
+from pymodel.tcp.fastopen import FastOpen
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.isn import IsnGenerator
 from pymodel.tcp.listener import Listener
@@ -68,6 +70,7 @@ class TcpLayer:
         self.on_release: Callable[[TcpConnection], None] | None = None
         self._isn = IsnGenerator(secret)
         self.cookies = SynCookies(secret)
+        self.fast_open = FastOpen(self.profile, secret)
         self._challenge_second = -1
         self._challenges = 0
 
@@ -78,9 +81,13 @@ class TcpLayer:
         local: tuple[bytes, int],
         remote: tuple[bytes, int],
         options: TcpOptions | None = None,
+        fast: str = "",
         **more: Any,
     ) -> TcpConnection:
         """Open actively: sends the SYN and returns at once, in SYN-SENT.
+
+        `fast` "data": the SYN waits for `TcpConnection.fast_open`; "connect" (TCP_FASTOPEN_CONNECT): likewise
+        if there is a Fast Open cookie for the peer, else the SYN asks for one.
 
         `options` (copied) and single ones by keyword: see `TcpOptions`. An unspecified local address (all
         zeros) is replaced by the route's. OSError: EADDRNOTAVAIL if this very connection exists already
@@ -97,10 +104,15 @@ class TcpLayer:
             raise OSError(EADDRNOTAVAIL, strerror(EADDRNOTAVAIL))
         now = self.scheduler.now
         connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote), wanted)
-        connection.snd_nxt = (connection.iss + 1) & MASK
-        segment.append(connection, SentSegment(connection.iss, connection.snd_nxt, now, SYN))
         lifecycle.set_state(connection, State.SYN_SENT)
         self.stats["active_opens"] += 1
+        if fast:
+            connection.syn_deferred = fast == "data" or fastopen.may_send_data(connection, self.fast_open)
+            if not connection.syn_deferred:
+                fastopen.start(connection, self.fast_open, memoryview(b""), now)
+            return connection
+        connection.snd_nxt = (connection.iss + 1) & MASK
+        segment.append(connection, SentSegment(connection.iss, connection.snd_nxt, now, SYN))
         transmit.syn(connection, now, False)
         timerset.start(connection, Pending.RETRANSMIT, now + connection.rtt.rto)
         if self.profile.open_timeout:
@@ -235,7 +247,7 @@ class TcpLayer:
                 self.stats["syn_to_group"] += 1  # RFC 9293 §3.9.2.3, MUST-57
                 return
             self.stats["passive_opens"] += 1
-            listener.syn(header, (dst, header.dport), (src, header.sport), iss, tos)
+            listener.syn(header, payload, (dst, header.dport), (src, header.sport), iss, tos)
 
     def _takes_over(self, old: TcpConnection, header: TcpHeader) -> bool:
         if self.profile.berkeley:
@@ -291,7 +303,8 @@ class TcpLayer:
         if connection is None:
             self.stats["unreachable_no_connection"] += 1
             return
-        if (seq - connection.snd_una) & MASK >= HALF or not lt(seq, connection.snd_nxt):
+        oldest = connection.iss if connection.fast_child else connection.snd_una
+        if (seq - oldest) & MASK >= HALF or not lt(seq, connection.snd_nxt):
             self.stats["unreachable_out_of_window"] += 1
             return
         self.stats["unreachable"] += 1
@@ -301,7 +314,7 @@ class TcpLayer:
             self._packet_too_big(connection)
         elif self.profile.berkeley:
             berkeley.unreachable(connection, error)
-        elif connection.state in (State.SYN_SENT, State.SYN_RECEIVED):
+        elif connection.opening or (connection.fast_child and connection.listener is not None):
             lifecycle.finish(connection, error)
         else:
             connection.soft_error = error

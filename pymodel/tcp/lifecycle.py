@@ -40,7 +40,7 @@ def reset_by_peer(tcb: Tcb) -> None:
     """An acceptable RST came (RFC 9293 §3.10.7.4 "second"); errno as Linux's tcp_reset chooses it."""
     state = tcb.state
     tcb.layer.stats["resets_received"] += 1
-    if state in (State.SYN_SENT, State.SYN_RECEIVED):
+    if state is State.SYN_SENT or tcb.opening:
         finish(tcb, ECONNREFUSED)
     elif state is State.CLOSE_WAIT:
         finish(tcb, ECONNRESET if tcb.profile.berkeley else EPIPE)
@@ -80,7 +80,7 @@ def send_fin(tcb: Tcb, now: int) -> None:
     if tcb.fin_queued:
         return
     tcb.fin_queued = True
-    if tcb.state is State.ESTABLISHED:
+    if tcb.state in (State.ESTABLISHED, State.SYN_RECEIVED):
         set_state(tcb, State.FIN_WAIT_1)
     elif tcb.state is State.CLOSE_WAIT:
         set_state(tcb, State.LAST_ACK)

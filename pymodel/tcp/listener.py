@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymodel.task import WaitQueue
-from pymodel.tcp import handshake, lifecycle, segment, timerset, transmit
+from pymodel.tcp import fastopen, handshake, lifecycle, segment, timerset, transmit
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.segment import SentSegment
@@ -46,6 +46,8 @@ class Listener:
         self.closed = False
         self._finished: deque[TcpConnection] = deque()
         self._half_open: dict[Tcb, None] = {}
+        self._fast: list[Tcb] = []
+        """Made by Fast Open, SYN,ACK not acknowledged when last looked at."""
 
     @property
     def pending(self) -> int:
@@ -86,9 +88,18 @@ class Listener:
         self.queue.wake()
 
     def syn(
-        self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], iss: int, tos: int
+        self,
+        header: TcpHeader,
+        payload: memoryview | bytes,
+        local: tuple[bytes, int],
+        remote: tuple[bytes, int],
+        iss: int,
+        tos: int,
     ) -> None:
-        """A SYN for this port: SYN-RECEIVED and a SYN,ACK, or nothing when a queue is full."""
+        """A SYN for this port: SYN-RECEIVED and a SYN,ACK, or nothing when a queue is full.
+
+        What came along is kept only if Fast Open allows it; else the SYN,ACK does not acknowledge it.
+        """
         stats = self.layer.stats
         profile = self.layer.profile
         if not self.has_room() and not profile.berkeley:
@@ -105,11 +116,23 @@ class Listener:
         child = self.layer.new_connection(local, remote, iss, replace(self.options))
         child.listener = self
         handshake.learn_syn(child, header, now, tos)
+        if profile.fastopen & fastopen.ALL_LISTENERS and not child.options.fastopen:
+            child.options.fastopen = self.backlog
+        waiting = sum(other.fast_child for other in self._fast)
+        fast, answer = fastopen.judge(child, self.layer.fast_open, header, len(payload), waiting)
+        extra = None if answer is None else answer.raw()
+        if fast:
+            self._fast = [other for other in self._fast if other.fast_child] + [child]
+            fastopen.make_child(child, header, payload, now)
+            transmit.syn(child, now, True, extra)
+            timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
+            self.finished(child)
+            return
         child.snd_nxt = (child.iss + 1) & MASK
         segment.append(child, SentSegment(child.iss, child.snd_nxt, now, SYN))
         lifecycle.set_state(child, State.SYN_RECEIVED)
         self._half_open[child] = None
-        transmit.syn(child, now, True)
+        transmit.syn(child, now, True, extra)
         timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
 
     def _answer_with_cookie(

@@ -52,6 +52,13 @@ class TcpOptions:
     keepalive_count: int | None = None
     """TCP_KEEPCNT."""
 
+    fastopen: int = 0
+    """TCP_FASTOPEN (listener): connections in SYN-RECEIVED that may be made by Fast Open; 0: none."""
+    fastopen_keys: tuple[bytes, ...] = ()
+    """TCP_FASTOPEN_KEY (listener): instead of the host's."""
+    fastopen_no_cookie: bool = False
+    """TCP_FASTOPEN_NO_COOKIE: data in SYNs without a cookie."""
+
     def update(self, values: dict[str, Any]) -> None:
         """Take over `values` by name. TypeError for a name that is none; ValueError as `check` raises it."""
         for name, value in values.items():

@@ -23,7 +23,7 @@ NAGLE_CORK: Final = 2
 
 def push(tcb: Tcb, now: int, nagle: int = NAGLE_DEFAULT) -> None:
     """Send new data that may be sent now, and the FIN behind it; else see that a probe will be."""
-    if tcb.state in FLUSHING and tcb.has_unsent and write(tcb, now, nagle):
+    if (tcb.state in FLUSHING or tcb.fast_child) and tcb.has_unsent and write(tcb, now, nagle):
         check_persist(tcb, now)
 
 

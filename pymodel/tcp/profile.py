@@ -165,6 +165,10 @@ class Profile:
     """tcp_invalid_ratelimit: between two ACKs to unacceptable segments without data on one connection."""
 
     max_syn_backlog: int = 1024  # tcp_max_syn_backlog
+    fastopen: int = 1
+    """tcp_fastopen (RFC 7413): bits, see `pymodel.tcp.fastopen`; 1: only as a client."""
+    fastopen_keys: tuple[bytes, ...] = ()
+    """tcp_fastopen_key: one or two of 16 bytes; none: the host makes one up."""
     syncookies: int = 1
     """tcp_syncookies (RFC 4987 §3.6): 0 never, 1 when the SYN queue is full, 2 always."""
 

@@ -375,6 +375,11 @@ def resend_too_big(tcb: "Tcb") -> None:
         return
     if not tcb.sack_on:
         _limit_reno(tcb, 0)
+    without_congestion(tcb)
+
+
+def without_congestion(tcb: "Tcb") -> None:
+    """What is lost was not lost by congestion (Linux: tcp_non_congestion_loss_retransmit)."""
     if tcb.recovery is not Recovery.LOSS:
         tcb.high_seq = tcb.snd_nxt
         tcb.cc.ssthresh = prr.current_ssthresh(tcb)

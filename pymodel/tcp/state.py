@@ -34,7 +34,7 @@ FLUSHING: Final = frozenset({*SENDING, State.FIN_WAIT_1, State.CLOSING, State.LA
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.CLOSED: frozenset({State.SYN_SENT, State.SYN_RECEIVED}),
     State.SYN_SENT: frozenset({State.SYN_RECEIVED, State.ESTABLISHED, State.CLOSED}),
-    State.SYN_RECEIVED: frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.CLOSED}),
+    State.SYN_RECEIVED: frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.CLOSE_WAIT, State.CLOSED}),
     State.ESTABLISHED: frozenset({State.FIN_WAIT_1, State.CLOSE_WAIT, State.CLOSED}),
     State.FIN_WAIT_1: frozenset({State.FIN_WAIT_2, State.CLOSING, State.TIME_WAIT, State.CLOSED}),
     State.FIN_WAIT_2: frozenset({State.TIME_WAIT, State.CLOSED}),
@@ -43,4 +43,5 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.LAST_ACK: frozenset({State.CLOSED}),
     State.TIME_WAIT: frozenset({State.CLOSED}),
 }
-"""RFC 9293 figure 5, plus "any state → CLOSED" (RST, abort, timeout)."""
+"""RFC 9293 figure 5, SYN-RECEIVED → CLOSE-WAIT (a SYN with data and FIN, RFC 7413), and any state → CLOSED
+(RST, abort, timeout)."""

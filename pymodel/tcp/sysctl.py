@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pymodel.simtime import MS, SEC, US
+from pymodel.tcp.fastopen import parse_keys, show_keys
 from pymodel.tcp.profile import Profile
 
 
@@ -92,6 +93,14 @@ def _orphan_write(profile: Profile, text: str) -> None:
     profile.orphan_retries = int(text, 0) or 8
 
 
+def _keys_read(profile: Profile) -> str:
+    return show_keys(profile.fastopen_keys or (bytes(16),))
+
+
+def _keys_write(profile: Profile, text: str) -> None:
+    profile.fastopen_keys = parse_keys(text)
+
+
 PREFIX: Final = "net.ipv4."
 
 SETTINGS: Final[dict[str, _Setting]] = {
@@ -111,6 +120,8 @@ SETTINGS: Final[dict[str, _Setting]] = {
         lambda p: p.rack | p.rack_static_window << 1 | p.rack_no_dup_threshold << 2, _recovery_write
     ),
     "tcp_early_retrans": _bits(lambda profile: 3 * profile.tail_loss_probe, _probe_write),
+    "tcp_fastopen": _number("fastopen"),
+    "tcp_fastopen_key": _Setting(_keys_read, _keys_write),
     "tcp_frto": _bits(lambda profile: 2 * profile.frto, _frto_write),
     "tcp_max_reordering": _number("max_reordering", low=1),
     "tcp_retrans_collapse": _number("retransmit_collapse"),
@@ -149,6 +160,7 @@ INERT: Final[dict[str, str]] = {
     "tcp_comp_sack_nr": "44",
     "tcp_comp_sack_slack_ns": "100000",
     "tcp_early_demux": "1",
+    "tcp_fastopen_blackhole_timeout_sec": "0",
     "tcp_fack": "0",
     "tcp_limit_output_bytes": "4194304",
     "tcp_max_orphans": "131072",

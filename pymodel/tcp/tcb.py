@@ -6,7 +6,7 @@ sizes in bytes, windows of congestion control and counts in segments, times in p
 
 from collections import Counter
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pymodel.scheduler import Scheduler
 from pymodel.task import WaitQueue
@@ -20,7 +20,7 @@ from pymodel.tcp.rtt import RttEstimator
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.sndbuf import SendBuffer
-from pymodel.tcp.state import State
+from pymodel.tcp.state import SENDING, State
 from pymodel.wire.checksum import pseudo_header
 from pymodel.wire.tcp import HEADER_LEN, PROTO
 
@@ -65,6 +65,10 @@ class Services(Protocol):
     ip: IpSender
     profile: Profile
     stats: Counter[str]
+
+    @property
+    def fast_open(self) -> Any:
+        """`pymodel.tcp.fastopen.FastOpen` of the host."""
 
     def challenge_allowed(self, now: int) -> bool:
         """One more challenge ACK may be sent now (RFC 5961 §7)."""
@@ -129,6 +133,15 @@ class Tcb:
         self.snd_up = iss
         """SND.UP: behind the urgent byte; SND.UNA when there is none."""
         self.fin_queued = False
+        self.fast_child = False
+        """Made at its SYN by Fast Open; our SYN,ACK is not acknowledged yet."""
+        self.syn_deferred = False
+        """TCP_FASTOPEN_CONNECT: the SYN waits for the first data."""
+        self.syn_option_sent = False
+        self.syn_data = False
+        """Our SYN carried a Fast Open option; data."""
+        self.syn_data_acked = False
+        self.fastopen_client_fail = 0
         self.send_queue = SendBuffer((iss + 1) & MASK)
         self.pushed_seq = (iss + 1) & MASK
         """Up to here PSH was asked for."""
@@ -393,6 +406,16 @@ class Tcb:
         """What the send queue takes (Linux: sk_wmem_queued)."""
         queue = self.send_queue
         return len(queue) + self.profile.skb_overhead * (self.trains_out + len(queue.chunks))
+
+    @property
+    def opening(self) -> bool:
+        """Neither data nor FIN may be sent yet."""
+        return self.state in (State.SYN_SENT, State.SYN_RECEIVED) and not self.fast_child
+
+    @property
+    def may_send(self) -> bool:
+        """The user may hand over data (RFC 9293 §3.10.2; RFC 7413 §4.2 for SYN-RECEIVED)."""
+        return self.state in SENDING or (self.fast_child and self.state is State.SYN_RECEIVED)
 
     @property
     def has_unsent(self) -> bool:

@@ -113,6 +113,7 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         | (OPT_WSCALE if tcb.scale_on else 0)
         | (OPT_ECN if tcb.ecn_on else 0)
         | (OPT_ECN_SEEN if tcb.ecn_seen else 0)
+        | (OPT_SYN_DATA if tcb.syn_data_acked else 0)
     )
 
     def age(when: int) -> int:
@@ -131,6 +132,7 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         snd_wscale=tcb.snd_wscale,
         rcv_wscale=tcb.rcv_wscale,
         delivery_rate_app_limited=int(tcb.rate_app_limited),
+        fastopen_client_fail=tcb.fastopen_client_fail,
         rto=rtt.rto // US,
         ato=tcb.ato // US,
         snd_mss=tcb.snd_mss,

@@ -3,7 +3,18 @@
 from errno import ETIMEDOUT
 
 from pymodel.simtime import SEC
-from pymodel.tcp import delack, lifecycle, output, prr, rack, recovery, retransmit, timerset, transmit
+from pymodel.tcp import (
+    delack,
+    fastopen,
+    lifecycle,
+    output,
+    prr,
+    rack,
+    recovery,
+    retransmit,
+    timerset,
+    transmit,
+)
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Pending, Recovery, Tcb
 
@@ -73,6 +84,9 @@ def _timed_out(tcb: Tcb, now: int) -> bool:
 
 def _retransmission(tcb: Tcb, now: int) -> None:
     """RFC 6298 (5.4)-(5.7)."""
+    if tcb.fast_child:
+        fastopen.repeat_synack(tcb, now)
+        return
     if not tcb.packets_out:
         return
     opening = tcb.state in (State.SYN_SENT, State.SYN_RECEIVED)

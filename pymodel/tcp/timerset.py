@@ -32,6 +32,8 @@ def clamped_rto(tcb: "Tcb", now: int) -> int:
 
 def rearm_rto(tcb: "Tcb", now: int) -> None:
     """RFC 6298 (5.2), (5.3); a probe or reordering time-out in between does not put the RTO off."""
+    if tcb.fast_child:
+        return  # the timer is the SYN,ACK's
     if not tcb.packets_out:
         if tcb.pending is not Pending.PERSIST:
             stop(tcb)
@@ -46,6 +48,7 @@ def schedule_probe(tcb: "Tcb", now: int, advancing: bool) -> bool:
     """RFC 8985 §7.2: the probe time-out, two round trips. False: the RTO is enough."""
     if (
         not tcb.profile.tail_loss_probe
+        or tcb.fast_child
         or not tcb.packets_out
         or not tcb.sack_on
         or tcb.recovery not in (Recovery.OPEN, Recovery.CWR)

@@ -155,10 +155,17 @@ def acceptable_seq(tcb: Tcb) -> int:
     return edge
 
 
-def syn(tcb: Tcb, now: int, with_ack: bool) -> None:
+def syn(
+    tcb: Tcb,
+    now: int,
+    with_ack: bool,
+    extra: tuple[int, bytes] | None = None,
+    payload: bytes = b"",
+) -> None:
     """Send our SYN, or SYN,ACK: options as the profile wants them, or as the peer's SYN allows them.
 
-    The window of a SYN is never scaled (RFC 7323 §2.2).
+    `extra`: another option, behind those; `payload`: what goes along (RFC 7413). The window of a SYN is never
+    scaled (RFC 7323 §2.2).
     """
     profile = tcb.profile
     if not with_ack:
@@ -177,8 +184,10 @@ def syn(tcb: Tcb, now: int, with_ack: bool) -> None:
         header.wscale = rcvwindow.scale(tcb)
     if with_ack:
         _acknowledged(tcb)
+    if extra is not None:
+        header.unknown = (extra,)
     tcb.last_sent = now
-    _header(tcb, header)
+    _header(tcb, header, payload)
 
 
 def reset(tcb: Tcb, now: int) -> None:

@@ -207,6 +207,7 @@ def options_bytes(header: TcpHeader) -> bytes:
         parts.extend(_2U32.pack(left, right) for left, right in header.sack)
     for kind, value in header.unknown:
         parts.append(bytes((kind, 2 + len(value))) + value)
+        parts.append(bytes((OPT_NOP,)) * (-(2 + len(value)) % 4))
     options = b"".join(parts)
     options += bytes(-len(options) % 4)
     if len(options) > MAX_OPTIONS_LEN:

@@ -27,8 +27,7 @@ class Calls(Transfers):
     """Makes calls on `machine` in its one process. Descriptors of the script are mapped to the machine's."""
 
     def __init__(self, machine: Machine, flows: Flows, config: Config, local: bytes, remote: bytes) -> None:
-        super().__init__(machine, flows)
-        self.config = config
+        super().__init__(machine, flows, config)
         self.local = local
         self.remote = remote
 

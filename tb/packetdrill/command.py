@@ -83,4 +83,4 @@ def _on_golden(
         except OSError as error:
             yield file, Verdict(False, f"cannot be read: {error.strerror}")
             continue
-        yield file, run_golden(text, options, profile)
+        yield file, run_golden(text, options, profile, file.parent)

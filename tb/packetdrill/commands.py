@@ -19,7 +19,11 @@ Command = Callable[[Host, list[str], str], tuple[int, str]]
 
 
 def helper(host: Host, arguments: list[str]) -> tuple[int, str]:
-    """A `defaults.sh`: nothing to do. A `set_sysctls.py` names settings, as paths below /proc/sys."""
+    """A `set_sysctls.py` names settings, as paths below /proc/sys; a `defaults.sh` that is not there stands
+    for `settings.DEFAULTS`."""
+    if not host.tcp.profile.berkeley and not any("=" in argument for argument in arguments):
+        for name, value in settings.DEFAULTS.items():
+            settings.write(host, name, value)
     for argument in arguments:
         if "=" in argument:
             name, value = argument.split("=", 1)
@@ -54,7 +58,10 @@ def _sysctl(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
 def _ip(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     """ip(8): routes with their MTU, and what leaves a machine just started as it is."""
     words = [word for word in arguments if not word.startswith("-")]
-    if words[:1] == ["tcp_metrics"] or words[1:2] in (["flush"], ["show"], ["list"]):
+    if words[:1] == ["tcp_metrics"]:
+        host.tcp.fast_open.flush()
+        return 0, ""
+    if words[1:2] in (["flush"], ["show"], ["list"]):
         return 0, ""
     if words[:1] in (["route"], ["ro"], ["r"]) and len(words) > 1:
         return _route(host, words[1], words[2:])

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Final
 
 from pymodel.simtime import MS, US
@@ -34,6 +35,8 @@ class Config:
     send_omit_free: bool = False
     verbose: bool = False
     dry_run: bool = False
+    directory: Path | None = None
+    """Where the script lies, if it is a file; no option."""
 
     def tolerance(self, elapsed: int) -> int:
         """By how many ps an event may be off that comes `elapsed` ps after the one before it."""
@@ -70,7 +73,7 @@ def apply(config: Config, name: str, value: str, line: int = 0) -> None:
         return
     if name in _REFUSED:
         raise ScriptError(f"--{name}: {_REFUSED[name]}", line)
-    known: dict[str, Any] = {field.name: field.type for field in fields(Config)}
+    known: dict[str, Any] = {field.name: field.type for field in fields(Config) if field.name != "directory"}
     if name not in known:
         raise ScriptError(f"--{name} is no option of a script", line)
     try:

@@ -26,10 +26,10 @@ from tb.packetdrill.simulated import SimulatedMachine
 _LIMIT = 100_000 * SEC
 
 
-async def _run(dut: Any, text: str, options: dict[str, str], profile: str) -> Verdict:
+async def _run(dut: Any, text: str, options: dict[str, str], profile: str, directory: Path) -> Verdict:
     try:
         script = parse(defined(text, options))
-        config = configure(script, options)
+        config = configure(script, options, directory)
     except ScriptError as error:
         return Verdict(False, error.message, error.line)
     scheduler = Scheduler()
@@ -61,6 +61,6 @@ async def scripts(dut: Any) -> None:
             except OSError as error:
                 verdict = Verdict(False, f"cannot be read: {error.strerror}")
             else:
-                verdict = await _run(dut, text, job["options"], job["profile"])
+                verdict = await _run(dut, text, job["options"], job["profile"], Path(file).parent)
             results.write(rtl.to_line(verdict))
             results.flush()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from pymodel.golden.nic import GoldenNic
@@ -20,6 +21,14 @@ from tb.packetdrill.syntax import Script
 
 DEFINE: Final = "define "
 """Before a name that the command line defines, among the options."""
+DEFINED: Final = {
+    DEFINE + "TFO_COOKIE_ZERO": "b7c12350a90dc8f5",
+    DEFINE + "TFO_COOKIE": "3021b9d889017eeb",
+    DEFINE + "CMSG_LEVEL_IP": "SOL_IP",
+    DEFINE + "CMSG_TYPE_RECVERR": "IP_RECVERR",
+}
+"""Names that scripts for Linux use and their runner defines: the Fast Open cookies of the default addresses
+under a key of zeros and under that of `settings.DEFAULTS`, and what depends on the version of IP."""
 _LIMIT: Final = 100_000 * SEC
 
 
@@ -33,9 +42,9 @@ class Verdict:
     log: tuple[str, ...] = ()
 
 
-def configure(script: Script, command_line: dict[str, str]) -> Config:
+def configure(script: Script, command_line: dict[str, str], directory: Path | None = None) -> Config:
     """The options of `script`, overridden by those of the command line. Raises ScriptError."""
-    config = Config()
+    config = Config(directory=directory)
     for name, value, line in script.options:
         options.apply(config, name, value, line)
     for name, value in command_line.items():
@@ -45,19 +54,24 @@ def configure(script: Script, command_line: dict[str, str]) -> Config:
 
 
 def defined(text: str, command_line: dict[str, str]) -> str:
-    """`text` with every name that the command line defines (`-D NAME=VALUE`) replaced by its value."""
-    for name, value in command_line.items():
+    """`text` with every name that the command line defines (`-D NAME=VALUE`), or `DEFINED`, replaced."""
+    for name, value in {**DEFINED, **command_line}.items():
         if name.startswith(DEFINE):
             escaped = value.replace("\\", r"\\")
             text = re.sub(rf"\b{re.escape(name.removeprefix(DEFINE))}\b", escaped, text)
     return text
 
 
-def run_golden(text: str, command_line: dict[str, str] | None = None, profile: str = "linux") -> Verdict:
-    """Run the script in `text` over the golden NIC."""
+def run_golden(
+    text: str,
+    command_line: dict[str, str] | None = None,
+    profile: str = "linux",
+    directory: Path | None = None,
+) -> Verdict:
+    """Run the script in `text`, which lies in `directory`, over the golden NIC."""
     try:
         script = parse(defined(text, command_line or {}))
-        config = configure(script, command_line or {})
+        config = configure(script, command_line or {}, directory)
     except ScriptError as error:
         return Verdict(False, error.message, error.line)
     scheduler = Scheduler()

@@ -7,6 +7,19 @@ from pymodel.simtime import MS, SEC
 from pymodel.tcp.sysctl import INERT
 from tb.packetdrill.errors import ScriptError
 
+DEFAULTS: Final = {
+    "net.ipv4.tcp_rmem": "4096 540000 15728640",
+    "net.ipv4.tcp_wmem": "4096 262144 4194304",
+    "net.ipv4.tcp_syn_retries": "5",
+    "net.ipv4.tcp_slow_start_after_idle": "0",
+    "net.ipv4.tcp_ecn": "0",
+    "net.ipv4.tcp_congestion_control": "cubic",
+    "net.ipv4.tcp_fastopen": "0x70403",
+    "net.ipv4.tcp_fastopen_key": "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4",
+}
+"""What the `defaults.sh` of the collections for Linux set beyond what a machine has anyhow: their scripts
+expect window scale 8, no ECN, no slow start after idle, and Fast Open with this key."""
+
 _FIXED: Final = {
     "net.core.default_qdisc": ("pfifo_fast", "fq", "fq_codel", "pfifo"),
     "net.core.optmem_max": None,

@@ -7,6 +7,7 @@ goes nowhere but into a pipe, and the exit status decides: a script whose comman
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from pymodel.host import Host
@@ -24,13 +25,15 @@ _PUNCTUATION: Final = ";&|<>()\n"
 class Shell:
     """Runs command lines for `host`."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, directory: Path | None = None) -> None:
         self._host = host
+        self._directory = directory
+        """Where relative paths begin: the script's own directory."""
         self._inner: list[str] = []
 
     def run(self, text: str) -> None:
         """Run `text`. ScriptError for a command that is not known, ScriptFailure if it ends badly."""
-        text = re.sub(r"\\\n", " ", text)
+        text = _arithmetic(re.sub(r"\\\n", " ", text))
         text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
         status, said = self._list(_words(self._put_aside(text)))
         if status:
@@ -95,16 +98,33 @@ class Shell:
             return 0, ""
         name = words[0].rsplit("/", 1)[-1]
         if _HELPERS.search(words[0]):
-            return commands.helper(self._host, words[1:])
+            return self._helper(words[0], words[1:])
         if name in ("sh", "bash", "python", "python3") and len(words) > 1:
             if words[1] == "-c":
                 return self._list(_words(words[2]))
             if _HELPERS.search(words[1]):
-                return commands.helper(self._host, words[2:])
+                return self._helper(words[1], words[2:])
         run: Callable[[Host, list[str], str], tuple[int, str]] | None = commands.KNOWN.get(name)
         if run is None:
             raise ScriptError(f"`{' '.join(words)}`: {name} is no command known here")
         return run(self._host, words[1:], given)
+
+    def _helper(self, path: str, arguments: list[str]) -> tuple[int, str]:
+        """A helper beside the script: its commands, if it is a shell script that is there."""
+        file = (self._directory or Path()) / path
+        if self._directory is None or not path.endswith(".sh") or not file.is_file():
+            return commands.helper(self._host, arguments)
+        self.run(file.read_text(encoding="utf-8", errors="replace"))
+        return 0, ""
+
+
+def _arithmetic(text: str) -> str:
+    """`text` with each `$((…))` of numbers in the place of its value."""
+
+    def value(found: re.Match[str]) -> str:
+        return str(eval(found[1].replace("/", "//"), {"__builtins__": {}}))
+
+    return re.sub(r"\$\(\(([-+*/%()\d\s]+)\)\)", value, text)
 
 
 def _words(text: str) -> list[str]:

@@ -51,7 +51,7 @@ class SimulatedMachine:
             profile=profile,
             queue_size=queue_size,
         )
-        self.shell = shell.Shell(self.host)
+        self.shell = shell.Shell(self.host, config.directory)
         self.process = Process(self.host.kernel, "script")
         self._receive: Callable[[int, bytes], None] = lambda time, packet: None
         self._free_at = 0

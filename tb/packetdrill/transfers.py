@@ -4,6 +4,7 @@ import struct
 from collections.abc import Generator
 from typing import Any, Final
 
+from tb.packetdrill.config import Config
 from tb.packetdrill.constants import CONSTANTS
 from tb.packetdrill.errors import ScriptError, ScriptFailure
 from tb.packetdrill.evaluate import array, integer, member, structure, unwrap
@@ -22,8 +23,9 @@ def _is_null(expression: Expression) -> bool:
 class Transfers:
     """Reading and writing on `machine`. `fds`: the script's descriptors to the machine's."""
 
-    def __init__(self, machine: Machine, flows: Flows) -> None:
+    def __init__(self, machine: Machine, flows: Flows, config: Config) -> None:
         self.machine = machine
+        self.config = config
         self.flows = flows
         self.fds: dict[int, int] = {}
         self.begun = 0
@@ -116,11 +118,17 @@ class Transfers:
     def do_sendto(self, a: Arguments, call: Call) -> Result:
         """sendto(2). `...` as an address: the connection's, or the remote host for a datagram."""
         fd = self._use(a[0])
-        address = self._destination(fd, a[4] if len(a) > 4 else ANYTHING)
-        return self.machine.call("sendto", fd, _data(a[1], integer(a[2])), _send_flags(a[3]), address)
+        flags = _send_flags(a[3])
+        address = self._destination(fd, a[4] if len(a) > 4 else ANYTHING, flags)
+        return self.machine.call("sendto", fd, _data(a[1], integer(a[2])), flags, address)
 
-    def _destination(self, fd: int, expression: Expression) -> Address | None:
+    def _destination(self, fd: int, expression: Expression, flags: int) -> Address | None:
         flow = self.flows.of(fd)
+        if flow is not None and flags & CONSTANTS["MSG_FASTOPEN"] and not _is_null(expression):
+            address = self._address(expression, flow.remote[0], self.config.connect_port)
+            if address is not None and not flow.remote[1] and not flow.listening:
+                flow.remote = address
+            return address
         if _is_null(expression) or flow is None:
             return None
         if expression is ANYTHING and (flow.protocol == 6 or flow.remote[1]):
@@ -135,13 +143,12 @@ class Transfers:
         fd, message = self._use(a[0]), structure(a[1])
         vectors = message.get("msg_iov", "2")
         buffers = [_data(*vector) for vector in _vectors(vectors)] if vectors is not None else []
-        address = self._destination(fd, message.get("msg_name", "0") or Number(0))
+        flags = _send_flags(a[2])
+        address = self._destination(fd, message.get("msg_name", "0") or Number(0), flags)
         control = message.get("msg_control", "3")
         items = [] if control is None or control is ANYTHING or _is_null(control) else list(array(control))
         packed = [_pack_control(structure(item)) for item in items]
-        return self.machine.call(
-            "sendmsg", fd, [memoryview(b) for b in buffers], packed, _send_flags(a[2]), address
-        )
+        return self.machine.call("sendmsg", fd, [memoryview(b) for b in buffers], packed, flags, address)
 
     def do_sendfile(self, a: Arguments, call: Call) -> Result:
         """sendfile(2)."""

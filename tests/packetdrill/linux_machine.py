@@ -11,6 +11,7 @@ import fcntl
 import ipaddress
 import os
 import pickle
+import re
 import select
 import socket
 import struct
@@ -28,7 +29,8 @@ from tb.packetdrill.config import Config
 from tb.packetdrill.errors import ScriptError, ScriptFailure
 from tb.packetdrill.parser import parse
 from tb.packetdrill.runner import Runner
-from tb.packetdrill.session import Verdict, configure, judge
+from tb.packetdrill.session import Verdict, configure, defined, judge
+from tb.packetdrill.settings import DEFAULTS
 
 _TUNSETIFF = 0x400454CA
 _IFF_TUN_NO_PI = 0x1001
@@ -296,6 +298,8 @@ class LinuxMachine:
             raise ScriptError(f"the TUN device refuses the packet: {error}") from None
 
     def command(self, text: str) -> Blocking[None]:
+        if re.match(r"\s*(?:source |\. )?\S*defaults\.sh\b", text):
+            text = "; ".join(f"sysctl -q '{name}={value}'" for name, value in DEFAULTS.items())
         done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=20, check=False)
         if done.returncode:
             raise ScriptFailure(f"`{text}` ended with status {done.returncode}: {done.stderr.strip()}")
@@ -347,7 +351,7 @@ def _child(text: str, options: dict[str, str], pipe: int) -> None:
 
 
 def _run(text: str, options: dict[str, str]) -> Verdict:
-    script = parse(text)
+    script = parse(defined(text, options))
     config = configure(script, options)
     config.tolerance_usecs = max(config.tolerance_usecs, _TOLERANCE_US)
     machine = LinuxMachine(config)

@@ -64,6 +64,9 @@ class FakeConnection:
         return number
 
     at_mark = False
+    opening = property(lambda self: self.state in (State.SYN_SENT, State.SYN_RECEIVED))
+    may_send = property(lambda self: self.state in (State.ESTABLISHED, State.CLOSE_WAIT))
+    syn_deferred = False
     unsent = property(lambda self: len(self.tx))
     unacknowledged = property(lambda self: len(self.tx) + self.in_flight)
 
