@@ -57,7 +57,7 @@ class AsyncSocket:
     ) -> None:
         self._process = current_process()
         self._kernel = self._process.kernel
-        self._calls = 0
+        self._calls = self._waits = 0
         self._fd = (
             fileno if fileno is not None else at_once(self._kernel.socket(self._process, family, type, proto))
         )
@@ -70,6 +70,9 @@ class AsyncSocket:
 
     async def _call(self, call: Blocking[T]) -> T:
         # As in SimThread: a program that never blocks must not stop time.
+        if self._waits != self._process.waits:
+            self._waits = self._process.waits
+            self._calls = 0
         self._calls += 1
         if self._calls >= SLICE_CALLS:
             await Wait(deadline=self._kernel.scheduler.now + self._calls * CALL_TIME)

@@ -139,6 +139,8 @@ class Process:
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._overlay: Overlay | None = None
         self._tids = 0
+        self.waits = 0
+        """How often its coroutine has blocked."""
 
     def next_tid(self) -> int:
         """A new thread's number: the first is the pid, as in Linux."""
@@ -209,6 +211,7 @@ class Process:
             while True:
                 with self.stepping():
                     wait = program.send(woken)
+                self.waits += 1
                 woken = yield wait
         except StopIteration as stop:
             self.program.settle(stop.value, None)

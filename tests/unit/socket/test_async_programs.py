@@ -6,7 +6,7 @@ import pytest
 from ip_pipe import two_kernels
 
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import SEC
+from pymodel.simtime import SEC, US
 from pymodel.socket import AsyncSocket, spawn
 from pymodel.socket import constants as c
 from pymodel.socket.simthread import SLICE_CALLS
@@ -62,6 +62,31 @@ def test_echo_between_two_hosts_returns_every_byte_and_both_names(hosts):
     (peer, fileno), (same, name, remote) = hosts(server, client)
     assert same and fileno == -1
     assert name == peer and remote == ("10.0.0.2", 7)
+
+
+def test_regression_reader_that_blocks_now_and_then_is_never_charged_for_its_calls(hosts):
+    rounds = 2 * SLICE_CALLS
+
+    async def server():
+        connection, _ = await (await listening(7)).accept()
+        scheduler = connection._kernel.scheduler
+        longest = 0
+        for _ in range(rounds):
+            before = scheduler.now
+            await connection.recv(1)
+            await connection.send(b"x")
+            longest = max(longest, scheduler.now - before)
+        return longest
+
+    async def client():
+        async with AsyncSocket() as sock:
+            await sock.connect(("beta", 7))
+            sock.setsockopt(c.IPPROTO_TCP, c.TCP_NODELAY, 1)
+            for _ in range(rounds):
+                await sock.send(b"x")
+                await sock.recv(1)
+
+    assert hosts(server, client)[0] < 60 * US  # a round trip is 50 µs
 
 
 def test_non_blocking_coroutine_that_only_polls_lets_time_pass(hosts):
