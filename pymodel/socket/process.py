@@ -209,8 +209,12 @@ class Process:
         woken: bool | None = None
         try:
             while True:
-                with self.stepping():
+                before = running.process, running.thread
+                running.process, running.thread = self, None
+                try:
                     wait = program.send(woken)
+                finally:
+                    running.process, running.thread = before
                 self.waits += 1
                 woken = yield wait
         except StopIteration as stop:
@@ -221,16 +225,6 @@ class Process:
             self._exit()
 
     # Running
-
-    @contextmanager
-    def stepping(self) -> Generator[None, None, None]:
-        """While inside, this process is the current one (no thread: a coroutine runs)."""
-        before = running.process, running.thread
-        running.process, running.thread = self, None
-        try:
-            yield
-        finally:
-            running.process, running.thread = before
 
     @contextmanager
     def running(self, thread: SimThread) -> Generator[None, None, None]:
@@ -276,8 +270,12 @@ class Process:
             return
         self.exited = True
         if self._coroutine is not None:
-            with self.stepping():
+            before = running.process, running.thread
+            running.process, running.thread = self, None
+            try:
                 self._coroutine.close()
+            finally:
+                running.process, running.thread = before
         for thread in list(self.threads):
             thread.kill()
         for fd in self.files.open_fds():
