@@ -1,0 +1,290 @@
+"""What the host stack costs and how fast it is: `build/bench/stack.json`.
+
+Costs are processor time of this process, which on an idle machine is wall time, without Python's garbage
+collection; of several rounds the best one counts, as whatever else the machine does can only add. Goodput is
+a matter of simulated time, and exact.
+"""
+
+import gc
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pymodel.host import World
+from pymodel.scheduler import Scheduler
+from pymodel.socket import AsyncSocket, sleep
+from pymodel.socket.constants import SOCK_DGRAM
+from pymodel.socket.current import current_process
+from pymodel.task import Wait, WaitQueue
+from pymodel.tcp.profile import LINUX
+from tb import toolchain
+from tb.bench.goodput_job import ENVIRONMENT as GOODPUT_JOB
+from tb.bench.pipe import pipe_world
+from tb.cosim.build import run_cocotb
+
+CONNECTIONS = (1, 100, 10_000)
+MTUS = (1500, 9000)
+FLAT = 0.20
+"""By how much a packet may cost more among many connections than alone."""
+GOODPUT = 0.99
+"""Of what the headers leave of the line rate."""
+SEGMENT_COST = 25.0
+"""µs, for a segment at MTU 1500."""
+MEMORY_PER_CONNECTION = 32 << 10
+"""Bytes, both ends together, that an idle connection may take."""
+
+_ROUNDS = 3
+_TRANSFER = 1_500_000
+_DATAGRAMS = 600
+_MESSAGES = 200
+"""In one round, of two full segments each."""
+_MESSAGE = 2 * 1448
+_CROWD_ROUNDS = 5
+_LINE = 10e9
+_HEADERS = 52
+"""IPv4, TCP and its timestamps (RFC 7323) in each packet."""
+_FRAMING = 38
+"""Ethernet header, FCS, preamble and gap around each packet (IEEE 802.3)."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One figure. `limit`: what it should not exceed (goodput: fall short of); None: nothing is asked."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+    ratio: float | None = None
+    """To the figure it is compared with: alone (costs), the theoretical rate (goodput)."""
+
+    @property
+    def met(self) -> bool:
+        """The limit is kept."""
+        if self.limit is None:
+            return True
+        if self.unit == "Gb/s":
+            return self.value >= self.limit
+        return self.value <= self.limit
+
+
+def ideal(mtu: int) -> float:
+    """Gb/s that the headers leave of 10 Gb/s to one TCP stream."""
+    return _LINE * (mtu - _HEADERS) / (mtu + _FRAMING) / 1e9
+
+
+def _cost(world: World, done: Callable[[], bool]) -> float:
+    """Seconds of processor time until `done`."""
+    gc.collect()
+    gc.disable()
+    began = time.process_time()
+    world.run(done)
+    spent = time.process_time() - began
+    gc.enable()
+    return spent
+
+
+def bulk(mtu: int) -> float:
+    """µs for each full segment of a stream, from `send` to `recv`, acknowledgements included."""
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        scheduler = Scheduler()
+        world, _ = pipe_world(scheduler, mtu=mtu)
+
+        async def server() -> None:
+            listener = AsyncSocket()
+            listener.bind(("b", 7))
+            listener.listen()
+            sock, _ = await listener.accept()
+            while await sock.recv(1 << 20):
+                pass
+
+        async def client() -> None:
+            async with AsyncSocket() as sock:
+                await sock.connect(("b", 7))
+                await sock.sendall(bytes(_TRANSFER))
+
+        program = world.b.spawn(server)
+        world.a.spawn(client)
+        spent = _cost(world, lambda program=program: program.done)  # type: ignore[misc]
+        world.power_off()
+        best = min(best, spent * 1e6 / (_TRANSFER / (mtu - _HEADERS)))
+    return best
+
+
+def datagrams(size: int) -> float:
+    """µs for each UDP datagram of `size` bytes, from `sendto` to `recvfrom`."""
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        scheduler = Scheduler()
+        world, _ = pipe_world(scheduler)
+
+        async def server() -> None:
+            sock = AsyncSocket(type=SOCK_DGRAM)
+            sock.bind(("b", 9))
+            for _ in range(_DATAGRAMS):
+                await sock.recvfrom(65536)
+
+        async def client() -> None:
+            sock = AsyncSocket(type=SOCK_DGRAM)
+            for _ in range(_DATAGRAMS):
+                await sock.sendto(bytes(size), ("b", 9))
+                await sleep(5e-6)  # the first one waits for ARP, and room is bounded
+
+        program = world.b.spawn(server)
+        world.a.spawn(client)
+        spent = _cost(world, lambda program=program: program.done)  # type: ignore[misc]
+        world.power_off()
+        best = min(best, spent * 1e6 / _DATAGRAMS)
+    return best
+
+
+class Crowd:
+    """`count` open connections from A to B, over which messages of two full segments are sent in turn.
+
+    Every second full segment is acknowledged from the first on (RFC 9293 §3.8.6.3), so that a message is
+    three packets, however many connections share them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        profile = replace(LINUX, quick_acks=0, adaptive_delayed_ack=False)
+        self._world, self._device = pipe_world(Scheduler(), profile=profile)
+        self._near: list[AsyncSocket] = []
+        self._far: list[AsyncSocket] = []
+        self._messages = 0
+        """So many are to be sent in all."""
+        self._started = WaitQueue()
+        self._received = 0
+        before = _resident()
+        self._world.b.spawn(self._server)
+        self._world.a.spawn(self._client)
+        self._world.run(lambda: len(self._near) == len(self._far) == count)
+        self.bytes_each = max(_resident() - before, 0) / count
+
+    async def _server(self) -> None:
+        current_process().files.limit = self.count + 10  # setrlimit(RLIMIT_NOFILE)
+        listener = AsyncSocket()
+        listener.bind(("b", 7))
+        listener.listen(1024)
+        while len(self._far) < self.count:
+            self._far.append((await listener.accept())[0])
+        while True:
+            left = _MESSAGE
+            while left:
+                left -= len(await self._far[self._place(self._received)].recv(left))
+            self._received += 1
+
+    async def _client(self) -> None:
+        current_process().files.limit = self.count + 10
+        while len(self._near) < self.count:
+            sock = AsyncSocket()
+            await sock.connect(("b", 7))
+            self._near.append(sock)
+        sent = 0
+        while True:
+            while sent == self._messages:
+                await Wait(self._started)
+            await self._near[self._place(sent)].sendall(bytes(_MESSAGE))
+            sent += 1
+            await sleep(10e-6)
+
+    def _place(self, number: int) -> int:
+        """Which connection message `number` takes: they are visited all over the place."""
+        return number * 7919 % self.count
+
+    def cost(self, messages: int) -> float:
+        """µs for each packet, both hosts together, while `messages` are sent."""
+        frames = self._device.frames + self._device.peer.frames
+        self._messages += messages
+        self._started.wake()
+        spent = _cost(self._world, lambda: self._received == self._messages)
+        return spent * 1e6 / (self._device.frames + self._device.peer.frames - frames)
+
+    def close(self) -> None:
+        """Power both hosts off."""
+        self._world.power_off()
+
+
+def _resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def _crowds(say: Callable[[str], None]) -> list[Record]:
+    """The same packets among ever more connections. Rounds alternate, so that noise hits all alike."""
+    crowds = []
+    for count in CONNECTIONS:
+        say(f"stack: opening {count:,} connections")
+        crowds.append(Crowd(count))
+    say("stack: packets among them")
+    best = dict.fromkeys(CONNECTIONS, float("inf"))
+    for _ in range(_CROWD_ROUNDS):
+        for crowd in crowds:
+            best[crowd.count] = min(best[crowd.count], crowd.cost(_MESSAGES))
+    alone = best[CONNECTIONS[0]]
+    records = [
+        Record(
+            f"packet among {count:,} connections",
+            round(cost, 2),
+            "µs",
+            None if count == 1 else round(alone * (1 + FLAT), 2),
+            round(cost / alone, 3),
+        )
+        for count, cost in best.items()
+    ]
+    most = crowds[-1]
+    records.append(
+        Record(
+            f"memory of one connection among {most.count:,}, both ends",
+            round(most.bytes_each),
+            "bytes",
+            MEMORY_PER_CONNECTION,
+        )
+    )
+    for crowd in crowds:
+        crowd.close()
+    return records
+
+
+def measure(say: Callable[[str], None]) -> list[Record]:
+    """Everything; `say` hears what is under way. Raises ToolMissing, BuildFailed, RuntimeError."""
+    records = []
+    for mtu in MTUS:
+        say(f"stack: segments at MTU {mtu}")
+        limit = SEGMENT_COST if mtu == 1500 else None
+        records.append(Record(f"TCP segment, MTU {mtu}, sent and received", round(bulk(mtu), 2), "µs", limit))
+    for size in (18, 1472):
+        say(f"stack: datagrams of {size} bytes")
+        name = f"UDP datagram of {size} bytes, sent and received"
+        records.append(Record(name, round(datagrams(size), 2), "µs"))
+    records += _crowds(say)
+    for mtu in MTUS:
+        say(f"stack: one TCP stream through the RTL at MTU {mtu}")
+        rate, best = goodput(mtu), ideal(mtu)
+        name = f"TCP stream through the RTL, MTU {mtu}"
+        records.append(Record(name, round(rate, 4), "Gb/s", round(best * GOODPUT, 4), round(rate / best, 4)))
+    return records
+
+
+def goodput(mtu: int) -> float:
+    """Gb/s of one TCP stream from the RTL NIC to a golden one, once its window is open.
+
+    Raises ToolMissing, BuildFailed, or RuntimeError when the run failed.
+    """
+    where = toolchain.BUILD / "bench" / "goodput"
+    where.mkdir(parents=True, exist_ok=True)
+    result = where / f"{mtu}.json"
+    result.unlink(missing_ok=True)
+    job = {"mtu": mtu, "result": str(result)}
+    run_cocotb("tb.bench.goodput_job", where=where, environment={GOODPUT_JOB: json.dumps(job)}, seed=1)
+    if not result.is_file():
+        raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
+    return float(json.loads(result.read_text())["gbps"])
+
+
+def to_json(records: list[Record]) -> str:
+    """The records as a JSON list."""
+    return json.dumps([{**asdict(record), "met": record.met} for record in records], indent=2) + "\n"
