@@ -56,7 +56,7 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 	@$(BIN)/fdwire sim --waves all --seed $(SEED)
 	@$(BIN)/fdwire waves
 
-bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, and the co-simulation against a bare Verilator loop
+bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
 	@$(BIN)/fdwire bench
 
 formal: $(VENV)/formal ## Prove the RTL's cells; a table of what is proven, covered, and caught when broken

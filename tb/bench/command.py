@@ -1,18 +1,18 @@
-"""`fdwire bench`: measure, print tables, write nic.json, cosim.json and the plot into build/bench/."""
+"""`fdwire bench`: measure, print tables, write nic.json, cosim.json, stack.json, a plot into build/bench/."""
 
 from collections.abc import Callable
 
 from rich.console import Console
 
 from tb import toolchain
-from tb.bench import cosim, nic, plot, tables
+from tb.bench import cosim, nic, plot, stack, tables
 
 WIDTH = 128
 """Characters that the widest table needs."""
 
 
 def run(console: Console) -> int:
-    """Measure the NIC and the co-simulation; 0."""
+    """Measure the NIC, the co-simulation and the host stack; 0."""
     out = toolchain.BUILD / "bench"
     out.mkdir(parents=True, exist_ok=True)
     with console.status("building") as status:
@@ -21,8 +21,10 @@ def run(console: Console) -> int:
         latencies = nic.measure_latency(say)
         (out / "nic.json").write_text(nic.to_json([*throughput, *latencies]))
         speed = cosim.measure(say)
+        costs = stack.measure(say)
+    (out / "stack.json").write_text(stack.to_json(costs))
     (out / "cosim.json").write_text(cosim.to_json(speed))
-    written = ["nic.json", "cosim.json"]
+    written = ["nic.json", "cosim.json", "stack.json"]
     if plot.available():
         plot.draw(throughput, out / "nic.png")
         written.append("nic.png")
@@ -32,6 +34,7 @@ def run(console: Console) -> int:
         tables.bus(throughput),
         *tables.latencies(latencies),
         tables.speeds(speed),
+        tables.stack(costs),
     ):
         console.print(table)
         console.print()

@@ -203,10 +203,6 @@ class Crowd:
         spent = _cost(self._world, lambda: self._received == self._messages)
         return spent * 1e6 / (self._device.frames + self._device.peer.frames - frames)
 
-    def close(self) -> None:
-        """Power both hosts off."""
-        self._world.power_off()
-
 
 def _resident() -> int:
     """Bytes of this process in memory."""
@@ -244,8 +240,6 @@ def _crowds(say: Callable[[str], None]) -> list[Record]:
             MEMORY_PER_CONNECTION,
         )
     )
-    for crowd in crowds:
-        crowd.close()
     return records
 
 

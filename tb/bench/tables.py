@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from tb.bench import cosim, latency, nic
+from tb.bench import stack as host
 
 TARGET = 0.995
 """Share of the line rate that no measurement should miss."""
@@ -75,4 +76,18 @@ def speeds(records: Sequence[cosim.Record]) -> Table:
     table = Table("co-simulation", "per wall second", "", f"of {records[0].baseline}", box=None)
     for figure in records:
         table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, f"{100 * figure.ratio:.1f} %")
+    return table
+
+
+def stack(records: Sequence[host.Record]) -> Table:
+    """The host stack's figures; ! where a limit is not kept."""
+    table = Table("host stack", "", "limit", "ratio", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for record in records:
+        limit = "" if record.limit is None else f"{record.limit:,g}"
+        ratio = "" if record.ratio is None else f"{record.ratio:.3f}"
+        table.add_row(
+            record.name, f"{record.value:,g} {record.unit}{'' if record.met else ' !'}", limit, ratio
+        )
     return table
