@@ -107,7 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--limit", type=_seconds, metavar="S", help="simulated time that it may take (no limit)")
     run.add_argument("--ss", action="store_true", help="show every socket of both hosts at the end")
 
-    commands.add_parser("bench", help="measure the NIC's rate, the co-simulation's speed, the host stack's cost")
+    commands.add_parser(
+        "bench", help="measure the NIC's rate, the co-simulation's speed, the host stack's cost"
+    )
     return parser
 
 
