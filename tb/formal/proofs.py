@@ -95,6 +95,21 @@ RINGS = (
         ),
     ),
     Proof(
+        name="ring-indirect",
+        says="direct descriptors and the tables' entries in order, once, unchanged; nothing else read; AXI, 4 KiB",
+        top="ring_indirect_proof",
+        rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_indirect.v"),
+        wrappers=("axi_read_rules.v", "ring_indirect_proof.v"),
+        depth=11,
+        induction=False,
+        cover_depth=10,
+        plant=Plant(
+            "ring/fdw_ring_indirect.v",
+            "(m_axi_rdata << {~lane + 4'd1, 3'b000})",
+            "(m_axi_rdata << {~lane, 3'b000})",
+        ),
+    ),
+    Proof(
         name="ring-used",
         says="one entry a chain, at its slot, with its lap's flags; nothing else written; AXI rules, 4 KiB",
         top="ring_used_proof",
@@ -144,5 +159,23 @@ BUS = (
     ),
 )
 
-PROOFS = (*LEAVES, *RINGS, *BUS)
+DMA = (
+    Proof(
+        name="dma-read",
+        says="each requested byte once, in order, in its packet or head; nothing else read; abort; AXI, 4 KiB",
+        top="dma_read_proof",
+        rtl=("lib/fdw_fifo.v", "dma/fdw_dma_read.v"),
+        wrappers=("axi_read_rules.v", "byte_packer_open.v", "dma_read_proof.v"),
+        depth=10,
+        induction=False,
+        cover_depth=12,
+        plant=Plant(
+            "dma/fdw_dma_read.v",
+            "draining <= abort || (draining && outstanding != {COUNT_WIDTH{1'b0}});",
+            "draining <= abort;",
+        ),
+    ),
+)
+
+PROOFS = (*LEAVES, *RINGS, *BUS, *DMA)
 """In the order of the table."""
