@@ -111,7 +111,7 @@ RINGS = (
     ),
     Proof(
         name="ring-used",
-        says="one entry a chain, at its slot, with its lap's flags; nothing else written; AXI rules, 4 KiB",
+        says="one entry a chain, at its slot, its lap's flags; of merged ones the first last; no more written; AXI, 4 KiB",
         top="ring_used_proof",
         rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_event.v", "ring/fdw_ring_used.v"),
         wrappers=(*_RULES, "ring_used_proof.v"),
