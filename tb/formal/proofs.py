@@ -96,7 +96,7 @@ RINGS = (
     ),
     Proof(
         name="ring-indirect",
-        says="direct descriptors and the tables' entries in order, once, unchanged; nothing else read; AXI, 4 KiB",
+        says="the tables' entries in their place, in order, once; nothing else read; AXI, 4 KiB",
         top="ring_indirect_proof",
         rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_indirect.v"),
         wrappers=("axi_read_rules.v", "ring_indirect_proof.v"),
@@ -111,7 +111,7 @@ RINGS = (
     ),
     Proof(
         name="ring-used",
-        says="one entry a chain, at its slot, its lap's flags; of merged ones the first last; no more written; AXI, 4 KiB",
+        says="one entry a chain, at its slot, its lap's flags; merged: the first last; AXI, 4 KiB",
         top="ring_used_proof",
         rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_event.v", "ring/fdw_ring_used.v"),
         wrappers=(*_RULES, "ring_used_proof.v"),
@@ -162,7 +162,7 @@ BUS = (
 DMA = (
     Proof(
         name="dma-read",
-        says="each requested byte once, in order, in its packet or head; nothing else read; abort; AXI, 4 KiB",
+        says="each requested byte once, in order, in its packet or head; no other read; abort; AXI, 4 KiB",
         top="dma_read_proof",
         rtl=("lib/fdw_fifo.v", "dma/fdw_dma_read.v"),
         wrappers=("axi_read_rules.v", "byte_packer_open.v", "dma_read_proof.v"),
