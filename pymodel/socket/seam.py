@@ -80,9 +80,18 @@ class Connection(Protocol):
         """Do not delay ACKs for a while, or do."""
 
     def send(
-        self, data: bytes | memoryview, *, more: bool = False, oob: bool = False, eor: bool = False
+        self,
+        data: bytes | memoryview,
+        *,
+        more: bool = False,
+        oob: bool = False,
+        eor: bool = False,
+        lent: bool = False,
     ) -> int:
-        """Copies what fits; `more`, `oob`, `eor`: MSG_MORE, MSG_OOB, MSG_EOR."""
+        """Takes what fits; `more`, `oob`, `eor`, `lent`: MSG_MORE, MSG_OOB, MSG_EOR, MSG_ZEROCOPY."""
+
+    def lends(self, data: memoryview) -> bool:
+        """Whether `lent` data is referred to, not copied."""
 
     def recv_oob(self, peek: bool = False) -> bytes:
         """The urgent byte; OSError: EINVAL, EAGAIN."""

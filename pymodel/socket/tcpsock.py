@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
-from pymodel.simtime import SEC
+from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
 from pymodel.socket import tcpfast, tcpoptions
 from pymodel.socket.errors import error
@@ -32,6 +32,9 @@ PEER_CLOSED: Final = frozenset({"CLOSE_WAIT", "CLOSING", "LAST_ACK"})
 """The peer's FIN has come."""
 FLUSHING: Final = frozenset({"FIN_WAIT_1", "CLOSING", "LAST_ACK"})
 """Our data or FIN is not acknowledged yet: what SO_LINGER waits for."""
+
+MEMORY_WAIT: Final = 2 * MS
+"""ps until a write is tried again for which there was no memory (Linux: sk_stream_wait_memory)."""
 
 READABLE: Final = c.POLLIN | c.POLLRDNORM
 WRITABLE: Final = c.POLLOUT | c.POLLWRNORM
@@ -140,8 +143,7 @@ class TcpSocket(Socket):
     def _zero_copied(self, connection: Connection) -> None:
         """Calls with MSG_ZEROCOPY are over when the peer has everything, or nobody will."""
         left = 0 if connection.state.name == "CLOSED" else connection.unacknowledged
-        done = self._zero_copy.completed(self._sent - left)
-        if done is not None:
+        while (done := self._zero_copy.completed(self._sent - left)) is not None:
             self.errors.add(done)
             self.notify(c.POLLERR)
 
@@ -442,6 +444,7 @@ class TcpSocket(Socket):
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             yield from self._wait(deadline)
+        zero_copy = bool(flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY))
         try:
             while True:
                 connection = self._sending(sent)
@@ -450,7 +453,8 @@ class TcpSocket(Socket):
                 rest = data[sent:] if sent else data
                 more = bool(flags & c.MSG_MORE)
                 eor = bool(flags & c.MSG_EOR)
-                taken = connection.send(rest, more=more, oob=bool(flags & c.MSG_OOB), eor=eor)
+                oob = bool(flags & c.MSG_OOB)
+                taken = connection.send(rest, more=more, oob=oob, eor=eor, lent=zero_copy)
                 sent += taken
                 self._sent += taken
                 if sent == len(data):
@@ -460,12 +464,16 @@ class TcpSocket(Socket):
                     if sent:
                         return sent
                     raise error(errno.EAGAIN)
+                if not taken and connection.writable_for_poll:
+                    # Memory is short, not room, and nobody will say when it no longer is.
+                    yield Wait(self.queue, deadline=self.network.scheduler.now + MEMORY_WAIT)
                 woken = True
                 while woken and not self.poll() & (WRITABLE | c.POLLERR | c.POLLHUP):
                     woken = yield from self._wait(deadline)
         finally:
-            if sent and flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY):
-                self._zero_copy.sent(self._sent)
+            if sent and zero_copy:
+                copied = self.connection is None or not self.connection.lends(data)
+                self._zero_copy.sent(self._sent, copied)
 
     def _sending(self, sent: int) -> Connection | None:
         """The connection, if it takes data; else None after `sent` bytes were taken, or the error."""

@@ -183,11 +183,13 @@ class TcpConnection(Tcb):
         more: bool = False,
         oob: bool = False,
         eor: bool = False,
+        lent: bool = False,
     ) -> int:
         """Copy what fits into the send buffer and return how many bytes that was; then push output.
 
         `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`. `oob`
         (MSG_OOB): the last byte is urgent. `eor` (MSG_EOR): what is sent later joins no segment with it.
+        `lent` (MSG_ZEROCOPY): refer to `data` instead of copying it, where the send buffer can.
         """
         n = len(data)
         if not n or self.fin_queued or not self.may_send:
@@ -211,7 +213,11 @@ class TcpConnection(Tcb):
             part = min(n - at, goal - tail if continued else goal)
             if strict:
                 part = min(part, self.sndbuf - self.queued_memory)
-            chunk = queue.append(view[at : at + part], continued)
+            try:
+                chunk = queue.append(view[at : at + part], continued, lent=lent)
+            except MemoryError:
+                full = True
+                break
             at += part
             if at < n:
                 half = self.max_snd_wnd >> 1
@@ -236,6 +242,10 @@ class TcpConnection(Tcb):
             self.snd_up = queue.end
         output.push(self, now, output.NAGLE_CORK if more else output.NAGLE_DEFAULT)
         return at
+
+    def lends(self, data: memoryview) -> bool:
+        """`send` with `lent` refers to `data` and does not copy it."""
+        return self.send_queue.lends(data)
 
     def fast_open(self, data: memoryview) -> int:
         """The SYN that waited (`TcpLayer.connect`) goes now; how much of `data` it carries (RFC 7413)."""

@@ -76,6 +76,9 @@ class Services(Protocol):
     def profile_for(self, dst: bytes) -> Profile:
         """The profile for connections to `dst`."""
 
+    def send_buffer(self, base: int) -> SendBuffer:
+        """An empty send buffer whose first byte will have sequence number `base`."""
+
     def closed(self, tcb: "Tcb") -> None:
         """`tcb` is CLOSED: forget it."""
 
@@ -142,7 +145,7 @@ class Tcb:
         """Our SYN carried a Fast Open option; data."""
         self.syn_data_acked = False
         self.fastopen_client_fail = 0
-        self.send_queue = SendBuffer((iss + 1) & MASK)
+        self.send_queue = layer.send_buffer((iss + 1) & MASK)
         self.pushed_seq = (iss + 1) & MASK
         """Up to here PSH was asked for."""
         self.sndbuf = 0

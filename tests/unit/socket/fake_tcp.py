@@ -94,7 +94,10 @@ class FakeConnection:
     def info(self):
         return dict.fromkeys(FIELDS, 0)
 
-    def send(self, data, *, more=False, oob=False, eor=False):
+    def lends(self, data):
+        return False
+
+    def send(self, data, *, more=False, oob=False, eor=False, lent=False):
         n = min(len(data), self.writable)
         self.tx += data[:n]
         self.push()
