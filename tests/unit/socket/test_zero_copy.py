@@ -37,7 +37,7 @@ class Reads:
 
 
 class Run:
-    """DATA sent from A to B. `memory`: what A lends, or None; `copied`: bytes that A's processor has moved."""
+    """DATA sent from A to B. `copied`: bytes that A's processor has moved; `notes`: the completions."""
 
     def __init__(self, profile, *, lend, loss=0.0, registered=True):
         scheduler = Scheduler()

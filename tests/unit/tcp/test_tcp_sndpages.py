@@ -1,4 +1,4 @@
-"""The send buffer in DMA pages: the same bytes as the plain one, whatever is written, lent, read and dropped."""
+"""The send buffer in DMA pages: the same bytes as the plain one, whatever is written, lent and dropped."""
 
 import os
 import random
