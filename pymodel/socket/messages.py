@@ -144,6 +144,13 @@ class QueuedError(NamedTuple):
     offender: bytes | None = None
     destination: SockAddr | None = None
     payload: bytes = b""
+    stamp: int | None = None
+    """When it happened (ps), where that is the message (SO_TIMESTAMPING)."""
+
+    def controls(self) -> tuple[Control, ...]:
+        """The ancillary data of the message: IP_RECVERR, behind the time stamp if there is one."""
+        piece = self.control()
+        return (piece,) if self.stamp is None else (timestamping(self.stamp), piece)
 
     def control(self) -> Control:
         """The IP_RECVERR piece that carries it."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pymodel.task import WaitQueue
 from pymodel.tcp import Profile, TcpOptions
+from pymodel.tcp.txstamp import Stamps
 
 
 class Connection(Protocol):
@@ -79,6 +80,8 @@ class Connection(Protocol):
     def set_quickack(self, on: bool) -> None:
         """Do not delay ACKs for a while, or do."""
 
+    stamps: Stamps
+
     def send(
         self,
         data: bytes | memoryview,
@@ -87,11 +90,18 @@ class Connection(Protocol):
         oob: bool = False,
         eor: bool = False,
         lent: bool = False,
+        stamp: int = 0,
     ) -> int:
-        """Takes what fits; `more`, `oob`, `eor`, `lent`: MSG_MORE, MSG_OOB, MSG_EOR, MSG_ZEROCOPY."""
+        """Takes what fits; MSG_MORE, MSG_OOB, MSG_EOR, MSG_ZEROCOPY, and SO_TIMESTAMPING (`stamp`)."""
 
     def lends(self, data: memoryview) -> bool:
         """Whether `lent` data is referred to, not copied."""
+
+    def want_space(self, wanted: bool) -> None:
+        """Somebody waits for room in the send buffer, or does no more."""
+
+    def stamp_base(self, written: bool) -> int:
+        """What time stamps count from."""
 
     def recv_oob(self, peek: bool = False) -> bytes:
         """The urgent byte; OSError: EINVAL, EAGAIN."""

@@ -85,6 +85,7 @@ def established(tcb: "Tcb", now: int) -> None:
     sndtune.expand(tcb)
     tcb.cwnd_stamp = now
     tcb.last_sent = now
+    tcb.last_data = now
     lifecycle.set_state(tcb, State.ESTABLISHED)
     keepalive.start(tcb, now)
     if tcb.fin_queued:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pymodel.scheduler import Scheduler
 from pymodel.task import WaitQueue
 from pymodel.tcp.algorithms import Algorithm
+from pymodel.tcp.chrono import Clock
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
@@ -21,6 +22,7 @@ from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.sndbuf import SendBuffer
 from pymodel.tcp.state import SENDING, State
+from pymodel.tcp.txstamp import Stamps
 from pymodel.wire.checksum import pseudo_header
 from pymodel.wire.tcp import HEADER_LEN, PROTO
 
@@ -342,8 +344,10 @@ class Tcb:
         self.data_segs_out = 0
         self.dsack_dups = 0
         self.rcv_ooopack = 0
-        self.busy_since = -1
-        self.busy_time = 0
+        self.clock = Clock()
+        self.no_space = False
+        """The program has found the send buffer full and waits for room (Linux: SOCK_NOSPACE)."""
+        self.stamps = Stamps()
         self.apply_options()
 
     def apply_options(self) -> None:

@@ -109,6 +109,8 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
     if n or flags & FIN:
         tcb.wire_at = now
         if n:
+            if tcb.stamps:
+                tcb.stamps.transmitted(seq, n)
             tcb.data_segs_out += 1
             tcb.bytes_sent += n
 
