@@ -18,6 +18,34 @@ class Chrono(IntEnum):
     """The program would write more, the window would take it, but the send buffer is full."""
 
 
+class Timeouts:
+    """Retransmission time-outs (Linux: tcp_update_rto_stats): `total`, in `recoveries` rows of them."""
+
+    __slots__ = ("_since", "_spent", "recoveries", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.recoveries = 0
+        self._since: int | None = None
+        self._spent = 0
+
+    def expired(self, first: bool, now: int) -> None:
+        """Once more; `first`: nothing had expired since the peer last acknowledged something new."""
+        self.total += 1
+        if first:
+            self.recoveries += 1
+            self._since = now
+
+    def recovered(self, now: int) -> None:
+        """Everything that was out at the time-out is acknowledged."""
+        self._spent = self.spent(now)
+        self._since = None
+
+    def spent(self, now: int) -> int:
+        """How long (ps) the recoveries took, the present one until `now`."""
+        return self._spent + (0 if self._since is None else now - self._since)
+
+
 class Clock:
     """Times by reason, in ps."""
 

@@ -77,6 +77,7 @@ def established(tcb: "Tcb", now: int) -> None:
     if tcb.total_retrans > profile.syn_losses_forgiven:
         tcb.cc.cwnd = 1
     tcb.retries = 0
+    tcb.timeouts.recovered(now)
     tcb.retrans_stamp = -1
     tcb.soft_error = 0
     timerset.stop(tcb)

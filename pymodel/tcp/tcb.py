@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pymodel.scheduler import Scheduler
 from pymodel.task import WaitQueue
 from pymodel.tcp.algorithms import Algorithm
-from pymodel.tcp.chrono import Clock
+from pymodel.tcp.chrono import Clock, Timeouts
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
@@ -310,7 +310,7 @@ class Tcb:
         # Timers.
         self.retries = 0
         """Expirations of the retransmission timer since something new was acknowledged."""
-        self.total_rto = 0
+        self.timeouts = Timeouts()
         self.probes = 0
         """Window or keepalive probes sent since the last ACK came."""
         self.probes_since = -1

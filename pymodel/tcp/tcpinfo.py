@@ -179,7 +179,9 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         rcv_ooopack=tcb.rcv_ooopack,
         snd_wnd=tcb.snd_wnd,
         rcv_wnd=tcb.rcv_wnd,
-        total_rto=tcb.total_rto,
+        total_rto=tcb.timeouts.total,
+        total_rto_recoveries=tcb.timeouts.recoveries,
+        total_rto_time=tcb.timeouts.spent(now) // MS,
     )
     return found
 
