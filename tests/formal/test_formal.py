@@ -7,6 +7,7 @@ import pytest
 from tb import toolchain
 from tb.formal.proofs import PROOFS
 from tb.formal.prove import Proof, available, catch, check
+from tb.formal.smtbmc import wanted
 from tb.planted import Plant, StalePlant
 
 needs_tools = pytest.mark.skipif(not available(), reason="Yosys and z3 are not installed (make formal)")
@@ -35,3 +36,20 @@ def test_skid_buffer_is_proven_and_a_broken_one_is_not(tmp_path: Path) -> None:
     proven, caught = check(skid, tmp_path / "good"), catch(skid, tmp_path / "bad")
     assert proven.ok and proven.how.startswith("proven"), proven
     assert caught.ok and "fdw_skid.v" in caught.how, caught
+
+
+def test_only_the_trace_that_is_read_is_written() -> None:
+    asked = [
+        "-s",
+        "z3",
+        "--dump-vcd",
+        "t.vcd",
+        "--dump-yw",
+        "t.yw",
+        "--dump-vlogtb",
+        "t.v",
+        "--dump-smtc",
+        "t",
+        "d",
+    ]
+    assert wanted(asked) == ["-s", "z3", "--dump-vcd", "t.vcd", "d"]

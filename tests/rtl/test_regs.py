@@ -604,7 +604,7 @@ async def rst_pin_returns_everything_to_power_on(dut: Any) -> None:
     assert await bench.read(Side.VERSION) == 0x0001_0001
 
 
-@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
 @pytest.mark.parametrize("parameters", [{}, OTHER], ids=["default", "other"])
 def test_regs(simulator: str, parameters: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FDWIRE_REGS_SHAPE", "other" if parameters else "default")
