@@ -51,10 +51,18 @@ class Host:
         self.port = port
         self.address = address
         self.memory = port.memory
-        self.device = VirtioNetDevice(port, scheduler, queue_size=queue_size)
+        # Pages that segments refer to shall be free as soon as the device has sent them.
+        pieces = profile.scatter_gather
+        self.device = VirtioNetDevice(port, scheduler, queue_size=queue_size, scatter=pieces, napi_tx=pieces)
         rng = random.Random(f"{seed}/{name}")
         self.ip = IpLayer(scheduler, self.memory, seed=rng.randrange(1 << 32))
-        self.tcp = TcpLayer(scheduler, self.ip, profile=profile, secret=_secret(seed, name))
+        self.tcp = TcpLayer(
+            scheduler,
+            self.ip,
+            profile=profile,
+            secret=_secret(seed, name),
+            memory=self.memory if pieces else None,
+        )
         self.ip.register(ipv4.PROTO_TCP, self.tcp.input)
         self.ip.icmp.on_error[ipv4.PROTO_TCP] = self._tcp_error
         self.udp = UdpLayer(self.ip, self._port_unreachable)
@@ -69,6 +77,10 @@ class Host:
             rng.randrange(1 << 32),
             udp=self.udp,
         )
+
+    def registered(self, size: int) -> memoryview:
+        """`size` bytes of memory registered for DMA: a program may lend them to the device (MSG_ZEROCOPY)."""
+        return self.memory.slice(self.memory.alloc(size), size)
 
     def bring_up(self) -> Blocking[None]:
         """Probe the NIC, then configure the address: `ip link set up`, `ip addr add`.

@@ -60,6 +60,13 @@ class HostMemory:
         offset = self._offset(address, length)
         return self.view[offset : offset + length]
 
+    def address_of(self, view: memoryview) -> int | None:
+        """The bus address of a window's first byte; None for memory of another kind, or not contiguous."""
+        if view.readonly or not view.c_contiguous or not view.nbytes:
+            return None
+        address = ctypes.addressof(ctypes.c_char.from_buffer(view)) - self.pointer + self.base
+        return address if self.base <= address <= self.base + self.size - view.nbytes else None
+
     def read(self, address: int, length: int) -> bytes:
         """A copy of `length` bytes."""
         offset = self._offset(address, length)

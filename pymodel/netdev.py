@@ -55,6 +55,8 @@ class NetDeviceStats:
     tx_bytes: int = 0
     tx_dropped: int = 0
     """No carrier, no room in the transmit queue, or the device was closed."""
+    tx_copied: int = 0
+    """Bytes of frames in pieces that were joined, as the device takes no pieces."""
     tx_errors: int = 0
     """Given to the device and lost there (it had to be reset), or refused by it for good."""
 
@@ -131,6 +133,7 @@ class NetDevice(abc.ABC):
             skb.free()
             return False
         if skb.data_len and not self.features & Features.SG:
+            self.stats.tx_copied += skb.len
             skb.linearize()
         if skb.ip_summed is Checksum.PARTIAL and not self.features & Features.HW_CSUM:
             checksum_help(skb)

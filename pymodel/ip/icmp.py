@@ -23,6 +23,7 @@ _ERRNO = {
     5: errno.EOPNOTSUPP,  # source route failed
     6: errno.ENETUNREACH,
     7: errno.EHOSTDOWN,
+    8: errno.ENONET,
     9: errno.ENETUNREACH,
     10: errno.EHOSTUNREACH,
     11: errno.ENETUNREACH,

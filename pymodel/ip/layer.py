@@ -1,7 +1,7 @@
 """IPv4 of one host (RFC 791, RFC 1122 §3): addresses, output by the routing table, input and delivery.
 
-A host, not a router: packets for others are counted and dropped. Fragments are not made and not
-reassembled: a packet beyond the path's MTU is EMSGSIZE, a fragment received is counted (`ip_fragment`).
+A host, not a router: packets for others are counted and dropped. Fragments are reassembled (`fragments`) and
+not made: a packet beyond the path's MTU is EMSGSIZE.
 """
 
 import errno
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pymodel.hostmem import HostMemory
+from pymodel.ip.fragments import Fragments
 from pymodel.ip.icmp import IcmpLayer, Report
 from pymodel.ip.neigh import NeighbourTable
 from pymodel.ip.pathmtu import PathMtus
@@ -55,6 +56,7 @@ class IpLayer:
     def __init__(self, scheduler: Scheduler, memory: HostMemory, *, seed: int = 0) -> None:
         self.routes = RoutingTable()
         self.path_mtus = PathMtus()
+        self.fragments = Fragments(scheduler, self._reassembly_expired)
         self.interfaces: list[Interface] = []
         self.stats: Counter[str] = Counter()
         self.icmp = IcmpLayer(scheduler, self)
@@ -220,6 +222,12 @@ class IpLayer:
 
     # ---- input ----
 
+    def _reassembly_expired(self, packet: bytes) -> None:
+        header = ipv4.parse(packet)
+        if header.dst not in self._broadcast and header.src != ipv4.ANY:
+            kind, code = icmp.TIME_EXCEEDED, icmp.REASSEMBLY_EXCEEDED
+            self.icmp.report(kind, code, packet, header.dst, header.src)
+
     def _receive(self, interface: Interface, skb: SkBuff) -> None:
         if skb.protocol == eth.ETHERTYPE_IPV4:
             self._input(interface, skb)
@@ -250,13 +258,22 @@ class IpLayer:
             reason = "ip_martian"  # RFC 1122 §3.2.1.3 (g): never outside the host
         elif dst not in self._local and not to_broadcast and dst[0] != 127:
             reason = "ip_not_for_us"
-        elif header.fragment & (ipv4.MF | ipv4.OFFSET_MASK):
-            reason = "ip_fragment"
         if reason is not None:
             stats[reason] += 1
             skb.free()
             return
         skb.trim(header.total_len)  # what follows is Ethernet padding
+        if header.fragment & (ipv4.MF | ipv4.OFFSET_MASK):
+            stats["ip_fragments_in"] += 1
+            whole = self.fragments.add(header, skb.bytes())
+            skb.free()
+            if whole is None:
+                return
+            stats["ip_reassembled"] += 1
+            skb = self.alloc_skb(len(whole))
+            skb.put(len(whole))[:] = whole
+            skb.network_header = skb.data
+            header = ipv4.parse(whole)
         handler = self._handlers.get(header.proto)
         if handler is None:
             stats["ip_unknown_protocol"] += 1

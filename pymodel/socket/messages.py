@@ -144,6 +144,13 @@ class QueuedError(NamedTuple):
     offender: bytes | None = None
     destination: SockAddr | None = None
     payload: bytes = b""
+    stamp: int | None = None
+    """When it happened (ps), where that is the message (SO_TIMESTAMPING)."""
+
+    def controls(self) -> tuple[Control, ...]:
+        """The ancillary data of the message: IP_RECVERR, behind the time stamp if there is one."""
+        piece = self.control()
+        return (piece,) if self.stamp is None else (timestamping(self.stamp), piece)
 
     def control(self) -> Control:
         """The IP_RECVERR piece that carries it."""
@@ -185,11 +192,11 @@ class ZeroCopy:
 
     def __init__(self) -> None:
         self._next = 0
-        self._pending: deque[tuple[int, int]] = deque()
+        self._pending: deque[tuple[int, int, bool]] = deque()
 
-    def sent(self, end: int) -> None:
-        """One call whose last byte is number `end` (counted from 1)."""
-        self._pending.append((self._next, end))
+    def sent(self, end: int, copied: bool = True) -> None:
+        """One call whose last byte is number `end` (counted from 1). `copied`: its bytes were, after all."""
+        self._pending.append((self._next, end, copied))
         self._next = self._next + 1 & 0xFFFF_FFFF
 
     @property
@@ -198,13 +205,16 @@ class ZeroCopy:
         return bool(self._pending)
 
     def completed(self, end: int) -> QueuedError | None:
-        """Everything up to byte `end` is done with: the notification of the calls that this completes."""
-        first = last = None
-        while self._pending and self._pending[0][1] <= end:
-            last = self._pending.popleft()[0]
-            first = last if first is None else first
-        if first is None or last is None:
+        """Everything up to byte `end` is done with: the notification of the calls that this completes.
+
+        One tells of calls of one kind only, copied or not (skb_zerocopy_notify_extend): ask again.
+        """
+        pending = self._pending
+        if not pending or pending[0][1] > end:
             return None
-        # The send buffer is a copy, and the program is told so.
-        copied = c.SO_EE_CODE_ZEROCOPY_COPIED
-        return QueuedError(0, c.SO_EE_ORIGIN_ZEROCOPY, code=copied, info=first, data=last)
+        first, _, copied = pending[0]
+        last = first
+        while pending and pending[0][1] <= end and pending[0][2] == copied:
+            last = pending.popleft()[0]
+        code = c.SO_EE_CODE_ZEROCOPY_COPIED if copied else 0
+        return QueuedError(0, c.SO_EE_ORIGIN_ZEROCOPY, code=code, info=first, data=last)

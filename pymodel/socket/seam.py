@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pymodel.task import WaitQueue
 from pymodel.tcp import Profile, TcpOptions
+from pymodel.tcp.txstamp import Stamps
 
 
 class Connection(Protocol):
@@ -79,10 +80,28 @@ class Connection(Protocol):
     def set_quickack(self, on: bool) -> None:
         """Do not delay ACKs for a while, or do."""
 
+    stamps: Stamps
+
     def send(
-        self, data: bytes | memoryview, *, more: bool = False, oob: bool = False, eor: bool = False
+        self,
+        data: bytes | memoryview,
+        *,
+        more: bool = False,
+        oob: bool = False,
+        eor: bool = False,
+        lent: bool = False,
+        stamp: int = 0,
     ) -> int:
-        """Copies what fits; `more`, `oob`, `eor`: MSG_MORE, MSG_OOB, MSG_EOR."""
+        """Takes what fits; MSG_MORE, MSG_OOB, MSG_EOR, MSG_ZEROCOPY, and SO_TIMESTAMPING (`stamp`)."""
+
+    def lends(self, data: memoryview) -> bool:
+        """Whether `lent` data is referred to, not copied."""
+
+    def want_space(self, wanted: bool) -> None:
+        """Somebody waits for room in the send buffer, or does no more."""
+
+    def stamp_base(self, written: bool) -> int:
+        """What time stamps count from."""
 
     def recv_oob(self, peek: bool = False) -> bytes:
         """The urgent byte; OSError: EINVAL, EAGAIN."""

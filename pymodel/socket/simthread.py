@@ -111,7 +111,13 @@ class SimThread:
         self._trapped = False
         error, self._error = self._error, None
         if error is not None:
-            raise error
+            if isinstance(error, OSError):
+                # As from C: no frame of the kernel, and no buffer in one, stays with the exception.
+                error.__traceback__ = error.__context__ = None
+            try:
+                raise error
+            finally:
+                del error  # or it and this frame, and everything below, would keep each other alive
         value: T = self._value
         self._value = None
         if self._posted:

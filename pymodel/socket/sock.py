@@ -121,7 +121,7 @@ class Socket(OpenFile):
         self.set_error(pending)
         data = entry.payload[:count]
         flags = c.MSG_ERRQUEUE | (c.MSG_TRUNC if len(data) < len(entry.payload) else 0)
-        return Message(data, entry.destination, flags, len(data), (entry.control(),))
+        return Message(data, entry.destination, flags, len(data), entry.controls())
 
     def set_error(self, number: int) -> None:
         """Make `number` the pending error, or none if it is 0."""

@@ -11,9 +11,9 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
-from pymodel.simtime import SEC
+from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
-from pymodel.socket import tcpfast, tcpoptions
+from pymodel.socket import tcpfast, tcpoptions, txstamps
 from pymodel.socket.errors import error
 from pymodel.socket.file import Watcher
 from pymodel.socket.messages import Control, SockAddr, ZeroCopy, check_socket_level
@@ -32,6 +32,9 @@ PEER_CLOSED: Final = frozenset({"CLOSE_WAIT", "CLOSING", "LAST_ACK"})
 """The peer's FIN has come."""
 FLUSHING: Final = frozenset({"FIN_WAIT_1", "CLOSING", "LAST_ACK"})
 """Our data or FIN is not acknowledged yet: what SO_LINGER waits for."""
+
+MEMORY_WAIT: Final = 2 * MS
+"""ps until a write is tried again for which there was no memory (Linux: sk_stream_wait_memory)."""
 
 READABLE: Final = c.POLLIN | c.POLLRDNORM
 WRITABLE: Final = c.POLLOUT | c.POLLWRNORM
@@ -66,9 +69,12 @@ class TcpSocket(Socket):
         self._send_shut = False
         self._no_space = False
         """Somebody has found the send buffer full: tell when there is room (SOCK_NOSPACE)."""
+        self._had_room = False
+        """There was room when the last ACK came, before what it allowed to be sent was cut into packets."""
         self._sent = 0
         """Bytes that the connection has taken from us."""
         self._zero_copy = ZeroCopy()
+        self._stamp_base = 0
         self._tcp_options = TcpOptions()
         self._own: dict[int, int] = {}
         """Those of `tcpoptions.INERT` that were set."""
@@ -99,6 +105,7 @@ class TcpSocket(Socket):
         self.connection = connection
         self._taken = self._announced = self._sent = 0
         connection.queue.add(self._tcp_changed)
+        connection.stamps.report = self._stamped
 
     def _detach(self) -> None:
         if self.connection is not None:
@@ -114,6 +121,9 @@ class TcpSocket(Socket):
             return
         if self._zero_copy.waiting:
             self._zero_copied(connection)
+        if self._no_space and not self._had_room:
+            self._had_room = connection.may_send and connection.writable_for_poll
+            connection.want_space(not self._had_room)
         if not self._watchers:
             self.queue.wake()
             return
@@ -140,10 +150,15 @@ class TcpSocket(Socket):
     def _zero_copied(self, connection: Connection) -> None:
         """Calls with MSG_ZEROCOPY are over when the peer has everything, or nobody will."""
         left = 0 if connection.state.name == "CLOSED" else connection.unacknowledged
-        done = self._zero_copy.completed(self._sent - left)
-        if done is not None:
+        while (done := self._zero_copy.completed(self._sent - left)) is not None:
             self.errors.add(done)
             self.notify(c.POLLERR)
+
+    def _stamped(self, kind: int, key: int) -> None:
+        """Something that asked for a time stamp was sent, or has arrived."""
+        key -= self._stamp_base
+        self.errors.add(txstamps.entry(self.options, kind, key, self.network.scheduler.now))
+        self.notify(c.POLLERR)
 
     def watch(self, watcher: Watcher) -> None:
         """As in `OpenFile`; what has happened so far is no news."""
@@ -429,12 +444,15 @@ class TcpSocket(Socket):
         With MSG_OOB the last byte is urgent.
         """
         check_socket_level(control)
+        stamp = txstamps.wanted(self.options, control)
         deadline = self.deadline(self.options.send_timeout, flags)
         sent = 0
         if tcpfast.wanted(self, flags):
             sent, over = yield from tcpfast.send(self, data, flags, address, deadline)
             self._sent += sent
             if over:
+                if sent and flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY):
+                    self._zero_copy.sent(self._sent, True)
                 return sent
         while self.connection is not None and self.connection.opening:
             if self._bsd:
@@ -442,6 +460,7 @@ class TcpSocket(Socket):
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             yield from self._wait(deadline)
+        zero_copy = bool(flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY))
         try:
             while True:
                 connection = self._sending(sent)
@@ -450,22 +469,28 @@ class TcpSocket(Socket):
                 rest = data[sent:] if sent else data
                 more = bool(flags & c.MSG_MORE)
                 eor = bool(flags & c.MSG_EOR)
-                taken = connection.send(rest, more=more, oob=bool(flags & c.MSG_OOB), eor=eor)
+                oob = bool(flags & c.MSG_OOB)
+                taken = connection.send(rest, more=more, oob=oob, eor=eor, lent=zero_copy, **stamp)
                 sent += taken
                 self._sent += taken
                 if sent == len(data):
                     return sent
                 self._no_space = True
+                connection.want_space(True)
                 if self._expired(deadline):
                     if sent:
                         return sent
                     raise error(errno.EAGAIN)
-                woken = True
-                while woken and not self.poll() & (WRITABLE | c.POLLERR | c.POLLHUP):
+                if not taken and connection.writable_for_poll:
+                    # Memory is short, not room, and nobody will say when it no longer is.
+                    yield Wait(self.queue, deadline=self.network.scheduler.now + MEMORY_WAIT)
+                woken, self._had_room = True, False
+                while woken and not (self._had_room or self.poll() & (WRITABLE | c.POLLERR | c.POLLHUP)):
                     woken = yield from self._wait(deadline)
         finally:
-            if sent and flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY):
-                self._zero_copy.sent(self._sent)
+            if sent and zero_copy:
+                copied = self.connection is None or not self.connection.lends(data)
+                self._zero_copy.sent(self._sent, copied)
 
     def _sending(self, sent: int) -> Connection | None:
         """The connection, if it takes data; else None after `sent` bytes were taken, or the error."""
@@ -652,7 +677,13 @@ class TcpSocket(Socket):
     def set_option(self, level: int, name: int, value: bytes) -> None:
         """setsockopt(2), with tcp(7)'s options."""
         if level != c.IPPROTO_TCP:
+            had_id = txstamps.numbered(self.options)
             super().set_option(level, name, value)
+            if txstamps.numbered(self.options) and not had_id:
+                if self.connection is None or self.state == "CLOSED":
+                    self.options.numbers[level, name] = 0
+                    raise error(errno.EINVAL)
+                self._stamp_base = self.connection.stamp_base(txstamps.from_written(self.options))
             return
         fast = (c.TCP_FASTOPEN, c.TCP_FASTOPEN_CONNECT, c.TCP_FASTOPEN_NO_COOKIE, c.TCP_FASTOPEN_KEY)
         if name in fast and self.state not in ("CLOSED", "LISTEN"):

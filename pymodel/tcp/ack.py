@@ -19,6 +19,7 @@ from pymodel.tcp import (
     timerset,
 )
 from pymodel.tcp.ackevent import AckEvent
+from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.recovery import Resend
 from pymodel.tcp.segment import EVER, LOST, RETRANS, SACKED
 from pymodel.tcp.seq import HALF, MASK, gt, lt
@@ -97,6 +98,8 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         if tcb.probe_high >= 0:
             _tail_probe_answered(tcb, ack, event, now)
     if event.una_advanced:
+        if tcb.stamps:
+            tcb.stamps.acknowledged(ack)
         tcb.dup_acks = 0
         sndtune.acked(tcb)
         if tcb.state > State.SYN_RECEIVED:
@@ -200,9 +203,8 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
         tcb.snd_up = ack
     if sent:
         event.reneging = bool(sent[0].marks & SACKED)
-    elif tcb.busy_since >= 0:
-        tcb.busy_time += now - tcb.busy_since
-        tcb.busy_since = -1
+    else:
+        tcb.clock.stop(Chrono.BUSY, now, tcb.has_unsent)
 
     sampled, newest_sack = _sample(tcb, event, first_at, last_at, echo_from, packets, now)
     if event.acked:

@@ -19,6 +19,7 @@ from pymodel.tcp import (
     urgent,
 )
 from pymodel.tcp import options as tcp_options
+from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.seq import MASK, gt
@@ -183,11 +184,15 @@ class TcpConnection(Tcb):
         more: bool = False,
         oob: bool = False,
         eor: bool = False,
+        lent: bool = False,
+        stamp: int = 0,
     ) -> int:
         """Copy what fits into the send buffer and return how many bytes that was; then push output.
 
         `more` (MSG_MORE): a partial segment at the end waits for the next call, as with `cork`. `oob`
         (MSG_OOB): the last byte is urgent. `eor` (MSG_EOR): what is sent later joins no segment with it.
+        `lent` (MSG_ZEROCOPY): refer to `data` instead of copying it, where the send buffer can.
+        `stamp`: which time stamps of the last byte are wanted (`txstamp`).
         """
         n = len(data)
         if not n or self.fin_queued or not self.may_send:
@@ -211,7 +216,12 @@ class TcpConnection(Tcb):
             part = min(n - at, goal - tail if continued else goal)
             if strict:
                 part = min(part, self.sndbuf - self.queued_memory)
-            chunk = queue.append(view[at : at + part], continued)
+            try:
+                chunk = queue.append(view[at : at + part], continued, lent=lent)
+            except MemoryError:
+                full = True
+                break
+            self.clock.start(Chrono.BUSY, now)
             at += part
             if at < n:
                 half = self.max_snd_wnd >> 1
@@ -225,6 +235,10 @@ class TcpConnection(Tcb):
                     output.write(self, now, output.NAGLE_OFF, push_one=1)
         if not at:
             return 0
+        if stamp:
+            chunks = queue.chunks
+            packet = chunks[-2].end if len(chunks) > 1 else self.snd_nxt
+            self.stamps.add((queue.end - 1) & MASK, stamp, packet)
         if full or not more:
             chunk.push = True
             self.pushed_seq = queue.end
@@ -236,6 +250,21 @@ class TcpConnection(Tcb):
             self.snd_up = queue.end
         output.push(self, now, output.NAGLE_CORK if more else output.NAGLE_DEFAULT)
         return at
+
+    def lends(self, data: memoryview) -> bool:
+        """`send` with `lent` refers to `data` and does not copy it."""
+        return self.send_queue.lends(data)
+
+    def want_space(self, wanted: bool) -> None:
+        """The program has found the buffer full, or has been told of room."""
+        self.no_space = wanted
+        if not wanted:
+            queued = bool(self.sent) or self.has_unsent
+            self.clock.stop(Chrono.SNDBUF_LIMITED, self.layer.scheduler.now, queued)
+
+    def stamp_base(self, written: bool) -> int:
+        """What stamps count from: the byte that is written next, or the oldest unacknowledged one."""
+        return self.send_queue.end if written else self.snd_una
 
     def fast_open(self, data: memoryview) -> int:
         """The SYN that waited (`TcpLayer.connect`) goes now; how much of `data` it carries (RFC 7413)."""

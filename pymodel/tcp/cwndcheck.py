@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pymodel.tcp import prr
+from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.seq import ge
 from pymodel.tcp.tcb import Recovery
 
@@ -26,6 +27,8 @@ def validate(tcb: "Tcb", now: int, limited: bool) -> None:
         tcb.cwnd_used = 0
         tcb.cwnd_stamp = now
         return
+    if tcb.no_space and not tcb.has_unsent and tcb.may_send:
+        tcb.clock.start(Chrono.SNDBUF_LIMITED, now)  # neither window holds us back: the buffer is too small
     tcb.cwnd_used = max(tcb.cwnd_used, tcb.packets_out)
     if tcb.profile.slow_start_after_idle and now - tcb.cwnd_stamp >= tcb.rtt.rto:
         _application_limited(tcb, now)

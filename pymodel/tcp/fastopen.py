@@ -220,8 +220,8 @@ def repeat_synack(tcb: "Tcb", now: int) -> None:
     if tcb.retries == 1 and tcb.sent:
         recovery.enter_loss(tcb, now)
     transmit.syn(tcb, now, True)
+    tcb.timeouts.expired(not tcb.retries, now)
     tcb.retries += 1
-    tcb.total_rto += 1
     tcb.total_retrans += 1
     if tcb.retrans_stamp < 0:
         tcb.retrans_stamp = now

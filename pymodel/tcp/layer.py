@@ -7,6 +7,7 @@ from errno import EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH
 from os import strerror
 from typing import Any, Final
 
+from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.skbuff import Checksum, SkBuff
@@ -32,6 +33,8 @@ from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import LINUX, Profile, routed
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, lt
+from pymodel.tcp.sndbuf import SendBuffer
+from pymodel.tcp.sndpages import PagedSendBuffer
 from pymodel.tcp.state import State
 from pymodel.tcp.syncookie import SynCookies
 from pymodel.tcp.sysctl import Sysctl
@@ -55,10 +58,17 @@ class TcpLayer:
     is called when a connection has become CLOSED: its port may be free again. `secret` keys the initial
     sequence numbers. `ip.send` must not deliver to `input` before it returns. `profile` is copied: the
     layer's own `profile` may be changed (`pymodel.tcp.sysctl`) and holds for what happens from then on.
+    `memory`: DMA memory for the send buffers (`PagedSendBuffer`); None: they are the stack's own.
     """
 
     def __init__(
-        self, scheduler: Scheduler, ip: IpSender, *, profile: Profile = LINUX, secret: bytes
+        self,
+        scheduler: Scheduler,
+        ip: IpSender,
+        *,
+        profile: Profile = LINUX,
+        secret: bytes,
+        memory: HostMemory | None = None,
     ) -> None:
         self.scheduler = scheduler
         self.ip = ip
@@ -67,6 +77,7 @@ class TcpLayer:
         self.stats: Counter[str] = Counter()
         self.connections: dict[ConnectionKey, TcpConnection] = {}
         self.listeners: dict[tuple[bytes, int], Listener] = {}
+        self._memory = memory
         self.on_release: Callable[[TcpConnection], None] | None = None
         self._isn = IsnGenerator(secret)
         self.cookies = SynCookies(secret)
@@ -149,6 +160,10 @@ class TcpLayer:
         connection = TcpConnection(self, local, remote, iss, offset, options)
         self.connections[(*local, *remote)] = connection
         return connection
+
+    def send_buffer(self, base: int) -> SendBuffer:
+        """An empty send buffer whose first byte will have sequence number `base`."""
+        return SendBuffer(base) if self._memory is None else PagedSendBuffer(base, self._memory)
 
     def closed(self, tcb: Tcb) -> None:
         """`tcb` is CLOSED: forget it."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from pymodel.simtime import MS
 from pymodel.tcp import berkeley, cwndcheck, delack, ecn, mss, prr, segment, timerset, transmit
+from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, le
 from pymodel.tcp.state import FLUSHING
@@ -53,7 +54,7 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
     mss_now = mss.current(tcb)
     most = burst(tcb, mss_now)
     sent = 0
-    cwnd_limited = False
+    cwnd_limited = window_limited = False
     cc = tcb.cc
     tcb.output_from_idle = not tcb.packets_out
     if tcb.profile.berkeley:
@@ -71,6 +72,7 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
         if not fits_window(tcb, mss_now):
             limit = berkeley.part_of_window(tcb, min(size, mss_now)) if tcb.profile.berkeley else 0
             if not limit:
+                window_limited = True
                 break
         if size <= mss_now:
             if last and _nagle_holds(tcb, size < mss_now, fin, nagle):
@@ -79,6 +81,7 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
             deferred, limited = _defer(tcb, now, size, fin, last, most)
             cwnd_limited |= limited
             if deferred:
+                window_limited = not fin and not limited
                 break
         if size > mss_now and not _urgent(tcb) and limit == mss_now:
             limit = _split_point(tcb, seq, size, mss_now, quota, last, nagle)
@@ -99,6 +102,10 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
             tcb.sent[-1].eor = True
         if push_one:
             break
+    if window_limited:
+        tcb.clock.start(Chrono.RWND_LIMITED, now)
+    else:
+        tcb.clock.stop(Chrono.RWND_LIMITED, now, True)
     cwnd_limited |= tcb.in_flight >= cc.cwnd
     if sent or cwnd_limited:
         cwndcheck.validate(tcb, now, cwnd_limited)
@@ -144,8 +151,7 @@ def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> in
     if n:
         tcb.last_sent = now
         delack.data_sent(tcb, now)
-    if tcb.busy_since < 0:
-        tcb.busy_since = now
+    tcb.clock.start(Chrono.BUSY, now)
     if not before or tcb.pending is Pending.TAIL_PROBE:
         timerset.rearm_rto(tcb, now)
     return count

@@ -124,6 +124,9 @@ class Profile:
     pacing_ss_ratio: int = 200  # tcp_pacing_ss_ratio
     pacing_ca_ratio: int = 120  # tcp_pacing_ca_ratio
     gso_max_size: int = 65_536
+    scatter_gather: bool = False
+    """The send buffer is in DMA memory and segments refer to it: one copy of what is written, none of what is
+    lent. The device must take frames in pieces."""
 
     acks_are_delayed: bool = True
     """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""

@@ -64,6 +64,8 @@ def remove_reno(tcb: "Tcb", acked: int) -> None:
 
 def set_state(tcb: "Tcb", state: Recovery) -> None:
     """Go to `state`."""
+    if tcb.recovery is Recovery.LOSS and state is not Recovery.LOSS:
+        tcb.timeouts.recovered(tcb.now)
     tcb.recovery = state
 
 

@@ -6,6 +6,7 @@ size goal and then begins another. A chunk's end is where PSH goes (RFC 9293 §3
 
 from collections import deque
 
+from pymodel.skbuff import SkBuff
 from pymodel.tcp.seq import HALF, MASK
 
 
@@ -21,13 +22,17 @@ class Chunk:
 
 
 class SendBuffer:
-    """A byte string whose first byte has sequence number `base`. `len()` is what is held."""
+    """A byte string whose first byte has sequence number `base`. `len()` is what is held.
 
-    __slots__ = ("_data", "base", "chunks")
+    `copied`: bytes that the processor has moved, into the buffer and out of it into segments.
+    """
+
+    __slots__ = ("_data", "base", "chunks", "copied")
 
     def __init__(self, base: int) -> None:
         self.base = base
         self.chunks: deque[Chunk] = deque()
+        self.copied = 0
         self._data = bytearray()
 
     def __len__(self) -> int:
@@ -46,9 +51,16 @@ class SendBuffer:
         start = chunks[-2].end if len(chunks) > 1 else snd_nxt
         return (chunks[-1].end - start) & MASK
 
-    def append(self, data: bytes | bytearray | memoryview, continued: bool) -> Chunk:
-        """Copy `data` behind what is there: into the last chunk if `continued`, else into a new one."""
+    def append(self, data: bytes | bytearray | memoryview, continued: bool, *, lent: bool = False) -> Chunk:
+        """Copy `data` behind what is there: into the last chunk if `continued`, else into a new one.
+
+        `lent`: `data` stays as it is until it was acknowledged, and may be referred to; not here.
+        """
         self._data += data
+        self.copied += len(data)
+        return self._note(continued)
+
+    def _note(self, continued: bool) -> Chunk:
         if continued:
             chunk = self.chunks[-1]
             chunk.end = self.end
@@ -61,7 +73,24 @@ class SendBuffer:
     def read(self, seq: int, n: int) -> bytearray:
         """A copy of `n` bytes from sequence number `seq` on."""
         at = (seq - self.base) & MASK
+        self.copied += n
         return self._data[at : at + n]
+
+    def lends(self, data: memoryview) -> bool:
+        """`append` refers to `data` when it is lent."""
+        return False
+
+    def inline(self, n: int) -> int:
+        """Of `n` bytes to be sent, how many `attach` puts behind the header."""
+        return n
+
+    def attach(self, skb: SkBuff, room: memoryview, seq: int, n: int) -> int:
+        """Give `skb` the `n` bytes from `seq` on, copied into `room`. The sum of what is not there."""
+        at = (seq - self.base) & MASK
+        self.copied += n
+        with memoryview(self._data) as held:
+            room[:] = held[at : at + n]
+        return 0
 
     def sent(self, upto: int) -> None:
         """Everything before sequence number `upto` was sent once."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pymodel.scheduler import Scheduler
 from pymodel.task import WaitQueue
 from pymodel.tcp.algorithms import Algorithm
+from pymodel.tcp.chrono import Clock, Timeouts
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
@@ -21,6 +22,7 @@ from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.sndbuf import SendBuffer
 from pymodel.tcp.state import SENDING, State
+from pymodel.tcp.txstamp import Stamps
 from pymodel.wire.checksum import pseudo_header
 from pymodel.wire.tcp import HEADER_LEN, PROTO
 
@@ -75,6 +77,9 @@ class Services(Protocol):
 
     def profile_for(self, dst: bytes) -> Profile:
         """The profile for connections to `dst`."""
+
+    def send_buffer(self, base: int) -> SendBuffer:
+        """An empty send buffer whose first byte will have sequence number `base`."""
 
     def closed(self, tcb: "Tcb") -> None:
         """`tcb` is CLOSED: forget it."""
@@ -142,7 +147,7 @@ class Tcb:
         """Our SYN carried a Fast Open option; data."""
         self.syn_data_acked = False
         self.fastopen_client_fail = 0
-        self.send_queue = SendBuffer((iss + 1) & MASK)
+        self.send_queue = layer.send_buffer((iss + 1) & MASK)
         self.pushed_seq = (iss + 1) & MASK
         """Up to here PSH was asked for."""
         self.sndbuf = 0
@@ -305,7 +310,7 @@ class Tcb:
         # Timers.
         self.retries = 0
         """Expirations of the retransmission timer since something new was acknowledged."""
-        self.total_rto = 0
+        self.timeouts = Timeouts()
         self.probes = 0
         """Window or keepalive probes sent since the last ACK came."""
         self.probes_since = -1
@@ -339,8 +344,10 @@ class Tcb:
         self.data_segs_out = 0
         self.dsack_dups = 0
         self.rcv_ooopack = 0
-        self.busy_since = -1
-        self.busy_time = 0
+        self.clock = Clock()
+        self.no_space = False
+        """The program has found the send buffer full and waits for room (Linux: SOCK_NOSPACE)."""
+        self.stamps = Stamps()
         self.apply_options()
 
     def apply_options(self) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from pymodel.simtime import MS, SEC, US
 from pymodel.tcp import output
+from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Tcb
 from pymodel.wire.tcp import TIMESTAMPS_LEN
@@ -166,7 +167,9 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         data_segs_in=tcb.data_segs_in,
         data_segs_out=tcb.data_segs_out,
         delivery_rate=tcb.rate_delivered * tcb.snd_mss * SEC // interval if interval else 0,
-        busy_time=(tcb.busy_time + (now - tcb.busy_since if tcb.busy_since >= 0 else 0)) // US,
+        busy_time=tcb.clock.spent(Chrono.BUSY, now) // US,
+        rwnd_limited=tcb.clock.spent(Chrono.RWND_LIMITED, now) // US,
+        sndbuf_limited=tcb.clock.spent(Chrono.SNDBUF_LIMITED, now) // US,
         delivered=tcb.delivered,
         delivered_ce=tcb.delivered_ce,
         bytes_sent=tcb.bytes_sent,
@@ -176,7 +179,9 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         rcv_ooopack=tcb.rcv_ooopack,
         snd_wnd=tcb.snd_wnd,
         rcv_wnd=tcb.rcv_wnd,
-        total_rto=tcb.total_rto,
+        total_rto=tcb.timeouts.total,
+        total_rto_recoveries=tcb.timeouts.recoveries,
+        total_rto_time=tcb.timeouts.spent(now) // MS,
     )
     return found
 

@@ -107,8 +107,8 @@ def _retransmission(tcb: Tcb, now: int) -> None:
         _syn_again(tcb, now)
         return
     recovery.enter_loss(tcb, now)
+    tcb.timeouts.expired(not tcb.retries, now)
     tcb.retries += 1
-    tcb.total_rto += 1
     if not retransmit.one(tcb, 0, now):
         timerset.start(tcb, Pending.RETRANSMIT, now + SEC // 2)
         return
@@ -117,9 +117,9 @@ def _retransmission(tcb: Tcb, now: int) -> None:
 
 
 def _syn_again(tcb: Tcb, now: int) -> None:
+    tcb.timeouts.expired(not tcb.retries, now)
     tcb.retries += 1
-    tcb.total_rto += 1
-    if tcb.state is not State.SYN_SENT or tcb.total_rto > tcb.profile.syn_linear_timeouts:
+    if tcb.state is not State.SYN_SENT or tcb.timeouts.total > tcb.profile.syn_linear_timeouts:
         tcb.rtt.back_off()
     if not (tcb.deferred and tcb.handshake_deferred(now)):
         retransmit.one(tcb, 0, now)

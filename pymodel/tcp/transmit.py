@@ -82,8 +82,9 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
     elif options_len(tcb):
         _with_options(tcb, now, seq, n, flags, window, tos)
     elif tcb.ts_on:
-        skb = tcb.layer.ip.alloc_skb(32 + n)
-        view = skb.put(32 + n)
+        room = tcb.send_queue.inline(n)
+        skb = tcb.layer.ip.alloc_skb(32 + room)
+        view = skb.put(32 + room)
         emit_timestamps_into(
             view,
             tcb.sport,
@@ -95,26 +96,28 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
             (now // MS + tcb.ts_offset) & MASK,
             tcb.ts_recent,
         )
-        if n:
-            view[32:] = tcb.send_queue.read(seq, n)
-        _finish(tcb, skb, view, 32 + n, tos)
+        total = tcb.send_queue.attach(skb, view[32:], seq, n) if n else 0
+        _finish(tcb, skb, view, 32 + n, tos, total)
     else:
-        skb = tcb.layer.ip.alloc_skb(20 + n)
-        view = skb.put(20 + n)
+        room = tcb.send_queue.inline(n)
+        skb = tcb.layer.ip.alloc_skb(20 + room)
+        view = skb.put(20 + room)
         emit_plain_into(view, tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
-        if n:
-            view[20:] = tcb.send_queue.read(seq, n)
-        _finish(tcb, skb, view, 20 + n, tos)
+        total = tcb.send_queue.attach(skb, view[20:], seq, n) if n else 0
+        _finish(tcb, skb, view, 20 + n, tos, total)
     _acknowledged(tcb)
     if n or flags & FIN:
         tcb.wire_at = now
         if n:
+            if tcb.stamps:
+                tcb.stamps.transmitted(seq, n)
             tcb.data_segs_out += 1
             tcb.bytes_sent += n
 
 
-def _finish(tcb: Tcb, skb: SkBuff, view: memoryview, length: int, tos: int) -> None:
-    value = checksum(view, tcb.pseudo + length)
+def _finish(tcb: Tcb, skb: SkBuff, view: memoryview, length: int, tos: int, rest: int = 0) -> None:
+    """`length`: of the whole segment; `rest`: the sum of what is not in `view`."""
+    value = checksum(view, tcb.pseudo + length + rest)
     view[CHECKSUM_OFFSET] = value >> 8
     view[CHECKSUM_OFFSET + 1] = value & 0xFF
     _hand_over(tcb, skb, tos)

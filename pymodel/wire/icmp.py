@@ -10,6 +10,8 @@ ECHO_REPLY: Final = 0
 UNREACHABLE: Final = 3
 ECHO_REQUEST: Final = 8
 TIME_EXCEEDED: Final = 11
+REASSEMBLY_EXCEEDED: Final = 1
+"""Its code where fragments are missing."""
 PARAMETER_PROBLEM: Final = 12
 
 NET_UNREACHABLE: Final = 0

@@ -56,8 +56,6 @@ def hunt(mutant: Mutant, where: Path, limit: float = 600) -> Outcome:
         "-q",
         "-p",
         "no:cacheprovider",
-        "-m",
-        "",  # long ones, too
         mutant.test.format(simulator=SIMULATOR),
     ]
     result = subprocess.run(

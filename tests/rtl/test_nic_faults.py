@@ -374,6 +374,6 @@ def test_illegal_parameter_dies_at_elaboration_naming_the_rule(parameter: str, v
     assert run.returncode != 0 and rule in run.stderr
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
 def test_nic_faults(simulator: str) -> None:
     run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

@@ -358,6 +358,6 @@ async def rx_64_byte_frames_at_line_rate_and_1us_memory_latency_lose_nothing(dut
     nic.finish()
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
 def test_nic_traffic(simulator: str) -> None:
     run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

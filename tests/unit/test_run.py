@@ -72,6 +72,90 @@ def test_exit_status_and_complaint_are_pythons(
     assert error.endswith(told) and "pymodel" not in error
 
 
+REGRESSIONS = {
+    "negative time limits of poll() that round to 0 are none":
+        """import os, select, threading, time
+r, w = os.pipe()
+p = select.poll(); p.register(r, select.POLLIN)
+t = threading.Thread(target=p.poll, args=(-1e-100,)); t.start(); t.join(0.1)
+assert t.is_alive(); os.write(w, b"x"); t.join()""",
+    "a failed send() keeps no hold of the program's buffer":
+        """import socket
+a, b = socket.socketpair(); b.close()
+data = bytearray(b"x" * 100)
+a.send(data)
+try:
+    a.send(data)
+except OSError:
+    data.clear()
+assert not data""",
+    "an OSError keeps no socket alive":
+        """import gc, socket, weakref
+gc.disable()
+s = socket.socket()
+try:
+    s.getpeername()
+except OSError:
+    pass
+gone = weakref.ref(s); s.close(); del s
+assert gone() is None""",
+    "a handshake over loopback is over when a non-blocking connect() returns":
+        """import select, socket
+listener = socket.create_server(("127.0.0.1", 0))
+s = socket.socket(); s.setblocking(False)
+assert s.connect_ex(listener.getsockname()) == 115
+e = select.epoll(); e.register(listener, select.EPOLLIN)
+assert e.poll(0) == [(listener.fileno(), select.EPOLLIN)]""",
+    "a copy of a file's descriptor is a file's":
+        """import os, select, sys
+fd = os.open(sys.executable, os.O_RDONLY); copy = os.dup(fd); os.close(fd)
+assert os.read(copy, 4) == b"\\x7fELF"
+p = select.poll(); p.register(copy, select.POLLIN)
+assert p.poll() == [(copy, select.POLLIN)]""",
+    "a numeric IPv6 address is an address, and no socket can use it":
+        """import socket
+found = socket.getaddrinfo("::1", 80, type=socket.SOCK_STREAM)
+assert found == [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 80, 0, 0))], found
+try:
+    socket.socket(socket.AF_INET6)
+except OSError as error:
+    assert error.errno == 97, error""",
+    "a simulated host cannot start real processes":
+        """import subprocess, sys
+try:
+    subprocess.run([sys.executable, "-c", ""])
+except OSError as error:
+    assert error.errno == 38, error
+else:
+    raise AssertionError""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_regression_in_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, name: str
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(REGRESSIONS[name])
+    assert fdwire(monkeypatch, "--python", str(script)) == 0, capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_script_runs_over_the_rtl(monkeypatch: pytest.MonkeyPatch, capfd: Any, tmp_path: Path) -> None:
+    script = tmp_path / "echo.py"
+    script.write_text(
+        "import socket, threading\n"
+        "def serve(listener):\n    c, _ = listener.accept()\n    c.sendall(c.recv(100).upper())\n"
+        "listener = socket.create_server(('127.0.0.1', 7))\n"
+        "threading.Thread(target=serve, args=(listener,)).start()\n"
+        "s = socket.create_connection(('127.0.0.1', 7)); s.sendall(b'over'); print(s.recv(10))\n"
+        "u = socket.socket(type=socket.SOCK_DGRAM); u.connect(('b', 9)); u.send(b'through the NIC')\n"
+        "try:\n    u.settimeout(1); u.recv(1)\nexcept ConnectionRefusedError:\n    print('refused')\n"
+    )
+    assert fdwire(monkeypatch, "--nic", "rtl", "--python", str(script)) == 0
+    assert "b'OVER'\nrefused" in capfd.readouterr().out
+
+
 def test_deadlock_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     code = "import socket, threading\nl = threading.Lock(); l.acquire()\n"
     code += "threading.Thread(target=l.acquire, name='worker').start()\n"

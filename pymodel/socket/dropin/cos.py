@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process
+from pymodel.socket.dropin.csocket import release
 from pymodel.socket.dropin.descriptors import is_simulated, move_up, settled, syscall
 from pymodel.socket.dropin.files import open_file, unsupported
 from pymodel.socket.dropin.signals import kill
@@ -30,15 +31,24 @@ def _read(fd: int, count: int, /) -> bytes:
 
 
 def _write(fd: int, data: Any, /) -> int:
-    return int(settled("write", fd, memoryview(data).cast("B")))
+    with memoryview(data).cast("B") as view:
+        return int(settled("write", fd, view))
 
 
 def _readv(fd: int, buffers: Any, /) -> int:
-    return int(syscall("readv", fd, [memoryview(buffer).cast("B") for buffer in buffers]))
+    views = [memoryview(buffer).cast("B") for buffer in buffers]
+    try:
+        return int(syscall("readv", fd, views))
+    finally:
+        release(views)
 
 
 def _writev(fd: int, buffers: Any, /) -> int:
-    return int(settled("writev", fd, [memoryview(buffer).cast("B") for buffer in buffers]))
+    views = [memoryview(buffer).cast("B") for buffer in buffers]
+    try:
+        return int(settled("writev", fd, views))
+    finally:
+        release(views)
 
 
 def _dup(fd: int, /) -> int:
@@ -173,6 +183,20 @@ def _fdopen(fd: int, *args: Any, **kwargs: Any) -> Any:
     return open_file(fd, *args, **kwargs)
 
 
+_MAKING = ("dup", "openpty", "memfd_create", "pidfd_open", "eventfd")
+
+
+def _moving(real: Callable[..., Any]) -> Callable[..., Any]:
+    """`real`, with the real descriptors that it makes moved up."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        made = real(*args, **kwargs)
+        return tuple(map(move_up, made)) if isinstance(made, tuple) else move_up(made)
+
+    call.__name__ = call.__qualname__ = real.__name__
+    return call
+
+
 _FORKING = ("fork", "forkpty", "posix_spawn", "posix_spawnp")
 
 
@@ -184,6 +208,9 @@ def contents(process: "Process") -> dict[str, Any]:
     names = dict(vars(os))
     for name in _FORKING:
         names.pop(name, None)
+    for name in _MAKING:
+        if name in names:
+            names[name] = _moving(names[name])
     for name, simulated in ON_DESCRIPTORS.items():
         if name in names:
             names[name] = _dispatch(simulated, names[name])

@@ -43,7 +43,7 @@ def _limit(timeout: Any, unit: int) -> int | None:
         raise ValueError("Invalid value NaN (not a number)")
     if value * (unit / SEC) > 9_223_372_036:
         raise OverflowError("timestamp too large to convert to C _PyTime_t")
-    return math.ceil(value * unit)
+    return math.ceil(value * unit) if value >= 0 else math.floor(value * unit)  # away from zero
 
 
 def select(
@@ -134,8 +134,14 @@ class Poll:
         self._running = True
         try:
             whole = None if limit is None or limit < 0 else -(-limit // MS) * MS
-            ready: list[tuple[int, int]] = syscall("poll", list(self._events.items()), whole)
-            return ready
+            watched = [(fd, events) for fd, events in self._events.items() if fd < FD_SETSIZE]
+            files = [
+                (fd, events & (c.POLLIN | c.POLLOUT))
+                for fd, events in self._events.items()
+                if fd >= FD_SETSIZE and not _simulated(fd) and events & (c.POLLIN | c.POLLOUT)
+            ]
+            ready: list[tuple[int, int]] = syscall("poll", watched, 0 if files else whole)
+            return ready + files
         finally:
             self._running = False
 

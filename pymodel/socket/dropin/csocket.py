@@ -77,11 +77,21 @@ def c_int(value: Any) -> int:
 
 
 def buffer(value: Any) -> memoryview:
-    """A program's bytes-like object: TypeError in CPython's words."""
+    """A program's bytes-like object: TypeError in CPython's words.
+
+    To be released after the call, also when that fails: a program may resize its bytearray in the handler of
+    the exception, whose traceback holds everything below.
+    """
     try:
         return memoryview(value).cast("B")
     except TypeError:
         raise TypeError(f"a bytes-like object is required, not '{type(value).__name__}'") from None
+
+
+def release(views: Iterable[memoryview]) -> None:
+    """Let go of the program's buffers."""
+    for view in views:
+        view.release()
 
 
 class socket:
@@ -145,6 +155,9 @@ class socket:
     def _run(call: Blocking[T]) -> T:
         return current_thread().syscall(call)
 
+    def _settled(self, call: Blocking[T]) -> Blocking[T]:
+        return settle(self._kernel.scheduler, call)
+
     def _set_nonblock(self, on: bool) -> None:
         flags = c.O_NONBLOCK if on else 0
         self._run(self._kernel.fcntl(self._process, self._fd, c.F_SETFL, flags))
@@ -186,7 +199,7 @@ class socket:
     def close(self) -> None:
         """close(2). ECONNRESET is not reported, as in CPython."""
         if self._fd != -1:
-            self._run(settle(self._kernel.close(self._process, self.detach())))
+            self._run(self._settled(self._kernel.close(self._process, self.detach())))
 
     def settimeout(self, value: Any, /) -> None:
         """None: block; 0: never block; else wait so many seconds at most."""
@@ -239,7 +252,7 @@ class socket:
     def _connect(self, address: SockAddr) -> int:
         """0, the errno, or -1 after a time-out."""
         try:
-            self._run(settle(self._kernel.connect(self._process, self._fd, address)))
+            self._run(self._settled(self._kernel.connect(self._process, self._fd, address)))
         except OSError as failure:
             if failure.errno != errno.EINPROGRESS or not self._timeout:
                 return failure.errno or 0
@@ -258,7 +271,7 @@ class socket:
 
     def shutdown(self, how: int, /) -> None:
         """shutdown(2)."""
-        self._run(settle(self._kernel.shutdown(self._process, self._fd, c_int(how))))
+        self._run(self._settled(self._kernel.shutdown(self._process, self._fd, c_int(how))))
 
     # Options
 
@@ -283,34 +296,39 @@ class socket:
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         """send(2)."""
-        return self._send(buffer(data), c_int(flags), self._deadline())
+        with buffer(data) as view:
+            return self._send(view, c_int(flags), self._deadline())
 
     def _send(self, data: memoryview, flags: int, deadline: int | None) -> int:
         return self._retry(
-            c.POLLOUT, lambda: settle(self._kernel.send(self._process, self._fd, data, flags)), deadline
+            c.POLLOUT,
+            lambda: self._settled(self._kernel.send(self._process, self._fd, data, flags)),
+            deadline,
         )
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """send(2) until everything is sent; the time-out is for all of it together."""
-        view = buffer(data)
         deadline = self._deadline()
-        while True:
-            view = view[self._send(view, flags, deadline) :]
-            if not view:
-                return
+        sent = 0
+        with buffer(data) as view:
+            while True:
+                with view[sent:] as rest:
+                    sent += self._send(rest, flags, deadline)
+                if sent >= len(view):
+                    return
 
     def sendto(self, data: Any, *rest: Any) -> int:
         """sendto(2): (data, address) or (data, flags, address)."""
         if not 1 <= len(rest) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({len(rest) + 1} given)")
-        view = buffer(data)
-        flags = c_int(rest[0]) if len(rest) == 2 else 0
-        address = sockaddr("sendto", rest[-1])
-        return self._retry(
-            c.POLLOUT,
-            lambda: settle(self._kernel.sendto(self._process, self._fd, view, flags, address)),
-            self._deadline(),
-        )
+        with buffer(data) as view:
+            flags = c_int(rest[0]) if len(rest) == 2 else 0
+            address = sockaddr("sendto", rest[-1])
+            return self._retry(
+                c.POLLOUT,
+                lambda: self._settled(self._kernel.sendto(self._process, self._fd, view, flags, address)),
+                self._deadline(),
+            )
 
     def recv(self, count: int, flags: int = 0, /) -> bytes:
         """recv(2); ValueError for a negative size. CPython does not ask the kernel for 0 bytes."""
@@ -344,15 +362,15 @@ class socket:
         return self._recvfrom_into(buffer, nbytes, flags)
 
     def _recvfrom_into(self, buffer: Any, nbytes: int, flags: int) -> tuple[int, Address | None]:
-        view = memoryview(buffer).cast("B")
-        if nbytes < 0:
-            raise ValueError("negative buffersize in recv_into")
-        if nbytes > len(view):
-            raise ValueError("buffer too small for requested bytes")
-        data, sender = self._recvfrom(nbytes or len(view), flags)
-        stored = data[: nbytes or len(view)]  # MSG_TRUNC counts beyond
-        view[: len(stored)] = stored
-        return len(data), sender
+        with memoryview(buffer).cast("B") as view:
+            if nbytes < 0:
+                raise ValueError("negative buffersize in recv_into")
+            if nbytes > len(view):
+                raise ValueError("buffer too small for requested bytes")
+            data, sender = self._recvfrom(nbytes or len(view), flags)
+            stored = data[: nbytes or len(view)]  # MSG_TRUNC counts beyond
+            view[: len(stored)] = stored
+            return len(data), sender
 
     def sendmsg(
         self,
@@ -371,11 +389,16 @@ class socket:
             raise
         control = [_ancillary(item) for item in _iterable(ancdata)]
         target = None if address is None else sockaddr("sendmsg", address)
-        return self._retry(
-            c.POLLOUT,
-            lambda: settle(self._kernel.sendmsg(self._process, self._fd, views, control, flags, target)),
-            self._deadline(),
-        )
+        try:
+            return self._retry(
+                c.POLLOUT,
+                lambda: self._settled(
+                    self._kernel.sendmsg(self._process, self._fd, views, control, flags, target)
+                ),
+                self._deadline(),
+            )
+        finally:
+            release(views)
 
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
@@ -396,11 +419,14 @@ class socket:
         views = [buffer(item) for item in buffers]
         if any(view.readonly for view in views):
             raise TypeError("recvmsg_into() argument 1 must be an iterable of read-write buffers")
-        length, answered, sender, control = self._retry(
-            c.POLLIN,
-            lambda: self._kernel.recvmsg(self._process, self._fd, views, flags, ancbufsize),
-            self._deadline(),
-        )
+        try:
+            length, answered, sender, control = self._retry(
+                c.POLLIN,
+                lambda: self._kernel.recvmsg(self._process, self._fd, views, flags, ancbufsize),
+                self._deadline(),
+            )
+        finally:
+            release(views)
         return length, control, answered, None if sender is None else name(sender)
 
 

@@ -10,6 +10,7 @@ import os
 import resource
 from typing import Any, TypeVar
 
+from pymodel.scheduler import Scheduler
 from pymodel.socket.current import current_process, current_thread
 from pymodel.socket.fdtable import RLIMIT_NOFILE
 from pymodel.socket.file import NullFile
@@ -17,6 +18,8 @@ from pymodel.task import Blocking, Wait
 
 T = TypeVar("T")
 
+_ROUNDS = 8
+"""Segments of a handshake over loopback, there and back, and what they wake."""
 _WANTED = 16 * RLIMIT_NOFILE
 
 
@@ -38,24 +41,35 @@ def syscall(name: str, *args: Any) -> Any:
     return current_thread().syscall(call)
 
 
-def settle(call: Blocking[T]) -> Blocking[T]:
+def settle(scheduler: Scheduler, call: Blocking[T]) -> Blocking[T]:
     """`call`, and after it everything that is due at this very time.
 
-    What is sent over the loopback interface of Linux has arrived when the call returns.
+    What is sent over the loopback interface of Linux has arrived, and is answered, when the call returns.
     """
     try:
         result = yield from call
     except OSError:
-        yield Wait(deadline=0)
+        yield from _arrival(scheduler)
         raise
-    yield Wait(deadline=0)
+    yield from _arrival(scheduler)
     return result
+
+
+def _arrival(scheduler: Scheduler) -> Blocking[None]:
+    """Let go of the processor until nothing is due now, but not for ever: others may be busy, too."""
+    yield Wait(deadline=0)
+    for _ in range(_ROUNDS):
+        due = scheduler.next_deadline()
+        if due is None or due > scheduler.now:
+            return
+        yield Wait(deadline=0)
 
 
 def settled(name: str, *args: Any) -> Any:
     """As `syscall`, with `settle`."""
     process = current_process()
-    return current_thread().syscall(settle(getattr(process.kernel, name)(process, *args)))
+    kernel = process.kernel
+    return current_thread().syscall(settle(kernel.scheduler, getattr(kernel, name)(process, *args)))
 
 
 def move_up(fd: int) -> int:

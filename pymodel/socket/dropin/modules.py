@@ -1,6 +1,7 @@
 """Makes the set of replaced modules of one process, by the names that programs import."""
 
 import _random
+import errno
 import functools
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
@@ -20,6 +21,7 @@ from pymodel.socket.dropin import (
     threads,
     tls,
 )
+from pymodel.socket.dropin.files import unsupported
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
@@ -56,6 +58,7 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
         _random_source(process),
         _module("fcntl", cfcntl.EXPORTS),
         _module("_signal", signals.contents(process)),
+        _module("_posixsubprocess", {"fork_exec": unsupported(errno.ENOSYS)}),
         cos.module(process, _module),
     ):
         modules[module.__name__] = module

@@ -50,6 +50,17 @@ def packed(text: str) -> bytes | None:
     return bytes(numbers) if max(numbers) < 256 else None
 
 
+def _packed_6(host: str | bytes | None) -> bytes | None:
+    """A numeric IPv6 address as bytes; None if it is not one."""
+    text = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if not text or ":" not in text:
+        return None
+    try:
+        return real.inet_pton(real.AF_INET6, text)
+    except OSError:
+        return None
+
+
 def resolve(host: str | bytes | bytearray) -> bytes:
     """The packed address of a name or dotted quad; "" is any; gaierror(EAI_NONAME)."""
     name = host.decode("ascii") if isinstance(host, bytes | bytearray) else host
@@ -137,7 +148,7 @@ def _port(port: str | bytes | int | None, flags: int) -> int:
     return SERVICES[text]
 
 
-AddressInfo = tuple[int, int, int, str, tuple[str, int]]
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
 
 def getaddrinfo(
@@ -148,10 +159,14 @@ def getaddrinfo(
     proto: int = 0,
     flags: int = 0,
 ) -> list[AddressInfo]:
-    """As `socket.getaddrinfo`, for AF_INET: (family, type, proto, canonical name, address) each; gaierror."""
+    """As `socket.getaddrinfo`: (family, type, proto, canonical name, address) each; gaierror.
+
+    Names are those of IPv4 addresses. A numeric IPv6 address is one, although no socket can use it here.
+    """
     if host is None and port is None:
         raise _failure(c.EAI_NONAME)
-    if family not in (c.AF_UNSPEC, c.AF_INET):
+    six = _packed_6(host)
+    if family not in (c.AF_UNSPEC, c.AF_INET6 if six is not None else c.AF_INET):
         raise _failure(c.EAI_NONAME if family == c.AF_INET6 else c.EAI_FAMILY)
     kinds = [
         (kind, proto if kind == c.SOCK_RAW else protocol)
@@ -161,6 +176,10 @@ def getaddrinfo(
     if not kinds:
         raise _failure(c.EAI_SOCKTYPE)
     number = _port(port, flags)
+    if six is not None:
+        text = real.inet_ntop(real.AF_INET6, six)
+        shown = text if flags & c.AI_CANONNAME else ""
+        return [(c.AF_INET6, kind, protocol, shown, (text, number, 0, 0)) for kind, protocol in kinds]
     name = host.decode("ascii") if isinstance(host, bytes) else host
     if name is None:
         address = b"\0\0\0\0" if flags & c.AI_PASSIVE else b"\x7f\0\0\1"
@@ -175,6 +194,7 @@ def getaddrinfo(
 def getnameinfo(sockaddr: tuple[Any, ...], flags: int, /) -> tuple[str, str]:
     """(host, service) of an address; gaierror with NI_NAMEREQD if it has no name."""
     if not isinstance(sockaddr, tuple):
+        del sockaddr  # as in C, where no frame holds it while the error travels
         raise TypeError("getnameinfo() argument 1 must be a tuple")
     host, port = sockaddr[0], sockaddr[1]
     if not isinstance(port, int):

@@ -154,7 +154,16 @@ def contents() -> dict[str, Any] | None:
     if _real is None:
         return None
 
-    class _SSLContext(_real._SSLContext):  # type: ignore[misc]
+    class Immutable(type):
+        """A class that cannot be changed, as OpenSSL's in C; its subclasses can."""
+
+        def __setattr__(cls, name: str, value: Any) -> None:
+            if cls.__base__ is not _real._SSLContext:
+                super().__setattr__(name, value)
+                return
+            raise TypeError(f"cannot set {name!r} attribute of immutable type {cls.__name__!r}")
+
+    class _SSLContext(_real._SSLContext, metaclass=Immutable):  # type: ignore[misc]
         def _wrap_socket(
             self,
             sock: Any,

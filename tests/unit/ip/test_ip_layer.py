@@ -104,8 +104,6 @@ def test_packet_with_options_is_delivered_behind_them() -> None:
         (IP(src="224.0.0.1", dst=OWN, proto=PROTO) / b"x", "ip_bad_source"),
         (IP(src="127.0.0.1", dst=OWN, proto=PROTO) / b"x", "ip_martian"),
         (IP(src=PEER, dst="127.0.0.1", proto=PROTO) / b"x", "ip_martian"),
-        (IP(src=PEER, dst=OWN, proto=PROTO, flags="MF") / bytes(8), "ip_fragment"),
-        (IP(src=PEER, dst=OWN, proto=PROTO, frag=10) / bytes(8), "ip_fragment"),
     ],
 )
 def test_bad_packet_is_counted_by_reason_and_dropped(packet: IP, reason: str) -> None:

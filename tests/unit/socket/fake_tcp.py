@@ -15,6 +15,7 @@ from pymodel.task import WaitQueue
 from pymodel.tcp import TcpOptions
 from pymodel.tcp.profile import LINUX
 from pymodel.tcp.tcpinfo import FIELDS
+from pymodel.tcp.txstamp import Stamps
 
 DELAY = 10 * US
 TIME_WAIT = 60 * SEC
@@ -67,6 +68,11 @@ class FakeConnection:
     opening = property(lambda self: self.state in (State.SYN_SENT, State.SYN_RECEIVED))
     may_send = property(lambda self: self.state in (State.ESTABLISHED, State.CLOSE_WAIT))
     syn_deferred = False
+    stamps = property(lambda self: Stamps())
+
+    def want_space(self, wanted):
+        pass
+
     unsent = property(lambda self: len(self.tx))
     unacknowledged = property(lambda self: len(self.tx) + self.in_flight)
 
@@ -94,7 +100,10 @@ class FakeConnection:
     def info(self):
         return dict.fromkeys(FIELDS, 0)
 
-    def send(self, data, *, more=False, oob=False, eor=False):
+    def lends(self, data):
+        return False
+
+    def send(self, data, *, more=False, oob=False, eor=False, lent=False):
         n = min(len(data), self.writable)
         self.tx += data[:n]
         self.push()

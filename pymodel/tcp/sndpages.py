@@ -1,0 +1,169 @@
+"""The send buffer of a host whose device takes frames in pieces: bytes in DMA memory, never moved again.
+
+A write is copied once, into pages; what a program lends (MSG_ZEROCOPY, from memory registered for DMA) not at
+all. Segments are built of references to both (Linux: sk_page_frag, skb_zerocopy_iter_stream).
+"""
+
+from collections import deque
+from typing import Final
+
+from pymodel.hostmem import HostMemory
+from pymodel.skbuff import Page, SkBuff
+from pymodel.tcp.seq import MASK
+from pymodel.tcp.sndbuf import Chunk, SendBuffer
+from pymodel.wire.checksum import partial
+
+__all__ = ["Loan", "PagedSendBuffer"]
+
+PAGE: Final = 4096
+
+
+class Loan(Page):
+    """Memory of a program's that segments refer to: it is the program's to free."""
+
+    __slots__ = ()
+
+    def __init__(self, memory: HostMemory, address: int, size: int) -> None:
+        self.memory = memory
+        self.address = address
+        self.size = size
+        self.refs = 1
+
+    def put(self) -> None:
+        """Drop a reference; nothing is freed."""
+        self.refs -= 1
+
+
+class _Piece:
+    __slots__ = ("offset", "page", "size")
+
+    def __init__(self, page: Page, offset: int, size: int) -> None:
+        self.page = page
+        self.offset = offset
+        self.size = size
+
+
+class PagedSendBuffer(SendBuffer):
+    """As `SendBuffer`, in pages of `page_size` bytes from `memory`."""
+
+    __slots__ = ("_length", "_memory", "_page_size", "_pieces")
+
+    def __init__(self, base: int, memory: HostMemory, page_size: int = PAGE) -> None:
+        super().__init__(base)
+        self._memory = memory
+        self._page_size = page_size
+        self._pieces: deque[_Piece] = deque()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def end(self) -> int:
+        """Sequence number behind the last byte."""
+        return (self.base + self._length) & MASK
+
+    def append(self, data: bytes | bytearray | memoryview, continued: bool, *, lent: bool = False) -> Chunk:
+        """As `SendBuffer.append`. `lent`: refer to `data` if it lies in DMA memory.
+
+        Raises MemoryError when no page can be had; nothing has changed then.
+        """
+        address = self._memory.address_of(data) if lent and isinstance(data, memoryview) else None
+        if address is not None:
+            self._pieces.append(_Piece(Loan(self._memory, address, len(data)), 0, len(data)))
+        else:
+            self._copy(memoryview(data))
+        self._length += len(data)
+        return self._note(continued)
+
+    def lends(self, data: memoryview) -> bool:
+        """`data` lies in DMA memory."""
+        return self._memory.address_of(data) is not None
+
+    def _copy(self, data: memoryview) -> None:
+        last = self._pieces[-1] if self._pieces else None
+        room = 0
+        if last is not None and not isinstance(last.page, Loan):
+            room = min(last.page.size - last.offset - last.size, len(data))
+        size = self._page_size
+        pages: list[Page] = []
+        try:
+            for _ in range(room, len(data), size):
+                pages.append(Page(self._memory, size))
+        except MemoryError:
+            for page in pages:
+                page.put()
+            raise
+        self.copied += len(data)
+        if room and last is not None:
+            last.page.view(last.offset + last.size, room)[:] = data[:room]
+            last.size += room
+        for page in pages:
+            part = data[room : room + size]
+            page.view(0, len(part))[:] = part
+            self._pieces.append(_Piece(page, 0, len(part)))
+            room += size
+
+    def _range(self, seq: int, n: int) -> list[tuple[Page, int, int]]:
+        """(page, offset, size) of each piece of `n` bytes from `seq` on."""
+        skip = (seq - self.base) & MASK
+        found = []
+        for piece in self._pieces:
+            if skip >= piece.size:
+                skip -= piece.size
+                continue
+            size = min(piece.size - skip, n)
+            found.append((piece.page, piece.offset + skip, size))
+            n -= size
+            if not n:
+                break
+            skip = 0
+        return found
+
+    def read(self, seq: int, n: int) -> bytearray:
+        """A copy of `n` bytes from sequence number `seq` on."""
+        self.copied += n
+        data = bytearray()
+        for page, offset, size in self._range(seq, n):
+            data += page.view(offset, size)
+        return data
+
+    def inline(self, n: int) -> int:
+        """Nothing is put behind the header."""
+        return 0
+
+    def attach(self, skb: SkBuff, room: memoryview, seq: int, n: int) -> int:
+        """Make the `n` bytes from `seq` on fragments of `skb`; their sum."""
+        total = 0
+        odd = False
+        for page, offset, size in self._range(seq, n):
+            skb.add_frag(page, offset, size)
+            part = partial(page.view(offset, size))
+            # A part that begins at an odd offset has its bytes swapped in the sum (RFC 1071 §2 (B)).
+            total += part << 8 if odd else part
+            odd ^= bool(size & 1)
+        return total
+
+    def acknowledge(self, seq: int) -> int:
+        """As `SendBuffer.acknowledge`. Pages that the device still has stay until it has sent them."""
+        n = min((seq - self.base) & MASK, self._length)
+        self.base = (self.base + n) & MASK
+        self._length -= n
+        left = n
+        pieces = self._pieces
+        while left:
+            first = pieces[0]
+            if left < first.size:
+                first.offset += left
+                first.size -= left
+                break
+            left -= first.size
+            pieces.popleft().page.put()
+        return n
+
+    def clear(self) -> None:
+        """Forget everything."""
+        while self._pieces:
+            self._pieces.popleft().page.put()
+        self._length = 0
+        self.chunks.clear()
