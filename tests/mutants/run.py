@@ -56,6 +56,8 @@ def hunt(mutant: Mutant, where: Path, limit: float = 600) -> Outcome:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-m",
+        "",  # long ones, too
         mutant.test.format(simulator=SIMULATOR),
     ]
     result = subprocess.run(
