@@ -217,7 +217,7 @@ class Feature(IntEnum):
     CSUM = 0
     """Partial checksums from the driver."""
     GUEST_CSUM = 1
-    """Partial checksums to the driver."""
+    """Checksums of received frames are checked."""
     MTU = 3
     """Greatest MTU in the configuration space."""
     MAC = 5
@@ -256,7 +256,7 @@ class Feature(IntEnum):
     """One queue can be reset."""
 
 
-FEATURES_OFFERED: Final = 0x0000011720010028
+FEATURES_OFFERED: Final = 0x000001172001802A
 """The feature bits that the device offers, as one number."""
 
 FEATURES_REQUIRED: Final = 0x0000000500000000

@@ -27,7 +27,7 @@ module fdw_nic #(
     parameter TX_FIFO_BYTES = 32768, // power of two, >= 4096
     parameter TX_CUT_THROUGH = 0,    // beats of 16 bytes that are there when a frame begins on the wire; 0: all
     parameter RX_FIFO_BYTES = 32768, // power of two, >= 4096
-    parameter RX_CUT_THROUGH = 0     // 1: a received frame may be written to memory before its end has come
+    parameter RX_CUT_THROUGH = 1     // 1: a received frame may be written to memory before its end has come
 ) (
     input                     clk,
     input                     rst,

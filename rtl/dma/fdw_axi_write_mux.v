@@ -122,12 +122,16 @@ module fdw_axi_write_mux #(
         .m_data({m_axi_awid, m_axi_awaddr, m_axi_awlen, m_axi_awsize, m_axi_awburst})
     );
 
-    // W, in the order in which the AWs were granted.
-    wire                   turn_valid;
-    wire [INDEX_WIDTH-1:0] turn;
+    // W, in the order in which the AWs were granted. A grant goes around the FIFO while that is empty.
+    wire                   order_valid;
+    wire [INDEX_WIDTH-1:0] order_turn;
+    wire                   granted = grant_valid && out_ready;
+    wire                   turn_valid = order_valid || granted;
+    wire [INDEX_WIDTH-1:0] turn = order_valid ? order_turn : grant;
     wire                   w_ready;
     wire [$clog2(ORDER_DEPTH+1)-1:0] unused_level;
     wire                   w_valid = turn_valid && s_axi_wvalid[turn];
+    wire                   at_once = !order_valid && w_valid && w_ready && s_axi_wlast[turn]; // nothing of it is left
 
     fdw_fifo #(
         .WIDTH(INDEX_WIDTH),
@@ -135,12 +139,12 @@ module fdw_axi_write_mux #(
     ) order (
         .clk(clk),
         .rst(rst),
-        .s_valid(grant_valid && out_ready),
+        .s_valid(granted && !at_once),
         .s_ready(order_ready),
         .s_data(grant),
-        .m_valid(turn_valid),
+        .m_valid(order_valid),
         .m_ready(w_valid && w_ready && s_axi_wlast[turn]),
-        .m_data(turn),
+        .m_data(order_turn),
         .level(unused_level)
     );
 

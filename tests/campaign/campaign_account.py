@@ -73,7 +73,7 @@ async def _probe(driver: Driver) -> None:
     ring = driver.rings[RX]
     if ring is None:
         return
-    driver.habits.small = 0.0
+    driver.habits.small = driver.habits.parts = 0.0
     delivered = driver.rx.delivered
     for _ in range(len(ring.out) + 2):  # the chains that are out may be too small
         driver.arrive(bad=0)

@@ -280,7 +280,8 @@ class Driver:
         small = self.habits.small if small is None else small
         chains, room = [], ring.free - int(ring.size * (1 - self.habits.fill))
         while room > 0 and len(chains) < 64:
-            capacity = rx_capacity(self.rng, small, self.longest, mergeable=self.merges)
+            parts = self.habits.parts if self.merges else 0.0
+            capacity = rx_capacity(self.rng, small, self.longest, parts=parts)
             chains.append(self.rx_chain(capacity, room))
             room -= chains[-1].slots
         if chains:

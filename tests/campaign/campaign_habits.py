@@ -37,6 +37,8 @@ class Habits:
     flip: float
     poke: float
     link: float
+    parts: float = 0.5
+    """Receive chains that need not take a whole frame, where frames may be merged."""
 
     @staticmethod
     def draw(rng: random.Random) -> "Habits":
@@ -82,13 +84,13 @@ def surroundings(rng: random.Random) -> dict[str, object]:
     return chosen
 
 
-def rx_capacity(rng: random.Random, small: float, longest: int, *, mergeable: bool) -> int:
-    """Length of a receive chain; one that is not small takes a whole frame, unless frames may be merged."""
+def rx_capacity(rng: random.Random, small: float, longest: int, *, parts: float) -> int:
+    """Length of a receive chain; one that is not small takes a whole frame, but for a share of `parts`."""
     if rng.random() < small:
         return rng.choice((1, 11, 12, 13, 72, rng.randint(1, 12 + longest)))
     if rng.random() < 0.01:
         return rng.choice((65_535, 65_536, 65_537, 131_072, 200_003))
-    if mergeable and rng.random() < 0.5:
+    if parts and rng.random() < parts:
         return rng.choice((256, 512, 1024, 2048, rng.randint(200, 3000)))
     whole = 12 + longest
     return rng.choice((whole, whole, whole + 6, rng.randint(whole, whole + 4000)))

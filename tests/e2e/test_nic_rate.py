@@ -2,7 +2,7 @@
 
 import pytest
 
-from tb.bench import nic
+from tb.bench import latency, nic
 
 
 @pytest.mark.parametrize("features", nic.FEATURE_SETS)
@@ -13,3 +13,15 @@ def test_nic_with_memory_a_microsecond_away_keeps_line_rate(direction: str, size
     assert record.line_rate_ratio >= 0.995, f"{record.cycles_per_frame} cycles a frame"
     assert record.line_rate_ratio <= 1.002, "faster than the wire: the measurement is wrong"
     assert record.lost == 0
+
+
+@pytest.mark.parametrize("features", nic.FEATURE_SETS)
+@pytest.mark.parametrize("memory_ns", latency.LATENCIES)
+@pytest.mark.parametrize("size", latency.SIZES)
+def test_received_frame_interrupts_within_24_cycles_beside_three_round_trips_to_memory(
+    size: int, memory_ns: int, features: str
+) -> None:
+    """From the last word on XGMII: the rest of the frame to memory, used entry, event suppression, irq."""
+    record = latency.record("wire to irq", size, memory_ns, features, nic.FEATURE_SETS[features])
+    assert record.memory_hops == ("data B", "used B", "event R")
+    assert record.own_cycles <= 24, f"{record.own_cycles} cycles: {record.hops}"

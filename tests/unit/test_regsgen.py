@@ -106,10 +106,12 @@ def test_features_offered_and_required_are_those_of_the_contract() -> None:
         "MAC",
         "STATUS",
         "MTU",
+        "GUEST_CSUM",
+        "MRG_RXBUF",
         "EVENT_IDX",
         "RING_RESET",
     }
-    assert regs.FEATURES_OFFERED == 0x117_2001_0028
+    assert regs.FEATURES_OFFERED == 0x117_2001_802A
     assert regs.FEATURES_REQUIRED == 1 << 32 | 1 << 34
 
 
