@@ -81,6 +81,8 @@ class Connection(Protocol):
         """Do not delay ACKs for a while, or do."""
 
     stamps: Stamps
+    write_pending: bool
+    """Somebody waits for the handshake to write."""
 
     def send(
         self,

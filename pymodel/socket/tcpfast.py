@@ -36,6 +36,7 @@ def send(
         connection = sock.connection
     assert connection is not None
     copied = connection.fast_open(data)
+    connection.write_pending = copied < len(data)
     try:
         yield from sock.opened(deadline, errno.EINPROGRESS)
     except OSError as failure:

@@ -1,6 +1,7 @@
 """Socket options of the level IPPROTO_TCP (tcp(7)): bytes of the system call to and from `TcpOptions`."""
 
 import errno
+import struct
 from typing import Any, Final
 
 from pymodel.simtime import MS, SEC
@@ -9,6 +10,7 @@ from pymodel.socket.errors import error
 from pymodel.socket.options import INT, INT_MAX, Number
 from pymodel.tcp import Profile, TcpOptions
 from pymodel.tcp.algorithms import ALGORITHMS
+from pymodel.tcp.md5sig import KEY_MAX
 
 MSS_DEFAULT: Final = 536
 """TCP_MSS_DEFAULT: what TCP_MAXSEG shows before there is a connection (RFC 9293 MUST-15)."""
@@ -64,6 +66,25 @@ def period_of(seconds: int) -> int:
         timeout = min(timeout << 1, _RTO_LAST)
         period += timeout
     return period
+
+
+_MD5SIG: Final = struct.Struct("=H2x4s120xBBHi80s")
+"""struct tcp_md5sig: sockaddr_storage (of which the IPv4 address counts), flags, prefix length, key length, interface,
+key."""
+
+
+def parse_md5(value: bytes, keys: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """TCP_MD5SIG: `keys` with the one in `value` added, or removed if it is empty. EINVAL, ENOENT."""
+    if len(value) < _MD5SIG.size:
+        raise error(errno.EINVAL)
+    family, address, _, _, length, _, key = _MD5SIG.unpack_from(value)
+    if family != c.AF_INET or length > KEY_MAX:
+        raise error(errno.EINVAL)
+    if not length:
+        if address not in keys:
+            raise error(errno.ENOENT)
+        return {other: kept for other, kept in keys.items() if other != address}
+    return {**keys, address: key[:length]}
 
 
 def parse(name: int, value: bytes, *, closed: bool, maxseg: int = 0) -> tuple[str, Any]:

@@ -459,6 +459,7 @@ class TcpSocket(Socket):
                 raise error(errno.ENOTCONN)
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
+            self.connection.write_pending = True
             yield from self._wait(deadline)
         zero_copy = bool(flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY))
         try:
@@ -688,6 +689,9 @@ class TcpSocket(Socket):
         fast = (c.TCP_FASTOPEN, c.TCP_FASTOPEN_CONNECT, c.TCP_FASTOPEN_NO_COOKIE, c.TCP_FASTOPEN_KEY)
         if name in fast and self.state not in ("CLOSED", "LISTEN"):
             raise error(errno.EINVAL)
+        if name == c.TCP_MD5SIG:
+            self._tell_tcp("md5_keys", tcpoptions.parse_md5(value, self._tcp_options.md5_keys))
+            return
         spec = tcpoptions.INERT.get(name)
         if self._bsd and name == c.TCP_CONGESTION and value.rstrip(b"\0") == b"newreno":
             value = b"reno"  # Linux's name for it

@@ -128,8 +128,9 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
         receive.text(tcb, (header.seq + 1) & MASK, payload, header, now, tos)
     if tcb.state is State.CLOSED:
         return True
-    if not payload and delack.in_pingpong(tcb) and not profile.berkeley:
-        # The program answers soon (TCP_QUICKACK 0): one ACK is saved.
+    soon = delack.in_pingpong(tcb) or tcb.write_pending or tcb.options.defer_accept
+    if soon and not payload and not profile.berkeley:
+        # The program writes soon, or waits to (TCP_QUICKACK 0, TCP_DEFER_ACCEPT): one ACK is saved.
         tcb.ack_scheduled = True
         delack.enter_quick_mode(tcb)
         tcb.delack_timer.set(now + tcb.profile.delayed_ack_max)

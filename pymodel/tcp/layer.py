@@ -16,6 +16,7 @@ from pymodel.tcp import (
     fastopen,
     handshake,
     lifecycle,
+    md5sig,
     mss,
     recovery,
     retransmit,
@@ -203,11 +204,24 @@ class TcpLayer:
             header = parse(data)
             if header.malformed:
                 stats["malformed_options"] += 1
+            reason = md5sig.refused(self._options_for(header, src, dst), header, data, src, dst)
+            if reason:
+                stats[reason] += 1
+                return
             self._dispatch(header, data[header.header_len :], src, dst, tos)
         except WireError as error:
             stats[error.reason] += 1
         finally:
             skb.free()
+
+    def _options_for(self, header: TcpHeader, src: bytes, dst: bytes) -> TcpOptions | None:
+        """The options of the connection or listener that a segment is for."""
+        connection = self.connections.get((dst, header.dport, src, header.sport))
+        if connection is not None:
+            return connection.options
+        listeners = self.listeners
+        listener = listeners.get((dst, header.dport)) or listeners.get((bytes(len(dst)), header.dport))
+        return None if listener is None else listener.options
 
     def _dispatch(
         self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, tos: int

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from pymodel.tcp import transmit
+from pymodel.tcp import md5sig, transmit
 from pymodel.wire.tcp import TIMESTAMPS_LEN
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def sync(tcb: "Tcb") -> None:
         mss = min(mss, tcb.options.maxseg)
     if tcb.ts_on:
         mss -= TIMESTAMPS_LEN
+    if tcb.md5_key is not None:
+        mss -= md5sig.OPTION_LEN
     mss = max(mss, tcb.profile.min_mss - (TIMESTAMPS_LEN if tcb.ts_on and tcb.profile.berkeley else 0))
     tcb.snd_mss = mss if tcb.profile.berkeley else _within_half_window(tcb, mss)
 

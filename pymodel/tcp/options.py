@@ -5,7 +5,7 @@ A socket layer keeps a `TcpOptions` for a socket that has no connection yet and 
 `TcpConnection.set_option(name, value)` acts at once and `TcpConnection.options` shows what is set.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 
@@ -59,6 +59,9 @@ class TcpOptions:
     fastopen_no_cookie: bool = False
     """TCP_FASTOPEN_NO_COOKIE: data in SYNs without a cookie."""
 
+    md5_keys: dict[bytes, bytes] = field(default_factory=dict)
+    """TCP_MD5SIG (RFC 2385): keys by the peer's address. Never changed, only replaced."""
+
     def update(self, values: dict[str, Any]) -> None:
         """Take over `values` by name. TypeError for a name that is none; ValueError as `check` raises it."""
         for name, value in values.items():
@@ -66,7 +69,7 @@ class TcpOptions:
             setattr(self, name, value)
 
 
-NAMES: Final = frozenset(field.name for field in fields(TcpOptions))
+NAMES: Final = frozenset(known.name for known in fields(TcpOptions))
 
 MIN_MAXSEG: Final = 88
 """TCP_MIN_MSS of Linux: the smallest TCP_MAXSEG that is taken."""

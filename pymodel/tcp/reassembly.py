@@ -90,17 +90,13 @@ class Reassembly:
         self._reported = [(start, end), *rest][:_REPORTED]
 
     def _overlap(self, blocks: list[_Block], start: int, end: int) -> tuple[int, int] | None:
-        first = last = -1
+        """What D-SACK reports of several overlaps: the first (as Linux; RFC 2883 §4 has room for one)."""
+        origin = self._nxt - self._position
         for block in blocks:
             left, right = max(block.start, start), min(block.start + len(block.data), end)
             if left < right:
-                if first < 0:
-                    first = left
-                last = right
-        if first < 0:
-            return None
-        origin = self._nxt - self._position
-        return (origin + first) & MASK, (origin + last) & MASK
+                return (origin + left) & MASK, (origin + right) & MASK
+        return None
 
     @staticmethod
     def _extend(block: _Block, start: int, data: bytes | bytearray | memoryview, upto: int) -> None:

@@ -348,6 +348,8 @@ class Tcb:
         self.no_space = False
         """The program has found the send buffer full and waits for room (Linux: SOCK_NOSPACE)."""
         self.stamps = Stamps()
+        self.write_pending = False
+        """The program waits for the handshake to write something."""
         self.apply_options()
 
     def apply_options(self) -> None:
@@ -413,6 +415,12 @@ class Tcb:
         """What the send queue takes (Linux: sk_wmem_queued)."""
         queue = self.send_queue
         return len(queue) + self.profile.skb_overhead * (self.trains_out + len(queue.chunks))
+
+    @property
+    def md5_key(self) -> bytes | None:
+        """RFC 2385: what the segments of this connection are signed with."""
+        keys = self.options.md5_keys
+        return keys.get(self.dst) if keys else None
 
     @property
     def opening(self) -> bool:

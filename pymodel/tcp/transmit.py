@@ -7,7 +7,7 @@ from typing import Final
 
 from pymodel.simtime import MS
 from pymodel.skbuff import SkBuff
-from pymodel.tcp import delack, ecn, rcvwindow
+from pymodel.tcp import delack, ecn, md5sig, rcvwindow
 from pymodel.tcp.seq import HALF, MASK, gt
 from pymodel.tcp.tcb import Tcb
 from pymodel.wire.checksum import checksum
@@ -79,7 +79,7 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
         tos = 0
     if tcb.snd_up != tcb.snd_una and gt(tcb.snd_up, seq) and not flags & RST:
         _with_options(tcb, now, seq, n, flags | URG, window, tos)
-    elif options_len(tcb):
+    elif options_len(tcb) or tcb.options.md5_keys:
         _with_options(tcb, now, seq, n, flags, window, tos)
     elif tcb.ts_on:
         room = tcb.send_queue.inline(n)
@@ -137,8 +137,14 @@ def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int,
 
 
 def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: int = 0) -> None:
+    key = tcb.md5_key
+    if key is not None:
+        header.md5 = bytes(16)
     bsd = header.flags & SYN and tcb.profile.berkeley
     raw = emit(header, options_bytes_bsd(header) if bsd else options_bytes(header)) + payload
+    if key is not None:
+        signed = md5sig.digest(tcb.src, tcb.dst, raw, len(raw), payload, key)
+        raw = raw[: md5sig.DIGEST_AT] + signed + raw[md5sig.DIGEST_AT + len(signed) :]
     skb = tcb.layer.ip.alloc_skb(len(raw))
     view = skb.put(len(raw))
     view[:] = raw
@@ -179,7 +185,7 @@ def syn(
     if with_ack:
         header.flags |= ACK
         header.ack = tcb.rcv_nxt
-    if tcb.ts_on if with_ack else profile.timestamps:
+    if tcb.ts_on if with_ack else profile.timestamps and tcb.md5_key is None:
         header.ts_val = timestamp_now(tcb, now)
         header.ts_ecr = tcb.ts_recent if with_ack else 0
     header.sack_permitted = tcb.sack_on if with_ack else profile.sack

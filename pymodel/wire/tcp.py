@@ -35,6 +35,8 @@ OPT_WINDOW_SCALE: Final = 3
 OPT_SACK_PERMITTED: Final = 4
 OPT_SACK: Final = 5
 OPT_TIMESTAMPS: Final = 8
+OPT_MD5: Final = 19
+"""RFC 2385 §3.1."""
 
 _FIXED: Final = struct.Struct("!HHIIBBHHH")
 _TIMESTAMPS: Final = struct.Struct("!BBBBII")
@@ -42,7 +44,7 @@ _PADDED_TS: Final = bytes((OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10))
 _U32: Final = struct.Struct("!I")
 _2U32: Final = struct.Struct("!II")
 
-_LENGTHS: Final = {OPT_MSS: 4, OPT_WINDOW_SCALE: 3, OPT_SACK_PERMITTED: 2, OPT_TIMESTAMPS: 10}
+_LENGTHS: Final = {OPT_MSS: 4, OPT_WINDOW_SCALE: 3, OPT_SACK_PERMITTED: 2, OPT_TIMESTAMPS: 10, OPT_MD5: 18}
 """Lengths that the RFCs fix; SACK's is 2 + 8n."""
 
 
@@ -72,6 +74,7 @@ class TcpHeader:
         "flags",
         "header_len",
         "malformed",
+        "md5",
         "mss",
         "reserved",
         "sack",
@@ -104,6 +107,7 @@ class TcpHeader:
         self.sack: tuple[tuple[int, int], ...] = ()
         self.ts_val: int | None = None
         self.ts_ecr = 0
+        self.md5: bytes | None = None
         self.unknown: tuple[tuple[int, bytes], ...] = ()
         self.malformed = False
 
@@ -180,6 +184,8 @@ def _parse_options(header: TcpHeader, options: bytes) -> None:
             header.wscale = value[0]
         elif kind == OPT_SACK_PERMITTED:
             header.sack_permitted = True
+        elif kind == OPT_MD5:
+            header.md5 = value
         else:
             header.ts_val, header.ts_ecr = _2U32.unpack(value)
     header.unknown = tuple(unknown)
@@ -188,10 +194,12 @@ def _parse_options(header: TcpHeader, options: bytes) -> None:
 def options_bytes(header: TcpHeader) -> bytes:
     """The options of `header`, padded to 32-bit words, in Linux's order and packing.
 
-    MSS; SACK-permitted in front of timestamps (alone it follows two NOPs); NOP, window scale; then
+    An MD5 digest behind two NOPs; MSS; SACK-permitted in front of timestamps (alone it follows two NOPs); NOP, window scale; then
     SACK behind two NOPs; then unknown ones. Raises ValueError when they exceed 40 bytes.
     """
     parts: list[bytes] = []
+    if header.md5 is not None:
+        parts.append(bytes((OPT_NOP, OPT_NOP, OPT_MD5, 18)) + header.md5)
     if header.mss is not None:
         parts.append(struct.pack("!BBH", OPT_MSS, 4, header.mss))
     if header.ts_val is not None:

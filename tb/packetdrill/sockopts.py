@@ -6,7 +6,7 @@ from typing import Final
 from tb.packetdrill import tcpinfo
 from tb.packetdrill.constants import CONSTANTS
 from tb.packetdrill.errors import ScriptError
-from tb.packetdrill.evaluate import describe, integer, member, number, unwrap
+from tb.packetdrill.evaluate import describe, integer, member, number, structure, unwrap
 from tb.packetdrill.syntax import ANYTHING, Array, Expression, Structure, Text
 
 TRACING: Final = frozenset(
@@ -71,8 +71,19 @@ def _pack_structure(value: Structure) -> bytes:
     if names & {"tv_sec", "sec", "tv_usec"}:
         return _TIMEVAL.pack(member(value, 0, "tv_sec", "sec"), member(value, 0, "tv_usec", "usec"))
     if names & {"tcpm_addr", "tcpm_key"}:
-        raise ScriptError("TCP-MD5 signatures (RFC 2385) are not there")
+        return _pack_md5(value)
     raise ScriptError(f"an option's value of members {', '.join(sorted(names))} is not known here")
+
+
+def _pack_md5(value: Structure) -> bytes:
+    """struct tcp_md5sig; the script's addresses are in host order."""
+    address = structure(value.get("tcpm_addr", "0") or value)
+    ip = member(address, None, "sin_addr", "2")
+    key = value.get("tcpm_key", "4")
+    if not isinstance(key, Text):
+        raise ScriptError("tcpm_key is a string")
+    length = member(value, len(key.value), "tcpm_keylen", "3")
+    return struct.pack("=HH4s120xBBHi80s", 2, 0, ip.to_bytes(4, "big"), 0, 0, length, 0, key.value)
 
 
 def mismatch(level: int, name: int, expected: Expression, got: bytes) -> str | None:
