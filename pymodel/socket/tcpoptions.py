@@ -69,8 +69,8 @@ def period_of(seconds: int) -> int:
 
 
 _MD5SIG: Final = struct.Struct("=H2x4s120xBBHi80s")
-"""struct tcp_md5sig: sockaddr_storage (of which the IPv4 address counts), flags, prefix length, key length, interface,
-key."""
+"""struct tcp_md5sig: sockaddr_storage (of which the IPv4 address counts), flags, prefix length, key length,
+interface, key."""
 
 
 def parse_md5(value: bytes, keys: dict[bytes, bytes]) -> dict[bytes, bytes]:

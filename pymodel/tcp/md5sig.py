@@ -1,7 +1,7 @@
-"""TCP MD5 signatures (RFC 2385): each segment of a connection with a key carries a digest that proves the key.
+"""TCP MD5 signatures (RFC 2385): each segment of a connection with a key carries a digest that proves it.
 
-A segment whose digest is missing, wrong or unexpected is dropped without an answer (§2.0, §4.1). Superseded by
-RFC 5925, but routers still use it.
+A segment whose digest is missing, wrong or unexpected is dropped without an answer (§2.0, §4.1). RFC 5925 has
+superseded it, but routers still use it.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def digest(
 def refused(
     options: "TcpOptions | None", header: TcpHeader, data: memoryview | bytes, src: bytes, dst: bytes
 ) -> str:
-    """Why the segment `data` is dropped, as a name to count by; "": it is not. `options`: of whom it is for."""
+    """Why the segment `data` is dropped, as a name to count by; "": it is not. `options`: its receiver's."""
     key = options.md5_keys.get(src) if options is not None and options.md5_keys else None
     if key is None:
         return "" if header.md5 is None else "md5_unexpected"

@@ -194,8 +194,9 @@ def _parse_options(header: TcpHeader, options: bytes) -> None:
 def options_bytes(header: TcpHeader) -> bytes:
     """The options of `header`, padded to 32-bit words, in Linux's order and packing.
 
-    An MD5 digest behind two NOPs; MSS; SACK-permitted in front of timestamps (alone it follows two NOPs); NOP, window scale; then
-    SACK behind two NOPs; then unknown ones. Raises ValueError when they exceed 40 bytes.
+    An MD5 digest behind two NOPs; MSS; SACK-permitted in front of timestamps (alone it follows two NOPs);
+    NOP, window scale; then SACK behind two NOPs; then unknown ones, each with NOPs up to a whole word.
+    Raises ValueError when they exceed 40 bytes.
     """
     parts: list[bytes] = []
     if header.md5 is not None:
