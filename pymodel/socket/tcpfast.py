@@ -43,6 +43,8 @@ def send(
         if failure.errno == errno.EINPROGRESS and copied:
             return copied, True
         raise
+    finally:
+        connection.write_pending = False
     return copied, copied == len(data)
 
 
