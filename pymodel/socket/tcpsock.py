@@ -459,10 +459,10 @@ class TcpSocket(Socket):
                 raise error(errno.ENOTCONN)
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
-            connection = self.connection
-            connection.write_pending = True
+            opening = self.connection
+            opening.write_pending = True
             yield from self._wait(deadline)
-            connection.write_pending = False
+            opening.write_pending = False
         zero_copy = bool(flags & c.MSG_ZEROCOPY and self.options.number(c.SOL_SOCKET, c.SO_ZEROCOPY))
         try:
             while True:
