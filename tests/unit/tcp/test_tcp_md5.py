@@ -20,7 +20,7 @@ def signed(segment: IP, key: bytes = KEY) -> bytes:
 
 
 def syn_ack(bench: Bench, **changes: object) -> IP:
-    fields = {"seq": 500, "ack": (bench.conn.iss + 1) % 2**32, "flags": "SA", "window": 1000, **changes}
+    fields = {"seq": 500, "ack": (bench.conn.iss + 1) % 2**32, "flags": "SA", "window": 60_000, **changes}
     options = [("NOP", None), ("NOP", None), (19, bytes(16)), ("MSS", 1000)]
     return IP(src="10.0.0.2", dst="10.0.0.1") / TCP(sport=RPORT, dport=LPORT, options=options, **fields)
 
