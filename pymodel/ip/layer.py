@@ -1,7 +1,7 @@
 """IPv4 of one host (RFC 791, RFC 1122 §3): addresses, output by the routing table, input and delivery.
 
-A host, not a router: packets for others are counted and dropped. Fragments are reassembled (`fragments`) and
-not made: a packet beyond the path's MTU is EMSGSIZE.
+A host, not a router: packets for others are counted and dropped. Fragments are reassembled (`fragments`); a
+packet beyond the path's MTU is cut into some where its sender allows it, else EMSGSIZE.
 """
 
 import errno
@@ -170,7 +170,8 @@ class IpLayer:
     ) -> int:
         """Route `skb` (transport header first), add the IP header and pass it on; consumes it.
 
-        0, ENETUNREACH (no route), EMSGSIZE (beyond the path's MTU) or ENOBUFS (the device's queue is full).
+        0, ENETUNREACH (no route), EMSGSIZE (beyond the path's MTU, with `dont_fragment`, or beyond 65535) or
+        ENOBUFS (the device's queue is full).
         """
         route = self.routes.lookup(dst)
         if route is None:
@@ -178,17 +179,41 @@ class IpLayer:
             skb.free()
             return errno.ENETUNREACH
         total_len = skb.len + ipv4.HEADER_LEN
-        if total_len > self._path_mtu(route, dst):
+        limit = self._path_mtu(route, dst)
+        if total_len > (limit if dont_fragment else MAX_PACKET):
             self.stats["ip_too_big"] += 1
             skb.free()
             return errno.EMSGSIZE
         self._ident = self._ident + 1 & 0xFFFF
+        if total_len <= limit:
+            flags = ipv4.DF if dont_fragment else 0
+            return self._emit(route, skb, flags, proto, src, dst, ttl, tos)
+        # RFC 791 §3.2: every fragment but the last a multiple of eight bytes, under one identification.
+        data = skb.bytes()
+        skb.free()
+        size = (limit - ipv4.HEADER_LEN) & ~7
+        for at in range(0, len(data), size):
+            part = data[at : at + size]
+            piece = self.alloc_skb(len(part))
+            piece.put(len(part))[:] = part
+            flags = at >> 3 | (ipv4.MF if at + size < len(data) else 0)
+            error = self._emit(route, piece, flags, proto, src, dst, ttl, tos)
+            if error:
+                return error
+            self.stats["ip_fragments_out"] += 1
+        return 0
+
+    def _emit(
+        self, route: Route, skb: SkBuff, flags: int, proto: int, src: bytes, dst: bytes, ttl: int, tos: int
+    ) -> int:
+        """Add the IP header, with fragment field `flags`, and hand `skb` to the device or its neighbours."""
+        total_len = skb.len + ipv4.HEADER_LEN
         skb.transport_header = skb.data
         ipv4.emit_into(
             skb.push(ipv4.HEADER_LEN),
             total_len=total_len,
             ident=self._ident,
-            fragment=ipv4.DF if dont_fragment else 0,
+            fragment=flags,
             ttl=ttl,
             proto=proto,
             src=src,

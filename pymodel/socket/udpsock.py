@@ -241,7 +241,7 @@ class UdpSocket(Socket):
     ) -> Blocking[int]:
         """sendmsg(2): one datagram, whole or not at all; with MSG_MORE or UDP_CORK a part of one.
 
-        EAGAIN, EMSGSIZE (here: beyond what fits into one packet of the path), EDESTADDRREQ, EINVAL for
+        EAGAIN, EMSGSIZE (with IP_PMTUDISC_DO: beyond one packet of the path), EDESTADDRREQ, EINVAL for
         port 0, EPIPE, a pending error of earlier datagrams (ECONNREFUSED), and as `_route`.
         """
         self._autobind()
@@ -294,10 +294,23 @@ class UdpSocket(Socket):
         size = self._udp_options.get(c.UDP_SEGMENT, 0) if size is None else size
         if size and len(data) > size * MAX_SEGMENTS:
             raise error(errno.EINVAL)
+        discover = self.options.number(c.IPPROTO_IP, c.IP_MTU_DISCOVER)
+        forbidden = discover in (c.IP_PMTUDISC_DO, c.IP_PMTUDISC_PROBE)
+        wanted = forbidden or discover == c.IP_PMTUDISC_WANT
+        fragment = not forbidden and not size  # UDP_SEGMENT's own segments are never cut again
         size = size or max(len(data), 1)
         for at in range(0, max(len(data), 1), size):
             part = data[at : at + size]
-            number = self.udp.send(self.endpoint, part, corked.source, corked.remote, ttl=ttl, tos=tos)
+            number = self.udp.send(
+                self.endpoint,
+                part,
+                corked.source,
+                corked.remote,
+                ttl=ttl,
+                tos=tos,
+                discover=wanted,
+                fragment=fragment,
+            )
             if number == errno.EMSGSIZE and self.options.number(c.IPPROTO_IP, c.IP_RECVERR):
                 mtu = self.udp.ip.mtu_for(corked.remote[0])
                 self.errors.add(

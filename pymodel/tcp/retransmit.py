@@ -55,6 +55,15 @@ def _collapse(tcb: "Tcb", index: int, limit: int) -> int:
     size = entry.payload
     while index + 1 < len(tcb.sent):
         other = tcb.sent[index + 1]
+        room = limit - size
+        if (
+            tcb.profile.berkeley
+            and 0 < room < other.payload
+            and not other.marks & SACKED
+            and other.count == 1
+        ):
+            split(tcb, index + 1, room, limit)  # the BSDs keep bytes, not segments: each is filled
+            other = tcb.sent[index + 1]
         if (
             entry.flags & FIN
             or entry.eor

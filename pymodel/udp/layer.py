@@ -75,14 +75,18 @@ class UdpLayer:
         *,
         ttl: int = 64,
         tos: int = 0,
+        discover: bool = True,
+        fragment: bool = True,
     ) -> int:
         """Send one datagram from `src` and the endpoint's port to `dst`; 0 or an errno.
 
-        EMSGSIZE beyond what one IP packet to there can carry: there are no fragments. A full queue of the
+        `discover`: one that fits must not be fragmented on its way (RFC 1191). `fragment`: one that does not
+        fit leaves in fragments; else EMSGSIZE. A full queue of the
         device loses the datagram in silence, as Linux does without IP_RECVERR.
         """
         size = HEADER_LEN + len(data)
-        if ipv4.HEADER_LEN + size > self.ip.mtu_for(dst[0]):
+        fits = ipv4.HEADER_LEN + size <= self.ip.mtu_for(dst[0])
+        if not fits and not fragment:
             return errno.EMSGSIZE
         skb = self.ip.alloc_skb(size)
         buffer = skb.put(size)
@@ -91,7 +95,7 @@ class UdpLayer:
         charge = truesize(len(data))
         endpoint.sending += charge
         skb.destructor = lambda _: endpoint.sent(charge)
-        error = self.ip.send(skb, PROTO, src, dst[0], ttl=ttl, tos=tos)
+        error = self.ip.send(skb, PROTO, src, dst[0], ttl=ttl, tos=tos, dont_fragment=discover and fits)
         if error == errno.ENOBUFS:
             self.stats["SndbufErrors"] += 1
             return 0

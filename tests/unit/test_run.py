@@ -120,6 +120,18 @@ try:
     socket.socket(socket.AF_INET6)
 except OSError as error:
     assert error.errno == 97, error""",
+    "a datagram beyond the MTU leaves in fragments, unless IP_PMTUDISC_DO":
+        """import socket, threading
+s = socket.socket(type=socket.SOCK_DGRAM); s.connect(("b", 7))
+assert s.send(b"x" * 65507) == 65507
+s.setsockopt(socket.IPPROTO_IP, 10, 2)
+assert s.send(b"x" * 1472) == 1472
+try:
+    s.send(b"x" * 1473)
+except OSError as error:
+    assert error.errno == 90, error
+else:
+    raise AssertionError""",
     "a simulated host cannot start real processes":
         """import subprocess, sys
 try:

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 from ip_bench import OWN, OWN_MAC, PEER, PEER_MAC, Bench
-from scapy.layers.inet import ICMP, IP, IPOption_RR
+from scapy.layers.inet import ICMP, IP, IPOption_RR, defragment
 from scapy.layers.l2 import Ether
 
 from pymodel.skbuff import SkBuff
@@ -57,6 +57,28 @@ def test_packet_beyond_the_mtu_is_emsgsize() -> None:
     assert bench.ip.send(bench.payload(bytes(1481)), PROTO, OWN_IP, PEER_IP) == errno.EMSGSIZE
     assert bench.ip.send(bench.payload(bytes(1480)), PROTO, OWN_IP, PEER_IP) == 0
     assert len(bench.take()) == 1
+
+
+@pytest.mark.parametrize("size", [1481, 2960, 2961, 20_000])
+def test_packet_that_may_be_fragmented_is_what_scapy_puts_together_again(size: int) -> None:
+    bench = Bench()
+    bench.learn_peer()
+    data = bytes(n * 7 & 0xFF for n in range(size))
+    assert bench.ip.send(bench.payload(data), PROTO, OWN_IP, PEER_IP, dont_fragment=False) == 0
+    packets = [frame[IP] for frame in bench.take()]
+    assert len(packets) == -(-size // 1480) == bench.ip.stats["ip_fragments_out"]
+    assert all(packet.len <= 1500 and packet.flags.DF == 0 for packet in packets)
+    (whole,) = defragment(packets)
+    assert bytes(whole[IP].payload) == data and bench.memory.allocated == 0
+
+
+def test_largest_packet_is_65535_bytes_also_in_fragments() -> None:
+    bench = Bench()
+    bench.learn_peer()
+    bench.ip.send(bench.payload(bytes(65_515)), PROTO, OWN_IP, PEER_IP, dont_fragment=False)
+    assert len(bench.take()) == 45
+    much = bench.payload(bytes(65_516))
+    assert bench.ip.send(much, PROTO, OWN_IP, PEER_IP, dont_fragment=False) == errno.EMSGSIZE
 
 
 def test_far_destination_goes_to_the_gateways_mac() -> None:
