@@ -142,6 +142,9 @@ class IcmpLayer:
 
     def _send(self, message: icmp.IcmpMessage, src: bytes, dst: bytes) -> int:
         data = icmp.emit(message)
-        skb = self._ip.alloc_skb(len(data))
+        try:
+            skb = self._ip.alloc_skb(len(data))
+        except MemoryError:
+            return errno.ENOBUFS
         skb.put(len(data))[:] = data
         return self._ip.send(skb, ipv4.PROTO_ICMP, src, dst, dont_fragment=False)

@@ -204,7 +204,11 @@ class NeighbourTable:
         self._send(packet, mac or eth.BROADCAST)
 
     def _send(self, packet: arp.ArpPacket, mac: bytes) -> None:
-        skb = self._alloc_skb(arp.LENGTH)
+        try:
+            skb = self._alloc_skb(arp.LENGTH)
+        except MemoryError:
+            self.stats["arp_no_memory"] += 1
+            return
         skb.put(arp.LENGTH)[:] = arp.emit(packet)
         self._transmit(skb, mac, eth.ETHERTYPE_ARP)
 

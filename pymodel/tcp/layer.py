@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from errno import EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH
+from errno import EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH, ENOBUFS
 from os import strerror
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from pymodel.tcp.profile import LINUX, Profile, routed
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, lt
 from pymodel.tcp.sndbuf import SendBuffer
-from pymodel.tcp.sndpages import PagedSendBuffer
+from pymodel.tcp.sndpages import PAGE, SMALL_PAGE, PagedSendBuffer
 from pymodel.tcp.state import State
 from pymodel.tcp.syncookie import SynCookies
 from pymodel.tcp.sysctl import Sysctl
@@ -103,7 +103,8 @@ class TcpLayer:
 
         `options` (copied) and single ones by keyword: see `TcpOptions`. An unspecified local address (all
         zeros) is replaced by the route's. OSError: EADDRNOTAVAIL if this very connection exists already
-        (in TIME-WAIT too), ENETUNREACH without a route. TypeError, ValueError for a wrong option.
+        (in TIME-WAIT too), ENETUNREACH without a route, ENOBUFS when there are `max_connections`. TypeError,
+        ValueError for a wrong option.
         """
         wanted = TcpOptions() if options is None else replace(options)
         wanted.update(more)
@@ -114,6 +115,8 @@ class TcpLayer:
             local = (source, local[1])
         if (*local, *remote) in self.connections:
             raise OSError(EADDRNOTAVAIL, strerror(EADDRNOTAVAIL))
+        if not self.has_room():
+            raise OSError(ENOBUFS, strerror(ENOBUFS))
         now = self.scheduler.now
         connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote), wanted)
         lifecycle.set_state(connection, State.SYN_SENT)
@@ -162,9 +165,24 @@ class TcpLayer:
         self.connections[(*local, *remote)] = connection
         return connection
 
+    def has_room(self) -> bool:
+        """Another connection may exist. Where their number is bounded, the oldest in TIME-WAIT makes room."""
+        most = self.profile.max_connections
+        if not most or len(self.connections) < most:
+            return True
+        old = next((each for each in self.connections.values() if each.state is State.TIME_WAIT), None)
+        if old is None:
+            return False
+        self.stats["time_wait_recycled"] += 1
+        lifecycle.finish(old)
+        return True
+
     def send_buffer(self, base: int) -> SendBuffer:
         """An empty send buffer whose first byte will have sequence number `base`."""
-        return SendBuffer(base) if self._memory is None else PagedSendBuffer(base, self._memory)
+        if self._memory is None:
+            return SendBuffer(base)
+        page = SMALL_PAGE if self.profile.sndbuf_max <= 2 * PAGE else PAGE
+        return PagedSendBuffer(base, self._memory, page)
 
     def closed(self, tcb: Tcb) -> None:
         """`tcb` is CLOSED: forget it."""
@@ -311,7 +329,11 @@ class TcpLayer:
         self.stats["out_segs"] += 1
         raw = bytearray(emit(answer, b""))
         raw[16:18] = checksum(raw, pseudo_header(dst, src, PROTO, len(raw))).to_bytes(2, "big")
-        skb = self.ip.alloc_skb(len(raw))
+        try:
+            skb = self.ip.alloc_skb(len(raw))
+        except MemoryError:
+            self.stats["out_errors"] += 1
+            return
         skb.put(len(raw))[:] = raw
         if self.ip.send(skb, PROTO, dst, src):
             self.stats["out_errors"] += 1

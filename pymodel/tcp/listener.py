@@ -102,6 +102,9 @@ class Listener:
         """
         stats = self.layer.stats
         profile = self.layer.profile
+        if not self.layer.has_room():
+            stats["syn_no_memory"] += 1
+            return
         if not self.has_room() and not profile.berkeley:
             stats["listen_overflow"] += 1
             return
@@ -157,7 +160,7 @@ class Listener:
         peer_mss = layer.cookies.check((*local, *remote), irs, iss, now)
         if not layer.profile.syncookies or not layer.stats["syn_cookies_sent"] or not peer_mss:
             return None
-        if not self.has_room():
+        if not self.has_room() or not layer.has_room():
             layer.stats["listen_overflow"] += 1
             return None
         layer.stats["syn_cookies_received"] += 1

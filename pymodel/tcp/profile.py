@@ -124,6 +124,8 @@ class Profile:
     pacing_ss_ratio: int = 200  # tcp_pacing_ss_ratio
     pacing_ca_ratio: int = 120  # tcp_pacing_ca_ratio
     gso_max_size: int = 65_536
+    max_connections: int = 0
+    """So many may exist at a time, and no receive buffer is larger than `rcvbuf_max`; 0: no bound."""
     scatter_gather: bool = False
     """The send buffer is in DMA memory and segments refer to it: one copy of what is written, none of what is
     lent. The device must take frames in pieces."""

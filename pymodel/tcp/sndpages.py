@@ -13,9 +13,11 @@ from pymodel.tcp.seq import MASK
 from pymodel.tcp.sndbuf import Chunk, SendBuffer
 from pymodel.wire.checksum import partial
 
-__all__ = ["Loan", "PagedSendBuffer"]
+__all__ = ["PAGE", "SMALL_PAGE", "Loan", "PagedSendBuffer"]
 
 PAGE: Final = 4096
+SMALL_PAGE: Final = 1024
+"""For send buffers of a few segments, of which a large page would hold too much."""
 
 
 class Loan(Page):

@@ -362,6 +362,8 @@ class Tcb:
                 self.sndbuf //= 2
         if options.rcvbuf is not None or not self.rcvbuf:
             self.rcvbuf = _either(options.rcvbuf, profile.rcvbuf)
+            if profile.max_connections:
+                self.rcvbuf = min(self.rcvbuf, profile.rcvbuf_max)
         self.rcvbuf_locked = options.rcvbuf is not None
         self.tos = options.tos & ~3
         self.ttl = options.ttl

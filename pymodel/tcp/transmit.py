@@ -3,6 +3,7 @@
 Nothing here decides whether to send; `output` and `delack` do.
 """
 
+from errno import ENOBUFS
 from typing import Final
 
 from pymodel.simtime import MS
@@ -52,6 +53,16 @@ def _hand_over(tcb: Tcb, skb: SkBuff, tos: int) -> None:
         tcb.soft_error = error
 
 
+def _buffer(tcb: Tcb, size: int) -> SkBuff | None:
+    """A buffer for a segment; None: memory is short, and the segment as good as lost on the way."""
+    try:
+        return tcb.layer.ip.alloc_skb(size)
+    except MemoryError:
+        tcb.layer.stats["out_errors"] += 1
+        tcb.soft_error = ENOBUFS
+        return None
+
+
 def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
     """What the next segment has to report: a duplicate first (RFC 2883 §4), then what is held."""
     limit = 3 if tcb.ts_on else 4
@@ -83,7 +94,9 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
         _with_options(tcb, now, seq, n, flags, window, tos)
     elif tcb.ts_on:
         room = tcb.send_queue.inline(n)
-        skb = tcb.layer.ip.alloc_skb(32 + room)
+        skb = _buffer(tcb, 32 + room)
+        if skb is None:
+            return
         view = skb.put(32 + room)
         emit_timestamps_into(
             view,
@@ -100,7 +113,9 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
         _finish(tcb, skb, view, 32 + n, tos, total)
     else:
         room = tcb.send_queue.inline(n)
-        skb = tcb.layer.ip.alloc_skb(20 + room)
+        skb = _buffer(tcb, 20 + room)
+        if skb is None:
+            return
         view = skb.put(20 + room)
         emit_plain_into(view, tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
         total = tcb.send_queue.attach(skb, view[20:], seq, n) if n else 0
@@ -145,7 +160,9 @@ def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: 
     if key is not None:
         signed = md5sig.digest(tcb.src, tcb.dst, raw, len(raw), payload, key)
         raw = raw[: md5sig.DIGEST_AT] + signed + raw[md5sig.DIGEST_AT + len(signed) :]
-    skb = tcb.layer.ip.alloc_skb(len(raw))
+    skb = _buffer(tcb, len(raw))
+    if skb is None:
+        return
     view = skb.put(len(raw))
     view[:] = raw
     _finish(tcb, skb, view, len(raw), tos)

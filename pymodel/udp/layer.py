@@ -88,7 +88,10 @@ class UdpLayer:
         fits = ipv4.HEADER_LEN + size <= self.ip.mtu_for(dst[0])
         if not fits and not fragment:
             return errno.EMSGSIZE
-        skb = self.ip.alloc_skb(size)
+        try:
+            skb = self.ip.alloc_skb(size)
+        except MemoryError:
+            return errno.ENOBUFS
         buffer = skb.put(size)
         buffer[HEADER_LEN:] = data
         emit_into(buffer, endpoint.local[1], dst[1], src, dst[0])
