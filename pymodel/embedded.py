@@ -1,8 +1,8 @@
 """A host within a byte budget: the `embedded` profile, fixed pools, nothing allocated after the start.
 
 What the budget pays for: everything that the device can reach (rings, receive buffers, headers, the bytes
-that wait to be sent) is blocks of one `PoolMemory`; on top come, for each of so many connections, a receive buffer
-and a control block. Who wants more gets ENOBUFS, or has to wait, and the others go on.
+that wait to be sent) is blocks of one `PoolMemory`; on top come, for each of so many connections, a receive
+buffer and a control block. Who wants more gets ENOBUFS, or has to wait, and the others go on.
 """
 
 from dataclasses import dataclass, field, replace

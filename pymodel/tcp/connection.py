@@ -216,13 +216,17 @@ class TcpConnection(Tcb):
             part = min(n - at, goal - tail if continued else goal)
             if strict:
                 part = min(part, self.sndbuf - self.queued_memory)
+            held = len(queue)
             try:
                 chunk = queue.append(view[at : at + part], continued, lent=lent)
             except MemoryError:
                 full = True
                 break
             self.clock.start(Chrono.BUSY, now)
-            at += part
+            at += len(queue) - held
+            if len(queue) - held < part:
+                full = True
+                break
             if at < n:
                 half = self.max_snd_wnd >> 1
                 if self.profile.berkeley:

@@ -68,13 +68,13 @@ class PagedSendBuffer(SendBuffer):
     def append(self, data: bytes | bytearray | memoryview, continued: bool, *, lent: bool = False) -> Chunk:
         """As `SendBuffer.append`. `lent`: refer to `data` if it lies in DMA memory.
 
-        Raises MemoryError when no page can be had; nothing has changed then.
+        Where pages are short it takes what it can; MemoryError when that is nothing.
         """
         address = self._memory.address_of(data) if lent and isinstance(data, memoryview) else None
         if address is not None:
             self._pieces.append(_Piece(Loan(self._memory, address, len(data)), 0, len(data)))
         else:
-            self._copy(memoryview(data))
+            data = self._copy(memoryview(data))
         self._length += len(data)
         return self._note(continued)
 
@@ -82,7 +82,8 @@ class PagedSendBuffer(SendBuffer):
         """`data` lies in DMA memory."""
         return self._memory.address_of(data) is not None
 
-    def _copy(self, data: memoryview) -> None:
+    def _copy(self, data: memoryview) -> memoryview:
+        """Copy what there is room for; that part of `data`."""
         last = self._pieces[-1] if self._pieces else None
         room = 0
         if last is not None and not isinstance(last.page, Loan):
@@ -93,9 +94,9 @@ class PagedSendBuffer(SendBuffer):
             for _ in range(room, len(data), size):
                 pages.append(Page(self._memory, size))
         except MemoryError:
-            for page in pages:
-                page.put()
-            raise
+            data = data[: room + len(pages) * size]
+            if not data:
+                raise
         self.copied += len(data)
         if room and last is not None:
             last.page.view(last.offset + last.size, room)[:] = data[:room]
@@ -105,6 +106,7 @@ class PagedSendBuffer(SendBuffer):
             page.view(0, len(part))[:] = part
             self._pieces.append(_Piece(page, 0, len(part)))
             room += size
+        return data
 
     def _range(self, seq: int, n: int) -> list[tuple[Page, int, int]]:
         """(page, offset, size) of each piece of `n` bytes from `seq` on."""

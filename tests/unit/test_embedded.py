@@ -212,14 +212,26 @@ def test_writer_that_finds_no_page_waits_until_there_is_one():
     assert bench.a.pools.refused > 0
 
 
-def test_flood_of_large_pings_finds_the_pools_empty_and_does_no_harm():
+def test_without_a_free_block_datagram_and_echo_are_enobufs_and_a_syn_is_sent_again():
     bench = Bench()
-    for number in range(200):
-        bench.b.ip.icmp.ping(NAMES["b"], NAMES["a"], 1, number, bytes(1400))
+    taken = []
+    with pytest.raises(MemoryError):
+        while True:
+            taken.append(bench.a.pools.alloc(64))
+
+    async def datagram():
+        sock = AsyncSocket(type=c.SOCK_DGRAM)
+        with pytest.raises(OSError) as caught:
+            await sock.sendto(b"x", ("b", 9))
+        return caught.value.errno
+
+    assert bench.a.ip.icmp.ping(NAMES["a"], NAMES["b"], 1, 1, bytes(100)) == errno.ENOBUFS
+    assert bench.run(bench.a.spawn(datagram)) == [errno.ENOBUFS]
     server = bench.b.spawn(serve, 1)
-    (digest, _) = bench.run(bench.a.spawn(exchange, bytes(5000)), server)
-    assert digest == hashlib.sha256(bytes(5000)).hexdigest()
-    assert bench.a.pools.refused > 0
+    client = bench.a.spawn(exchange, bytes(5000))
+    bench.scheduler.after(2 * SEC, lambda: [bench.a.pools.free(block) for block in taken])
+    assert bench.run(client, server)[0] == hashlib.sha256(bytes(5000)).hexdigest()
+    assert bench.a.tcp.stats["out_errors"] > 0
     assert bench.a.pools.made == bench.made
 
 

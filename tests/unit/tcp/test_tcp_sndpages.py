@@ -96,12 +96,16 @@ def test_pages_go_back_when_all_is_acknowledged_and_the_device_has_let_go():
     assert memory.allocated == before - 20 and len(paged) == 0
 
 
-def test_write_without_memory_changes_nothing():
+def test_write_with_too_little_memory_takes_what_it_can_and_then_nothing():
     memory = HostMemory(4096)
     paged = PagedSendBuffer(0, memory, 1024)
     paged.append(b"a" * 2000, False)
+    paged.append(b"b" * 4000, False)
+    assert len(paged) == 4096 and paged.copied == 4096
     with pytest.raises(MemoryError):
-        paged.append(b"b" * 4000, False)
-    assert len(paged) == 2000 and len(paged.chunks) == 1 and paged.copied == 2000
-    paged.append(b"c" * 2000, False)  # what is left was not lost
-    assert paged.read(1990, 20) == b"a" * 10 + b"c" * 10
+        paged.append(b"c", False)
+    assert len(paged) == 4096 and len(paged.chunks) == 2 and paged.chunks[-1].end == 4096
+    assert paged.read(1990, 20) == b"a" * 10 + b"b" * 10
+    paged.acknowledge(1024)
+    paged.append(b"c" * 10, False)
+    assert paged.read(4090, 16) == b"b" * 6 + b"c" * 10
