@@ -11,6 +11,7 @@ from typing import Any, Final
 from pymodel.host import Host
 from pymodel.poolmem import PoolMemory
 from pymodel.ports import DevicePort
+from pymodel.regs import Feature
 from pymodel.scheduler import Scheduler
 from pymodel.task import Blocking
 from pymodel.tcp.profile import EMBEDDED, Profile
@@ -107,7 +108,14 @@ class EmbeddedHost(Host):
         self.pools = port.memory
         profile = replace(plan.profile, scatter_gather=True, max_connections=plan.connections)
         super().__init__(
-            name, scheduler, port, address=address, profile=profile, queue_size=plan.ring, **more
+            name,
+            scheduler,
+            port,
+            address=address,
+            profile=profile,
+            queue_size=plan.ring,
+            without=(Feature.MRG_RXBUF, Feature.INDIRECT_DESC),  # a page for each frame, and tables
+            **more,
         )
 
     def bring_up(self) -> Blocking[None]:

@@ -4,13 +4,14 @@ import errno
 import hashlib
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from pymodel.driver.virtio_net import VirtioNetDevice
 from pymodel.ip.layer import IpLayer
 from pymodel.link import Impairments, Link
 from pymodel.ports import DevicePort, WirePort
+from pymodel.regs import Feature
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC, US
 from pymodel.socket.process import Program, check_programs
@@ -32,6 +33,7 @@ class Host:
 
     `address`: as in `ip addr add`, e.g. ``10.0.0.1/24``. `names`: the hosts table of the simulated
     network. `seed` decides everything that a real host draws at random (ISN key, ports, IP ids).
+    `without`: features of the NIC that are not used.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Host:
         seed: int = 0,
         profile: Profile = LINUX,
         queue_size: int = 256,
+        without: Collection[Feature] = (),
     ) -> None:
         self.name = name
         self.scheduler = scheduler
@@ -53,7 +56,9 @@ class Host:
         self.memory = port.memory
         # Pages that segments refer to shall be free as soon as the device has sent them.
         pieces = profile.scatter_gather
-        self.device = VirtioNetDevice(port, scheduler, queue_size=queue_size, scatter=pieces, napi_tx=pieces)
+        self.device = VirtioNetDevice(
+            port, scheduler, queue_size=queue_size, scatter=pieces, napi_tx=pieces, without=without
+        )
         rng = random.Random(f"{seed}/{name}")
         self.ip = IpLayer(scheduler, self.memory, seed=rng.randrange(1 << 32))
         self.tcp = TcpLayer(
