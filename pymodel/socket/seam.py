@@ -169,8 +169,16 @@ class Tcp(Protocol):
     ) -> Connection:
         """Sends the SYN; options as in `pymodel.tcp.TcpOptions`."""
 
-    def listen(self, local: tuple[bytes, int], backlog: int, options: Any = None, **more: Any) -> Listening:
-        """Opens passively; options as for `connect`."""
+    def listen(
+        self,
+        local: tuple[bytes, int],
+        backlog: int,
+        options: Any = None,
+        *,
+        share: bool = False,
+        **more: Any,
+    ) -> Listening:
+        """Opens passively; options as for `connect`. `share`: others that do may listen there, too."""
 
 
 class SourceOf(Protocol):

@@ -279,7 +279,8 @@ class TcpSocket(Socket):
         assert binding is not None
         if self.network.tcp_ports.conflict(binding):
             raise error(errno.EADDRINUSE)
-        self.listener = self.network.tcp.listen(self._name, backlog, self._tcp_options)
+        share = bool(self.options.reuse_port)
+        self.listener = self.network.tcp.listen(self._name, backlog, self._tcp_options, share=share)
         self.listener.queue.add(self._connection_came)
         binding.listening = True
         self._receive_shut = self._send_shut = False

@@ -1,5 +1,6 @@
 """The demultiplexer: from IP to connections and listeners, CLOSED's answers, and the user's opens."""
 
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,6 +79,8 @@ class TcpLayer:
         self.stats: Counter[str] = Counter()
         self.connections: dict[ConnectionKey, TcpConnection] = {}
         self.listeners: dict[tuple[bytes, int], Listener] = {}
+        self._sharers: dict[tuple[bytes, int], list[Listener]] = {}
+        """Where several listen on one address and port (SO_REUSEPORT): all of them."""
         self._memory = memory
         self.on_release: Callable[[TcpConnection], None] | None = None
         self._isn = IsnGenerator(secret)
@@ -135,19 +138,53 @@ class TcpLayer:
         return connection
 
     def listen(
-        self, local: tuple[bytes, int], backlog: int, options: TcpOptions | None = None, **more: Any
+        self,
+        local: tuple[bytes, int],
+        backlog: int,
+        options: TcpOptions | None = None,
+        *,
+        share: bool = False,
+        **more: Any,
     ) -> Listener:
         """Open passively; an address of zeros is any. OSError(EADDRINUSE) if `local` is listened on.
+
+        Several may listen on `local` if all of them `share` it: each flow has one of them.
 
         Options as for `connect`; connections inherit them when their SYN comes.
         """
         wanted = TcpOptions() if options is None else replace(options)
         wanted.update(more)
-        if local in self.listeners:
+        others = self._sharers.get(local)
+        if local in self.listeners and not (share and others):
             raise OSError(EADDRINUSE, strerror(EADDRINUSE))
         listener = Listener(self, local, backlog, wanted)
-        self.listeners[local] = listener
+        self.listeners.setdefault(local, listener)
+        if share:
+            self._sharers.setdefault(local, []).append(listener)
         return listener
+
+    def stop_listening(self, listener: Listener) -> None:
+        """`listener` is closed; those that share its port go on."""
+        sharers = self._sharers.get(listener.local, [])
+        if listener in sharers:
+            sharers.remove(listener)
+        if self.listeners.get(listener.local) is listener:
+            del self.listeners[listener.local]
+            if sharers:
+                self.listeners[listener.local] = sharers[0]
+        if not sharers:
+            self._sharers.pop(listener.local, None)
+
+    def _listener(self, local: tuple[bytes, int], remote: tuple[bytes, int]) -> Listener | None:
+        """Who listens for `remote` at `local`; of those who share a port the flow's hash chooses one."""
+        listeners = self.listeners
+        found = listeners.get(local) or listeners.get((bytes(len(local[0])), local[1]))
+        if found is None:
+            return None
+        sharers = self._sharers.get(found.local)
+        if sharers is None or len(sharers) == 1:
+            return found
+        return sharers[zlib.crc32(repr((local, remote)).encode()) % len(sharers)]
 
     # --- services for connections and listeners -----------------------------------------------------
 
@@ -237,8 +274,7 @@ class TcpLayer:
         connection = self.connections.get((dst, header.dport, src, header.sport))
         if connection is not None:
             return connection.options
-        listeners = self.listeners
-        listener = listeners.get((dst, header.dport)) or listeners.get((bytes(len(dst)), header.dport))
+        listener = self._listener((dst, header.dport), (src, header.sport))
         return None if listener is None else listener.options
 
     def _dispatch(
@@ -275,8 +311,7 @@ class TcpLayer:
         self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, iss: int, tos: int
     ) -> None:
         """§3.10.7.2 LISTEN, or §3.10.7.1 CLOSED when nobody listens."""
-        listeners = self.listeners
-        listener = listeners.get((dst, header.dport)) or listeners.get((bytes(len(dst)), header.dport))
+        listener = self._listener((dst, header.dport), (src, header.sport))
         flags = header.flags
         if listener is not None and flags & (ACK | SYN | RST) == ACK:
             child = listener.cookie_ack(header, (dst, header.dport), (src, header.sport))

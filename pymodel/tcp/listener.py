@@ -78,7 +78,7 @@ class Listener:
         if self.closed:
             return
         self.closed = True
-        self.layer.listeners.pop(self.local, None)
+        self.layer.stop_listening(self)
         for half_open in list(self._half_open):
             lifecycle.finish(half_open)
         while self._finished:

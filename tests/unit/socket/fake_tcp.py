@@ -203,7 +203,7 @@ class FakeListener:
         return self.ready.popleft() if self.ready else None
 
     def close(self):
-        del self.tcp.listeners[self.local]
+        self.tcp.listeners[self.local].remove(self)
         for connection in self.ready:
             connection.abort()
 
@@ -217,11 +217,12 @@ class FakeTcp:
         self.listeners = {}
         self.on_release = None
 
-    def listen(self, local, backlog, options):
-        if local in self.listeners:
+    def listen(self, local, backlog, options, *, share):
+        there = self.listeners.setdefault(local, [])
+        if there and not share:
             raise OSError(errno.EADDRINUSE, "in use")
-        self.listeners[local] = FakeListener(self, local, backlog, options)
-        return self.listeners[local]
+        there.append(FakeListener(self, local, backlog, options))
+        return there[-1]
 
     def connect(self, local, remote, options):
         connection = FakeConnection(self, local, remote)
@@ -231,7 +232,8 @@ class FakeTcp:
         return connection
 
     def syn(self, client):
-        listener = self.listeners.get(client.remote) or self.listeners.get((bytes(4), client.remote[1]))
+        there = self.listeners.get(client.remote) or self.listeners.get((bytes(4), client.remote[1]))
+        listener = there[client.local[1] // 2 % len(there)] if there else None
         if listener is None:
             client.later(client.reset, errno.ECONNREFUSED)
         elif client.state == State.SYN_SENT and listener.pending <= listener.backlog:

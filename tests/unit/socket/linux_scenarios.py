@@ -489,6 +489,36 @@ def local_port_in_time_wait():
     return report
 
 
+def port_shared_by_listeners():
+    import socket
+    import time
+
+    def shared(reuse=1):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse)
+        return s
+
+    first, second, third = shared(), shared(), shared(0)
+    first.bind(("127.0.0.1", 0))
+    name = first.getsockname()
+    report = [attempt(second.bind, name), attempt(third.bind, name)]
+    report += [attempt(s.listen, 100) for s in (first, second)]
+    clients = [socket.create_connection(name) for _ in range(60)]
+    time.sleep(SETTLE)
+    counts = []
+    for s in (first, second):
+        s.setblocking(False)
+        counts.append(0)
+        while isinstance(attempt(s.accept)[0], socket.socket):
+            counts[-1] += 1
+    second.close()
+    clients += [socket.create_connection(name) for _ in range(8)]
+    time.sleep(SETTLE)
+    while isinstance(attempt(first.accept)[0], socket.socket):
+        counts[0] += 1
+    return report, min(counts) >= 5, sum(counts)
+
+
 def select_arguments():
     import select
     import socket
@@ -545,6 +575,7 @@ SCENARIOS = [
     sendall_with_a_time_limit,
     duplicate_shares_the_description,
     local_port_in_time_wait,
+    port_shared_by_listeners,
     select_arguments,
     file_interface,
 ]
