@@ -256,7 +256,7 @@ class Feature(IntEnum):
     """One queue can be reset."""
 
 
-FEATURES_OFFERED: Final = 0x000001172001802A
+FEATURES_OFFERED: Final = 0x000001173001A82B
 """The feature bits that the device offers, as one number."""
 
 FEATURES_REQUIRED: Final = 0x0000000500000000

@@ -38,7 +38,7 @@ CONSTANTS = {
     0x004: 2,
     0x008: 1,
     0x00C: int.from_bytes(b"fdwr", "little"),
-    0x010: 1 << 1 | 1 << 3 | 1 << 5 | 1 << 15 | 1 << 16 | 1 << 29,
+    0x010: 1 << 0 | 1 << 1 | 1 << 11 | 1 << 13 | 1 << 28 | 1 << 3 | 1 << 5 | 1 << 15 | 1 << 16 | 1 << 29,
     0x044: 0,
     0x060: 0,
     0x070: 0,
@@ -196,7 +196,7 @@ async def device_features_show_the_selected_window_and_zero_beyond(dut: Any) -> 
     bench = await started(dut)
     for select, expected in (
         (1, 0x117),
-        (0, 0x2001_802A),
+        (0, 0x3001_A82B),
         (2, 0),
         (1 << 31, 0),
         (0x100, 0),

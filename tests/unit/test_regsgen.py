@@ -108,10 +108,14 @@ def test_features_offered_and_required_are_those_of_the_contract() -> None:
         "MTU",
         "GUEST_CSUM",
         "MRG_RXBUF",
+        "CSUM",
+        "HOST_TSO4",
+        "HOST_ECN",
+        "INDIRECT_DESC",
         "EVENT_IDX",
         "RING_RESET",
     }
-    assert regs.FEATURES_OFFERED == 0x117_2001_802A
+    assert regs.FEATURES_OFFERED == 0x117_3001_A82B
     assert regs.FEATURES_REQUIRED == 1 << 32 | 1 << 34
 
 
