@@ -82,10 +82,10 @@ uint32_t AxiMemory::delay(uint32_t base) { return base + (config_.jitter ? rando
 void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
     legal(address, len, size, burst);
     const uint32_t beats = uint32_t{len} + 1;
-    Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, id, response_for(address, beats, false), {}, {}};
+    Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, 0, id, response_for(address, beats, false), {}, {}};
     if (log_transfers_) {
-        // The NIC may act on each beat of descriptors before the burst's last one has come, so these are
-        // logged beat by beat; frames burst by burst.
+        // The NIC may act on each beat before the burst's last one has come. Descriptors are logged beat by
+        // beat; frames burst by burst, or in parts where it shows that the NIC acts on some (log_begun).
         const uint32_t records = id == kFrames ? 1 : beats;
         for (uint32_t i = 0; i < records; ++i) log_.add(Event::kRequest, 0, id, b.address + uint64_t{i} * kBeat, 0);
         b.data.resize(beats * kBeat);
@@ -97,7 +97,7 @@ void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t 
 void AxiMemory::write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
     legal(address, len, size, burst);
     const uint32_t beats = uint32_t{len} + 1;
-    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, id, response_for(address, beats, true), {}, {}};
+    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, 0, id, response_for(address, beats, true), {}, {}};
     b.data.resize(beats * kBeat);
     b.strobes.resize(beats * 2);
     if (log_transfers_) log_.add(Event::kRequest, 1, id, b.address, 0);
@@ -198,20 +198,27 @@ void AxiMemory::next_read_beat() {
     ++read_beats;
 }
 
+// Log the beats of a read up to `done`, as far as they are not logged yet.
+void AxiMemory::log_read(Burst& b, uint32_t done) {
+    const size_t from = size_t{b.logged} * kBeat, to = size_t{done} * kBeat;
+    if (from == to) return;
+    std::memcpy(log_.add(Event::kDmaRead, b.resp, b.id, b.address + from, to - from), b.data.data() + from, to - from);
+    b.logged = done;
+}
+
+void AxiMemory::log_begun() {
+    if (r_open_ == SIZE_MAX) return;
+    Burst& b = reads_[r_open_];
+    if (!b.data.empty()) log_read(b, b.done - r_valid_);
+}
+
 void AxiMemory::clock(bool r_taken, bool b_taken) {
     r_new_ = false;
     if (r_taken) {
         r_valid_ = false;
         Burst& b = reads_[r_open_];
-        if (!b.data.empty() && b.id != kFrames) {
-            const size_t at = size_t{b.done - 1} * kBeat;
-            std::memcpy(log_.add(Event::kDmaRead, b.resp, b.id, b.address + at, kBeat), b.data.data() + at, kBeat);
-        }
+        if (!b.data.empty() && (b.id != kFrames || b.done == b.beats)) log_read(b, b.done);
         if (b.done == b.beats) {
-            if (!b.data.empty() && b.id == kFrames) {
-                uint8_t* p = log_.add(Event::kDmaRead, b.resp, b.id, b.address, b.data.size());
-                std::memcpy(p, b.data.data(), b.data.size());
-            }
             reads_.erase(reads_.begin() + static_cast<std::ptrdiff_t>(r_open_));
             r_open_ = SIZE_MAX;
         }

@@ -40,6 +40,8 @@ public:
     void fail_nth(bool write, uint32_t nth, uint8_t response);
     // Log every transfer (for the lockstep checker), not only count them.
     void log_transfers(bool on) { log_transfers_ = on; }
+    // Log what the NIC has got of a burst that has not ended.
+    void log_begun();
     // Reset pin: forget every transfer.
     void reset();
 
@@ -71,7 +73,7 @@ private:
     struct Burst {
         uint64_t address;
         uint64_t ready;  // cycle from which it may be answered
-        uint32_t beats, done;
+        uint32_t beats, done, logged;
         uint8_t id, resp;
         std::vector<uint8_t> data, strobes;
     };
@@ -88,6 +90,7 @@ private:
     bool stalled(Stall channel);
     uint32_t delay(uint32_t base);
     void next_read_beat();
+    void log_read(Burst& burst, uint32_t done);
     void take_beats();
     void store(const Burst& burst);
     void finish_write(Burst& burst);

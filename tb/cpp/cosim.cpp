@@ -81,6 +81,8 @@ void fdw_w(const uint32_t* data, int strobes, int last) {
 
 void fdw_tx_word(long long data, int control) {
     cosim.tx_active = true;
+    // A segment may be gone before the burst that holds its end, and more, has ended.
+    if (control && cosim.sent.in_frame()) cosim.memory.log_begun();
     cosim.wake |= cosim.sent.word(static_cast<uint64_t>(data), static_cast<uint8_t>(control));
 }
 

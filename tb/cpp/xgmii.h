@@ -17,6 +17,7 @@ public:
     // One word that is not all idle. True when a frame has just ended.
     bool word(uint64_t data, uint8_t control);
     void reset() { in_frame_ = false; }
+    bool in_frame() const { return in_frame_; }
 
     bool plant_swap = false;  // planted bug: swap two bytes of the next frame
     uint64_t frames = 0, violations = 0;

@@ -35,7 +35,7 @@ class DmaRequest(NamedTuple):
 
 
 class DmaRead(NamedTuple):
-    """A read burst has completed: `data` is what the NIC got from `address` on; `resp` is AXI's RRESP."""
+    """The NIC got `data` from `address` on: a read burst, or a part of one; `resp` is AXI's RRESP."""
 
     time: int
     address: int

@@ -23,6 +23,8 @@ class Side:
         self.features = features
         self.chains: deque[Chain] = deque()
         self.fault: str | None = None
+        self._refused = False
+        """A table was found wrong: what lies behind it is not looked at."""
         self.known = 0
         """Chains that have become known so far."""
         self._tally = tally
@@ -58,7 +60,8 @@ class Side:
 
     def table_read(self, address: int, data: bytes) -> None:
         """Something else than the ring has been read: it may be of an indirect table."""
-        if not self._fetched or self.fault is not None:
+        # After a fault that was found in the ring, the chains before it are still executed.
+        if not self._fetched or self._refused:
             return
         end = address + len(data)
         for _, table in self._fetched:
@@ -70,7 +73,7 @@ class Side:
         """Pass on chains whose descriptors are all known."""
         fetched = self._fetched
         try:
-            while fetched:
+            while fetched and not self._refused:
                 chain, table = fetched[0]
                 if table is not None:
                     if not table.whole:
@@ -81,7 +84,8 @@ class Side:
                 self.known += 1
                 fetched.popleft()
         except RingFault as fault:
-            self.fault = fault.reason
+            self.fault = self.fault or fault.reason
+            self._refused = True
 
     def check(self, chain: Chain) -> None:
         """Raise RingFault for a chain that the device must refuse."""
