@@ -21,7 +21,11 @@ def test_feature_selector_shows_the_offered_bits(bench):
     for sel in (0, 1, 2):
         bench.nic.write(0x14, sel)
         values.append(bench.driver.read(0x10))
-    assert values == [1 << 0 | 1 << 11 | 1 << 13 | 1 << 28 | 1 << 3 | 1 << 5 | 1 << 16 | 1 << 29, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8, 0]
+    assert values == [
+        1 << 0 | 1 << 11 | 1 << 13 | 1 << 28 | 1 << 3 | 1 << 5 | 1 << 16 | 1 << 29,
+        1 << 0 | 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8,
+        0,
+    ]
 
 
 def test_config_space_read_by_bytes_halves_and_words_agrees(make):
@@ -42,8 +46,8 @@ def test_config_space_read_by_bytes_halves_and_words_agrees(make):
         (1 << 34, False),
         (0, False),
         (1 << 32 | 1 << 34 | 1 << 28, True),
-            (1 << 32 | 1 << 34 | 1 << 11, False),
-            (1 << 32 | 1 << 34 | 1 << 17, False),
+        (1 << 32 | 1 << 34 | 1 << 11, False),
+        (1 << 32 | 1 << 34 | 1 << 17, False),
         (1 << 32 | 1 << 34 | 1 << 15, False),
     ],
 )
