@@ -21,6 +21,7 @@ from pymodel.regs import Stat
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
 from pymodel.task import Task
+from pymodel.tcp.profile import LINUX, Profile
 from tb.cosim.library import load
 from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import RtlNic
@@ -50,13 +51,20 @@ class Testbench:
     """Host A on the RTL NIC (the cocotb handle `dut` of `fdw_tb`), host B on a golden NIC, a link between.
 
     `a`, `b`, `link`: see `pymodel.host` and `pymodel.link`. `rtl`: knobs of the NIC's surroundings.
-    `checker`: the lockstep comparison, None if it is off. Make it with `start`.
+    `checker`: the lockstep comparison, None if it is off. `profile`: how both hosts' TCP behaves. Make it
+    with `start`.
     """
 
     __test__ = False  # not a class of tests, whatever its name makes pytest think
 
     def __init__(
-        self, dut: Any, *, seed: int = 0, impairments: Impairments | None = None, lockstep: bool = True
+        self,
+        dut: Any,
+        *,
+        seed: int = 0,
+        impairments: Impairments | None = None,
+        lockstep: bool = True,
+        profile: Profile = LINUX,
     ) -> None:
         scheduler = self.scheduler = Scheduler()
         scheduler.run_until(load().fdw_now())
@@ -66,7 +74,7 @@ class Testbench:
         self.checker = Checker(self.rtl.memory) if lockstep else None
         self.rtl.observe(self.checker.observe if self.checker is not None else None)
         golden = GoldenNic(scheduler, HostMemory(), mac=b"\x02\0\0\0\0\2")
-        self.world = World(scheduler, self.rtl, golden, seed=seed, impairments=impairments)
+        self.world = World(scheduler, self.rtl, golden, seed=seed, impairments=impairments, profile=profile)
         self.a, self.b, self.link = self.world.a, self.world.b, self.world.link
         self.loop = Loop(dut, scheduler, self.rtl)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from tb import toolchain
-from tb.bench import cosim, nic, plot, stack, tables
+from tb.bench import copies, cosim, nic, plot, stack, tables
 
 WIDTH = 128
 """Characters that the widest table needs."""
@@ -22,9 +22,11 @@ def run(console: Console) -> int:
         (out / "nic.json").write_text(nic.to_json([*throughput, *latencies]))
         speed = cosim.measure(say)
         costs = stack.measure(say)
+        moved = copies.measure(say)
+    (out / "copies.json").write_text(copies.to_json(moved))
     (out / "stack.json").write_text(stack.to_json(costs))
     (out / "cosim.json").write_text(cosim.to_json(speed))
-    written = ["nic.json", "cosim.json", "stack.json"]
+    written = ["nic.json", "cosim.json", "stack.json", "copies.json"]
     if plot.available():
         plot.draw(throughput, out / "nic.png")
         written.append("nic.png")
@@ -35,6 +37,7 @@ def run(console: Console) -> int:
         *tables.latencies(latencies),
         tables.speeds(speed),
         tables.stack(costs),
+        tables.copies(moved),
     ):
         console.print(table)
         console.print()

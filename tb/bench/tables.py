@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from tb.bench import copies as moves
 from tb.bench import cosim, latency, nic
 from tb.bench import stack as host
 
@@ -90,4 +91,18 @@ def stack(records: Sequence[host.Record]) -> Table:
         table.add_row(
             record.name, f"{record.value:,g} {record.unit}{'' if record.met else ' !'}", limit, ratio
         )
+    return table
+
+
+def copies(records: Sequence[moves.Record]) -> Table:
+    """How often a byte is moved, one row a way of sending."""
+    table = Table(
+        "way of sending", "copies a byte", "bus bytes a byte", "bursts a frame", "cycles a frame", box=None
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for record in records:
+        cycles = "" if record.cycles_per_frame is None else f"{record.cycles_per_frame:.1f}"
+        row = (record.copies_per_byte, record.bus_bytes_per_byte, record.bursts_per_frame)
+        table.add_row(record.way, *(f"{value:.2f}" for value in row), cycles)
     return table
