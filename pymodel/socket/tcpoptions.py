@@ -12,8 +12,6 @@ from pymodel.tcp import Profile, TcpOptions
 from pymodel.tcp.algorithms import ALGORITHMS
 from pymodel.tcp.md5sig import KEY_MAX
 
-MSS_DEFAULT: Final = 536
-"""TCP_MSS_DEFAULT: what TCP_MAXSEG shows before there is a connection (RFC 9293 MUST-15)."""
 BSD_MAXSEG_MIN: Final = 216 - 40
 """net.inet.tcp.minmss counts the headers."""
 CLAMP_MIN: Final = 1152
@@ -156,7 +154,7 @@ def show(options: TcpOptions, name: int, profile: Profile) -> bytes:
         case c.TCP_CORK:
             number = int(options.cork)
         case c.TCP_MAXSEG:
-            number = options.maxseg or MSS_DEFAULT
+            number = options.maxseg or profile.default_mss
         case c.TCP_KEEPIDLE:
             number = (options.keepalive_idle or profile.keepalive_idle) // SEC
         case c.TCP_KEEPINTVL:

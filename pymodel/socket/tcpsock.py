@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any, Final
 
 from pymodel.simtime import MS, SEC
+from pymodel.socket import bsdoptions, tcpfast, tcpoptions, txstamps
 from pymodel.socket import constants as c
-from pymodel.socket import tcpfast, tcpoptions, txstamps
 from pymodel.socket.errors import error
 from pymodel.socket.file import Watcher
 from pymodel.socket.messages import Control, SockAddr, ZeroCopy, check_socket_level
@@ -695,6 +695,10 @@ class TcpSocket(Socket):
         if name == c.TCP_MD5SIG:
             self._tell_tcp("md5_keys", tcpoptions.parse_md5(value, self._tcp_options.md5_keys))
             return
+        own = bsdoptions.parse(name, int.from_bytes(value[:4], "little", signed=True)) if self._bsd else None
+        if own is not None:
+            self._tell_tcp(*own)
+            return
         spec = tcpoptions.INERT.get(name)
         if self._bsd and name == c.TCP_CONGESTION and value.rstrip(b"\0") == b"newreno":
             value = b"reno"  # Linux's name for it
@@ -714,6 +718,15 @@ class TcpSocket(Socket):
 
     def get_option(self, level: int, name: int) -> bytes:
         """getsockopt(2), with tcp(7)'s options; what the connection decides comes from there."""
+        if not self._bsd:
+            return self._option(level, name)
+        if level == c.IPPROTO_TCP:
+            value = bsdoptions.load(self._tcp_options, name, self.network.tcp.profile)
+            if value is not None:
+                return bsdoptions.shown(level, name, value)
+        return bsdoptions.shown(level, name, self._option(level, name))
+
+    def _option(self, level: int, name: int) -> bytes:
         connection = self.connection if self.state != "CLOSED" else None
         if level == c.IPPROTO_TCP:
             return self._tcp_option(name, connection)
@@ -738,17 +751,15 @@ class TcpSocket(Socket):
             return b""  # none
         if name in tcpoptions.INERT:
             return INT.pack(self._own.get(name, tcpoptions.INERT[name].default))
-        shown = tcpoptions.show(self._tcp_options, name, self.network.tcp.profile)
-        if self._bsd and name == c.TCP_CONGESTION and shown.startswith(b"reno"):
-            return b"newreno".ljust(len(shown), b"\0")
-        return shown
+        return tcpoptions.show(self._tcp_options, name, self.network.tcp.profile)
 
     def info(self) -> dict[str, int]:
         """TCP_INFO by name: the connection's, or what Linux says of a socket that has none."""
         if self.connection is not None:
             return self.connection.info()
         info = dict.fromkeys(tcpinfo.FIELDS, 0)
-        info.update(state=tcpinfo.STATE_NUMBERS[State.CLOSED], rto=1_000_000, snd_mss=tcpoptions.MSS_DEFAULT)
+        profile = self.network.tcp.profile
+        info.update(state=tcpinfo.STATE_NUMBERS[State.CLOSED], rto=1_000_000, snd_mss=profile.default_mss)
         info.update(snd_cwnd=10, snd_ssthresh=tcpinfo.INFINITE_SSTHRESH, reordering=3)
         if self.listener is not None:
             info.update(state=tcpinfo.LISTEN, unacked=self.listener.pending, sacked=self.listener.backlog)

@@ -38,12 +38,13 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
     tcb.rcv_up = tcb.rcv_nxt
     tcb.reassembly = Reassembly(tcb.rcv_nxt)
     tcb.last_received = now
-    tcb.ts_on = profile.timestamps and header.ts_val is not None
+    bare = tcb.options.no_options
+    tcb.ts_on = profile.timestamps and header.ts_val is not None and not bare
     if header.ts_val is not None and tcb.ts_on:
         tcb.ts_recent = header.ts_val
         tcb.ts_recent_at = now
-    tcb.sack_on = profile.sack and header.sack_permitted
-    tcb.scale_on = profile.window_scaling and header.wscale is not None
+    tcb.sack_on = profile.sack and header.sack_permitted and not bare
+    tcb.scale_on = profile.window_scaling and header.wscale is not None and not bare
     if header.wscale is not None and tcb.scale_on:
         # More than 14 is treated as 14 (RFC 7323 §2.3).
         tcb.snd_wscale = min(header.wscale, rcvwindow.MAX_WSCALE)

@@ -133,8 +133,9 @@ class TcpLayer:
         segment.append(connection, SentSegment(connection.iss, connection.snd_nxt, now, SYN))
         transmit.syn(connection, now, False)
         timerset.start(connection, Pending.RETRANSMIT, now + connection.rtt.rto)
-        if self.profile.open_timeout:
-            connection.state_timer.set(now + self.profile.open_timeout)
+        limit = self.profile.open_timeout if wanted.open_timeout is None else wanted.open_timeout
+        if limit:
+            connection.state_timer.set(now + limit)
         return connection
 
     def listen(

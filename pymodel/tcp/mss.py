@@ -18,7 +18,7 @@ _GSO_HEADROOM: Final = 320
 
 def default(tcb: "Tcb") -> int:
     """The MSS of a peer that announces none."""
-    return DEFAULT_MSS if len(tcb.dst) == 4 else DEFAULT_MSS_6
+    return tcb.profile.default_mss if len(tcb.dst) == 4 else DEFAULT_MSS_6
 
 
 def _within_half_window(tcb: "Tcb", size: int) -> int:

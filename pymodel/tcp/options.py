@@ -43,6 +43,10 @@ class TcpOptions:
     """IP_TOS; its two low bits belong to ECN."""
     ttl: int = 64
     """IP_TTL."""
+    open_timeout: int | None = None
+    """TCP_KEEPINIT of the BSDs: how long an active open may take."""
+    no_options: bool = False
+    """TCP_NOOPT of the BSDs: SYNs carry no options, and those of the peer's are not agreed to."""
     keepalive: bool = False
     """SO_KEEPALIVE."""
     keepalive_idle: int | None = None

@@ -157,6 +157,8 @@ class Profile:
     """net.inet.tcp.blackhole: for a port where nobody listens, SYNs (1) or all segments (2, 3) get no RST."""
     syn_fin_dropped: bool = True
     """A SYN with FIN opens nothing (net.inet.tcp.drop_synfin)."""
+    default_mss: int = 536
+    """MSS of a peer whose SYN has none (RFC 9293 MUST-15), for IPv4 (net.inet.tcp.mssdflt)."""
     min_mss: int = 48
     """A peer cannot make us send smaller segments than this, options included (TCP_MIN_SND_MSS)."""
 

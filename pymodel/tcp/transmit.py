@@ -202,11 +202,14 @@ def syn(
     if with_ack:
         header.flags |= ACK
         header.ack = tcb.rcv_nxt
-    if tcb.ts_on if with_ack else profile.timestamps and tcb.md5_key is None:
+    bare = tcb.options.no_options
+    if bare:
+        header.mss = None
+    if tcb.ts_on if with_ack else profile.timestamps and tcb.md5_key is None and not bare:
         header.ts_val = timestamp_now(tcb, now)
         header.ts_ecr = tcb.ts_recent if with_ack else 0
-    header.sack_permitted = tcb.sack_on if with_ack else profile.sack
-    if tcb.scale_on if with_ack else profile.window_scaling:
+    header.sack_permitted = tcb.sack_on if with_ack else profile.sack and not bare
+    if tcb.scale_on if with_ack else profile.window_scaling and not bare:
         header.wscale = rcvwindow.scale(tcb)
     if with_ack:
         _acknowledged(tcb)

@@ -3,6 +3,7 @@
 import errno
 from typing import Final
 
+from pymodel.socket import bsdoptions
 from pymodel.socket import constants as kernel
 
 _MORE: Final = {
@@ -25,6 +26,7 @@ _MORE: Final = {
     "TCP_FASTOPEN_NO_COOKIE": 34, "TCP_ZEROCOPY_RECEIVE": 35, "TCP_INQ": 36, "TCP_CM_INQ": 36,
     "TCP_TX_DELAY": 37,
     "TCP_RTO_MAX_MS": 44, "TCP_RTO_MIN_US": 45, "TCP_DELACK_MAX_US": 46,
+    "TCP_KEEPINIT": bsdoptions.TCP_KEEPINIT, "TCP_NOOPT": bsdoptions.TCP_NOOPT,
     # ip(7)
     "IP_TOS": 1, "IP_TTL": 2, "IP_HDRINCL": 3, "IP_OPTIONS": 4, "IP_RECVOPTS": 6, "IP_PKTINFO": 8,
     "IP_MTU_DISCOVER": 10, "IP_RECVERR": 11, "IP_RECVTTL": 12, "IP_RECVTOS": 13, "IP_MTU": 14,

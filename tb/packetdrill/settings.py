@@ -118,6 +118,7 @@ _FREEBSD_PROFILE: Final = {
     "net.inet.tcp.ack_war_cnt": ("challenge_acks", 1),
     "net.inet.tcp.ack_war_timewindow": ("challenge_window", MS),
     "net.inet.tcp.minmss": ("min_mss", 1),
+    "net.inet.tcp.mssdflt": ("default_mss", 1),
     "net.inet.tcp.abc_l_var": ("slow_start_segments", 1),
     "net.inet.tcp.do_prr": ("prr", 1),
     "net.inet.tcp.retries": ("retries", 1),
