@@ -182,6 +182,8 @@ def _open(tcb: Tcb, header: TcpHeader, length: int, now: int) -> bool:
     _update_ts_recent(tcb, header, header.seq, now)
     ack.process(tcb, header, length, now)
     if not header.flags & SYN:
+        if not tcb.profile.berkeley:
+            tcb.max_snd_wnd = 0  # Linux's connection begins with this ACK; the SYN's window was not scaled
         ack.set_window(tcb, header.window << tcb.snd_wscale)
     tcb.snd_wl1 = header.seq
     handshake.established(tcb, now)

@@ -74,6 +74,10 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
             if not limit:
                 window_limited = True
                 break
+        if not tcb.profile.berkeley and not last and size < quota * mss_now:
+            tcb.send_queue.grow(quota * mss_now - size)
+            seq, end, fin, last = _head(tcb)
+            size = (end - seq) & MASK
         if size <= mss_now:
             if last and _nagle_holds(tcb, size < mss_now, fin, nagle):
                 break

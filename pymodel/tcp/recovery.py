@@ -175,6 +175,7 @@ def _mark_reno(tcb: "Tcb", una_advanced: bool) -> None:
             return
         if head.count > 1:
             split(tcb, 0, tcb.snd_mss, tcb.snd_mss)
+        head.edge = True
         mark_lost(tcb, head)
 
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
 
 
-def _send(tcb: "Tcb", index: int, now: int) -> bool:
-    """Transmit the segment at `index` again. False: it lies beyond the window the peer offers now."""
+def _send(tcb: "Tcb", index: int, now: int, pushed: int = 0) -> bool:
+    """Transmit the segment at `index` again, with the flags `pushed` as well. False: it lies beyond the
+    window the peer offers now."""
     entry = tcb.sent[index]
     if entry.seq == tcb.iss:
         transmit.syn(tcb, now, tcb.state is State.SYN_RECEIVED)
@@ -40,7 +41,7 @@ def _send(tcb: "Tcb", index: int, now: int) -> bool:
         flags = entry.flags
         if tcb.profile.berkeley:
             flags = flags & ~PSH | berkeley.push_flag(tcb, entry.seq, size)
-        transmit.data(tcb, now, entry.seq, size, flags)
+        transmit.data(tcb, now, entry.seq, size, flags | pushed)
         tcb.bytes_retrans += size
     entry.marks |= EVER
     segment.resent(tcb, entry, now)
@@ -89,9 +90,9 @@ def _collapse(tcb: "Tcb", index: int, limit: int) -> int:
     return size
 
 
-def one(tcb: "Tcb", index: int, now: int) -> bool:
+def one(tcb: "Tcb", index: int, now: int, pushed: int = 0) -> bool:
     """Retransmit the segment at `index` and count it as in flight. False: it could not be sent."""
-    if not _send(tcb, index, now):
+    if not _send(tcb, index, now, pushed):
         return False
     entry = tcb.sent[index]
     if not entry.marks & RETRANS:
@@ -108,6 +109,8 @@ def lost(tcb: "Tcb", now: int) -> None:
     hint = tcb.retransmit_hint
     index = max(index_of(tcb, hint.seq), 0) if hint is not None else 0
     rearm = False
+    most = output.burst(tcb, tcb.snd_mss)
+    left = group = 0
     hole: SentSegment | None = None
     reached: SentSegment | None = None
     while index < len(tcb.sent):
@@ -120,8 +123,13 @@ def lost(tcb: "Tcb", now: int) -> None:
             if hole is None and not entry.marks & (RETRANS | SACKED):
                 hole = entry
         elif not entry.marks & (SACKED | RETRANS):
-            if not one(tcb, index, now):
+            if not left:
+                left = group = _group(tcb, index, min(tcb.cc.cwnd - tcb.in_flight, most))
+            left -= 1
+            if not one(tcb, index, now, PSH if group > 1 and not left else 0):
                 break
+            if not left:
+                tcb.sent[index].edge = True
             if prr.reducing(tcb):
                 tcb.prr_out += entry.count
             if index == 0 and tcb.pending is not Pending.REORDER:
@@ -130,6 +138,20 @@ def lost(tcb: "Tcb", now: int) -> None:
     tcb.retransmit_hint = hole or reached
     if rearm:
         timerset.start(tcb, Pending.RETRANSMIT, now + tcb.rtt.rto)
+
+
+def _group(tcb: "Tcb", index: int, most: int) -> int:
+    """How many of the segments from `index` on leave as one, as they did at first (Linux: one sk_buff)."""
+    if tcb.profile.berkeley:
+        return 1
+    count = 0
+    for entry in tcb.sent[index : index + most]:
+        if not entry.marks & LOST or entry.marks & (SACKED | RETRANS):
+            break
+        count += 1
+        if entry.closes or entry.edge:
+            break
+    return max(count, 1)
 
 
 def after_ack(tcb: "Tcb", resend: Resend, now: int) -> None:
@@ -168,6 +190,8 @@ def _probe(tcb: "Tcb", now: int) -> bool:
         mss = tcb.snd_mss
         split(tcb, index, (entry.count - 1) * mss, mss)
         index += 1
+    elif index:
+        tcb.sent[index - 1].edge = True
     if not _send(tcb, index, now):
         return False
     tcb.probe_retransmitted = True

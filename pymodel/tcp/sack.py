@@ -88,6 +88,9 @@ def _mark(tcb: "Tcb", left: int, right: int, is_duplicate: bool, event: "AckEven
             break
         if is_duplicate or not segment.marks & SACKED:
             _mark_one(tcb, segment, is_duplicate, event, now)
+        if segment.seq == left and index:
+            sent[index - 1].edge = True
+        segment.edge |= segment.end == right
         index += 1
 
 

@@ -30,7 +30,7 @@ class SentSegment:
     stands for (more than one only after the path's MSS has shrunk). `marks`: the bits above.
     `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when sent, for the
     delivery rate. `eor`: a record ends with it (MSG_EOR), so that nothing may be sent along with it.
-    `closes`: it is the last of an sk_buff's segments.
+    `closes`: it is the last of an sk_buff's segments; `edge`: that sk_buff was cut behind it since.
     """
 
     __slots__ = (
@@ -39,6 +39,7 @@ class SentSegment:
         "count",
         "delivered",
         "delivered_at",
+        "edge",
         "end",
         "eor",
         "first_sent_at",
@@ -57,6 +58,7 @@ class SentSegment:
         self.flags = flags
         self.eor = False
         self.closes = False
+        self.edge = False
         self.order = 0
         self.count = 1
         self.marks = 0
@@ -144,6 +146,7 @@ def split(tcb: "Tcb", index: int, size: int, mss: int) -> None:
     first.end = second.seq
     first.eor, second.eor = False, first.eor
     first.closes, second.closes = False, first.closes
+    first.edge, second.edge = True, first.edge
     first.flags = 0
     second.count = 0
     recount(tcb, first, max(1, -(-size // mss)))

@@ -92,6 +92,21 @@ class SendBuffer:
             room[:] = held[at : at + n]
         return 0
 
+    def grow(self, n: int) -> None:
+        """Move up to `n` bytes from the second chunk to the first, so that they leave in one go (Linux:
+        tcp_grow_skb). A record's end stays what it is."""
+        first, second = self.chunks[0], self.chunks[1]
+        if first.eor:
+            return
+        left = (second.end - first.end) & MASK
+        if n < left:
+            first.end = (first.end + n) & MASK
+            return
+        first.end = second.end
+        first.push |= second.push
+        first.eor = second.eor
+        del self.chunks[1]
+
     def sent(self, upto: int) -> None:
         """Everything before sequence number `upto` was sent once."""
         chunks = self.chunks

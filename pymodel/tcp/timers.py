@@ -109,6 +109,7 @@ def _retransmission(tcb: Tcb, now: int) -> None:
     recovery.enter_loss(tcb, now)
     tcb.timeouts.expired(not tcb.retries, now)
     tcb.retries += 1
+    tcb.sent[0].edge = True  # it goes alone
     if not retransmit.one(tcb, 0, now):
         timerset.start(tcb, Pending.RETRANSMIT, now + SEC // 2)
         return
