@@ -12,6 +12,7 @@ The same file holds the `@cocotb.test()` coroutines and a pytest function:
 import contextlib
 import inspect
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from xml.etree import ElementTree
 import pytest
 from cocotb_tools.runner import Runner, get_runner
 
-from tb import coverage, toolchain, verilate
+from tb import coverage, known, toolchain, verilate
 from tb.cosim.build import run_cocotb
 
 
@@ -29,19 +30,23 @@ def _icarus(
 ) -> tuple[Runner, Path]:
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
+    """A simulator in which every output must be known after the first reset (`tb.known`)."""
     spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, ("icarus",))
-    directory = toolchain.BUILD / "icarus" / f"{toplevel}-{spec.key()}"
+    directory = _made(toolchain.BUILD / "icarus" / f"{toplevel}-{spec.key()}")
+    top = next(path for path in sources if re.search(rf"\bmodule {toplevel}\b", path.read_text()))
+    watcher = directory / f"{known.MODULE}.v"
+    watcher.write_text(known.monitor(top, toplevel))
     runner = get_runner("icarus")
     runner.build(
-        sources=list(sources),
+        sources=[*sources, watcher],
         includes=[toolchain.RTL / "regs"],
         parameters=parameters,
         hdl_toplevel=toplevel,
         build_dir=directory,
-        build_args=["-g2005"],
+        build_args=["-g2005", "-s", known.MODULE],
         timescale=("1ns", "1ps"),
         always=True,
-        log_file=_made(directory) / "build.log",
+        log_file=directory / "build.log",
     )
     return runner, directory
 
@@ -124,14 +129,21 @@ def run_nic(
     _judge(results, directory / "simulation.log")
 
 
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.exists() else []
+
+
 def _judge(results: Path, log: Path) -> None:
+    unknown = [line for line in _lines(log) if known.FOUND in line]
+    if unknown:
+        pytest.fail(f"an output is not known: {unknown[0]}; the log is {log}", pytrace=False)
     if not results.is_file():
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
+        tail = "\n".join(_lines(log)[-40:])
         pytest.fail(f"the simulation ended without results; the log is {log}:\n{tail}", pytrace=False)
     cases = list(ElementTree.parse(results).getroot().iter("testcase"))
     bad = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
     if bad or not cases:
-        said = log.read_text(errors="replace").splitlines()
+        said = _lines(log)
         names = ", ".join(str(c.get("name")) for c in bad) or "no test ran"
         tail = "\n".join(
             line
