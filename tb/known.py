@@ -1,7 +1,7 @@
 """Watches a block's outputs for X in a four-state simulator, in Verilog beside it.
 
-Every output must be known from the first clock after the first reset on: a payload while its valid is high, all
-others always. Registers begin as X, so what is not reset, or depends on what is not, shows.
+Every output must be known from the first clock after the first reset on: a payload while its valid is high,
+all others always. Registers begin as X, so what is not reset, or depends on what is not, shows.
 """
 
 import re

@@ -47,7 +47,8 @@ def test_register_without_a_reset_is_noticed(tmp_path: Path, reset: str, found: 
 
     block = tmp_path / "block.v"
     block.write_text(
-        f"module block (input clk, input rst, output reg q);\nalways @(posedge clk) if (rst) begin {reset} end\nendmodule\n"
+        "module block (input clk, input rst, output reg q);\n"
+        f"always @(posedge clk) if (rst) begin {reset} end\nendmodule\n"
     )
     bench = tmp_path / "bench.v"
     bench.write_text(
