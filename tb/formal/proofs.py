@@ -175,6 +175,21 @@ DMA = (
             "draining <= abort;",
         ),
     ),
+    Proof(
+        name="dma-write",
+        says="each byte to its place, once, nothing beside; done when all is acknowledged; abort; AXI, 4 KiB",
+        top="dma_write_proof",
+        rtl=("lib/fdw_fifo.v", "lib/fdw_byte_slicer.v", "dma/fdw_dma_write.v"),
+        wrappers=("axi_write_rules.v", "dma_write_proof.v"),
+        depth=10,
+        induction=False,
+        cover_depth=11,
+        plant=Plant(
+            "dma/fdw_dma_write.v",
+            "m_axi_wstrb <= flush ? 16'd0 : strb;",
+            "m_axi_wstrb <= strb;",
+        ),
+    ),
 )
 
 PROOFS = (*LEAVES, *RINGS, *BUS, *DMA)
