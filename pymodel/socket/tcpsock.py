@@ -24,7 +24,7 @@ from pymodel.socket.sock import LOOPBACK, Message, Network, Socket
 from pymodel.task import Blocking, Wait
 from pymodel.tcp import State, TcpOptions, tcpinfo
 
-Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED"])
+Phase = Enum("Phase", ["UNCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING"])
 """What the program knows: `socket_state` of include/linux/net.h."""
 
 SENDING: Final = frozenset({"ESTABLISHED", "CLOSE_WAIT"})
@@ -64,6 +64,10 @@ class TcpSocket(Socket):
         self.listener: Listening | None = None
         self._binding: Binding | None = None
         self._name: SockAddr = (ANY, 0)
+        self._port_locked = False
+        """The program has named the port: it stays when a connection ends (SOCK_BINDPORT_LOCK)."""
+        self._bound_after: Connection | None = None
+        """The connection that was over already when bind(2) was called, if there was one."""
         self._open = True
         self._receive_shut = False
         self._send_shut = False
@@ -216,9 +220,18 @@ class TcpSocket(Socket):
             raise error(errno.EADDRNOTAVAIL)
         if 0 < port < 1024 and self.uid != 0:
             raise error(errno.EACCES)
-        if self.state != "CLOSED" or self._name[1]:
+        binding = self._binding
+        if self.state != "CLOSED" or (binding is not None and self._holds_port()):
             raise error(errno.EINVAL)
-        self._bind(host, port)
+        try:
+            self._bind(host, port)
+        except OSError:
+            self._name = (ANY, self._name[1])  # inet_bind forgets the address, too
+            raise
+        self._port_locked = port != 0
+        self._bound_after = self.connection
+        if binding is not None:
+            self.network.tcp_ports.remove(binding)  # the connection that it was chosen for is over
 
     def _new_binding(self, host: bytes, port: int, *, explicit: bool) -> Binding:
         return Binding(
@@ -231,9 +244,13 @@ class TcpSocket(Socket):
             self._port_in_use,
         )
 
+    def _holds_port(self) -> bool:
+        """A port that bind(2) chose goes when a connection that was made since ends (inet_put_port)."""
+        return self._port_locked or self.connection is self._bound_after
+
     def _port_in_use(self) -> bool:
         binding, connection = self._binding, self.connection
-        if binding is not None and binding.explicit and self._open:
+        if binding is not None and binding.explicit and self._open and self._holds_port():
             return True
         if connection is None:
             return False
@@ -326,6 +343,8 @@ class TcpSocket(Socket):
             return
         if self.phase is Phase.CONNECTED:
             raise error(errno.EISCONN)
+        if self.phase is Phase.DISCONNECTING:
+            raise error(errno.EINVAL)  # shut down before it was connected
         unfinished = errno.EALREADY
         if self.phase is Phase.UNCONNECTED:
             if self.listener is not None or self.connection is not None:
@@ -411,12 +430,11 @@ class TcpSocket(Socket):
         self._receive_shut = self._send_shut = False
         if binding is not None:
             binding.listening = False
-            if binding.explicit:
-                self._name = (binding.address, binding.port)
-            else:
+            self._name = (binding.address if binding.explicit else ANY, binding.port)
+            if not binding.explicit or not self._port_locked:
+                # The port is given back; its number is still shown (inet_sport).
                 self.network.tcp_ports.remove(binding)
                 self._binding = None
-                self._name = (ANY, 0)
         if listener is not None:
             listener.close()
         if connection is not None and abort:
@@ -605,8 +623,9 @@ class TcpSocket(Socket):
         if state == "SYN_SENT" and not self._bsd:
             self._disconnect(abort=True)
             return
-        if self.phase is Phase.CONNECTING and state not in {"CLOSED", "SYN_RECEIVED"}:
-            self.phase = Phase.CONNECTED
+        if self.phase is Phase.CONNECTING:
+            over = state in {"CLOSED", "SYN_RECEIVED"}
+            self.phase = Phase.DISCONNECTING if over else Phase.CONNECTED
         self._receive_shut |= reading
         if reading and self.connection is not None:
             self.connection.shutdown_read()
