@@ -1,4 +1,4 @@
-"""Sixty random system calls in a row, on this machine's kernel and on a simulated host: results and poll masks.
+"""Sixty random system calls in a row, on this machine's kernel and on a simulated host: results and masks.
 
 Seeds in which Linux lets a listener pass its own shutdown(2) on to what it accepts are not among these.
 """
