@@ -602,7 +602,7 @@ class TcpSocket(Socket):
         if self.listener is not None:
             raise error(errno.EINVAL)
         connection = self.connection
-        if connection is None or (request != c.SIOCINQ and connection.opening):
+        if connection is None or connection.state.name in {"SYN_SENT", "SYN_RECEIVED"}:
             return 0
         if request == c.SIOCINQ:
             return connection.readable
