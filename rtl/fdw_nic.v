@@ -25,7 +25,7 @@ module fdw_nic #(
     parameter ADDR_WIDTH = 64,
     parameter AXI_ID_WIDTH = 4,
     parameter TX_FIFO_BYTES = 32768, // power of two, >= 4096
-    parameter TX_CUT_THROUGH = 0,    // beats of 16 bytes that are there when a frame begins on the wire; 0: all
+    parameter TX_CUT_THROUGH = 2,    // beats of 16 bytes that are there when a frame begins on the wire; 0: all
     parameter RX_FIFO_BYTES = 32768, // power of two, >= 4096
     parameter RX_CUT_THROUGH = 1     // 1: a received frame may be written to memory before its end has come
 ) (

@@ -6,7 +6,8 @@
 // AR is granted round-robin, one burst a cycle. R is routed by RID; a master that does not take its
 // data blocks the others, so masters ask only for what they have room for. A beat with the RID of
 // nobody is dropped.
-// No combinational path from any input to any output. lock, cache, prot are added by the top.
+// s_axi_arready depends on s_axi_arvalid in the same cycle (AXI4 A3.2.1 lets it), so no master's arvalid may
+// depend on its arready; there is no other combinational path from an input to an output. lock, cache, prot are added by the top.
 module fdw_axi_read_mux #(
     parameter N = 2,
     parameter ADDR_WIDTH = 64,
@@ -51,9 +52,7 @@ module fdw_axi_read_mux #(
         end
     endgenerate
 
-    // AR: one skid buffer for each master, so that arready depends on no arvalid, then the arbiter.
-    wire [N-1:0]          ar_valid;
-    wire [N-1:0]          ar_taken;
+    // AR: the arbiter, then a skid buffer. No register before it: each would delay a lone packet.
     wire [N*AR_WIDTH-1:0] ar_payload;
     wire                   grant_valid;
     wire [AXI_ID_WIDTH-1:0] grant_id;
@@ -63,24 +62,13 @@ module fdw_axi_read_mux #(
     genvar g;
     generate
         for (g = 0; g < N; g = g + 1) begin : g_ar
-            fdw_skid #(
-                .WIDTH(AR_WIDTH)
-            ) skid (
-                .clk(clk),
-                .rst(rst),
-                .s_valid(s_axi_arvalid[g]),
-                .s_ready(s_axi_arready[g]),
-                .s_data({
-                    s_axi_araddr[g*ADDR_WIDTH +: ADDR_WIDTH],
-                    s_axi_arlen[g*8 +: 8],
-                    s_axi_arsize[g*3 +: 3],
-                    s_axi_arburst[g*2 +: 2]
-                }),
-                .m_valid(ar_valid[g]),
-                .m_ready(ar_taken[g]),
-                .m_data(ar_payload[g*AR_WIDTH +: AR_WIDTH])
-            );
-            assign ar_taken[g] = out_ready && grant == g;
+            assign ar_payload[g*AR_WIDTH +: AR_WIDTH] = {
+                s_axi_araddr[g*ADDR_WIDTH +: ADDR_WIDTH],
+                s_axi_arlen[g*8 +: 8],
+                s_axi_arsize[g*3 +: 3],
+                s_axi_arburst[g*2 +: 2]
+            };
+            assign s_axi_arready[g] = out_ready && grant == g;
         end
     endgenerate
 
@@ -90,7 +78,7 @@ module fdw_axi_read_mux #(
     ) arbiter (
         .clk(clk),
         .rst(rst),
-        .request(ar_valid),
+        .request(s_axi_arvalid),
         .accept(out_ready),
         .valid(grant_valid),
         .index(grant_id)

@@ -25,7 +25,9 @@
 // AXI4: INCR bursts of 16-byte beats that cross neither 4 KiB nor the ring's end, at most DEPTH descriptors
 // asked for or stored, so R is never blocked, and no more than the ring has; the number of bursts in flight
 // grows from two with success, so that a lone packet costs little and a full ring is read at the memory's
-// speed.
+// speed. After a kick the second burst is asked for only when the data of the first could have passed: near memory
+// has then answered that there is no more, and the lone packet's own data need not queue behind it. The last look
+// before sleep reads a single descriptor.
 `include "fdwire_regs.vh"
 module fdw_ring_fetch #(
     parameter ADDR_WIDTH = 64,
@@ -126,6 +128,7 @@ module fdw_ring_fetch #(
     reg [COUNT_WIDTH-1:0]  beats;       // asked for and not yet come
     reg [COUNT_WIDTH-1:0]  bursts;
     reg [WINDOW_WIDTH-1:0] window;      // bursts that may be in flight
+    reg [COUNT_WIDTH-1:0]  pause;       // cycles until the second burst
     wire [COUNT_WIDTH-1:0] stored;
 
     // ---------------------------------------------------------------- asking
@@ -133,7 +136,8 @@ module fdw_ring_fetch #(
     wire [16:0] to_end = {1'b0, ring_size} - {1'b0, ask_idx};
     wire [8:0]  to_page = 9'd256 - {1'b0, ask_unit[7:0]}; // AXI4 A3.4.1: no burst crosses 4 KiB
     wire [8:0]  limit = to_page < BURST_BITS[8:0] ? to_page : BURST_BITS[8:0];
-    wire [8:0]  ask_count = to_end < {8'd0, limit} ? to_end[8:0] : limit;
+    wire [8:0]  ask_whole = to_end < {8'd0, limit} ? to_end[8:0] : limit;
+    wire [8:0]  ask_count = recheck ? 9'd1 : ask_whole;
     wire [7:0]  ask_len = ask_count[7:0] - 8'd1;
     wire [63:0] ask_addr = {ask_unit, 4'd0};
 
@@ -142,7 +146,7 @@ module fdw_ring_fetch #(
     wire [31:0] bursts_now = {{32-COUNT_WIDTH{1'b0}}, bursts};
     wire lap = {{17-COUNT_WIDTH{1'b0}}, beats} + {8'd0, ask_count} > {1'b0, ring_size}; // more than there can be
     // A look begins with its first burst: nothing is in flight then, and ask_idx is take_idx already.
-    wire more = state == RUN && !lap && bursts_now < {{32-WINDOW_WIDTH{1'b0}}, window};
+    wire more = state == RUN && !lap && pause == {COUNT_WIDTH{1'b0}} && bursts_now < {{32-WINDOW_WIDTH{1'b0}}, window};
     wire ask = enable && (start || more) && room && (!m_axi_arvalid || m_axi_arready);
 
     assign m_axi_arsize = 3'd4;
@@ -285,6 +289,7 @@ module fdw_ring_fetch #(
             beats <= {COUNT_WIDTH{1'b0}};
             bursts <= {COUNT_WIDTH{1'b0}};
             window <= WINDOW_LOOK;
+            pause <= {COUNT_WIDTH{1'b0}};
             m_axi_arvalid <= 1'b0;
             m_axi_araddr <= {ADDR_WIDTH{1'b0}};
             m_axi_arlen <= 8'd0;
@@ -320,6 +325,9 @@ module fdw_ring_fetch #(
                 take_wrap <= take_wrap ^ ring_end;
                 chain_count <= r_next ? chain_count + 16'd1 : 16'd0;
             end
+
+            if (start) pause <= recheck ? {COUNT_WIDTH{1'b0}} : BURST_BITS[COUNT_WIDTH-1:0];
+            else if (pause != {COUNT_WIDTH{1'b0}}) pause <= pause - 1'b1;
 
             if (start) window <= recheck ? WINDOW_LOOK : WINDOW_FIRST;
             else if (take && m_axi_rlast && window != WINDOW_MAX) window <= window + 1'b1;
