@@ -25,3 +25,16 @@ def test_received_frame_interrupts_within_24_cycles_beside_three_round_trips_to_
     record = latency.record("wire to irq", size, memory_ns, features, nic.FEATURE_SETS[features])
     assert record.memory_hops == ("data B", "used B", "event R")
     assert record.own_cycles <= 24, f"{record.own_cycles} cycles: {record.hops}"
+
+
+@pytest.mark.parametrize("path", ["doorbell to wire", "doorbell to wire, indirect"])
+@pytest.mark.parametrize("memory_ns", latency.LATENCIES)
+@pytest.mark.parametrize("size", latency.SIZES)
+def test_transmitted_frame_begins_on_the_wire_within_24_cycles_beside_its_round_trips_to_memory(
+    size: int, memory_ns: int, path: str
+) -> None:
+    """From the doorbell to the first word on XGMII: descriptors, a table of them if it is indirect, data."""
+    record = latency.record(path, size, memory_ns, "on", nic.FEATURE_SETS["on"])
+    table = ("table R",) if path.endswith("indirect") else ()
+    assert record.memory_hops == ("descriptor R", *table, "data R")
+    assert record.own_cycles <= 24, f"{record.own_cycles} cycles: {record.hops}"
