@@ -237,11 +237,13 @@ async def illegal_feature_sets_refuse_features_ok_and_driver_ok_until_corrected(
         FEATURES_OFFERED & ~(1 << Feature.RING_PACKED),
     ]
     refused += [FEATURES_OFFERED & ~(1 << Feature.VERSION_1)] + [MINIMUM | 1 << bit for bit in not_offered]
+    tso, csum, ecn = (1 << bit for bit in (Feature.HOST_TSO4, Feature.CSUM, Feature.HOST_ECN))
+    refused += [MINIMUM | tso, MINIMUM | csum | ecn]  # without what they need (§5.1.3.1)
     for features in refused:
         assert await bench.negotiate(features) == OK & ~Status.FEATURES_OK, hex(features)
         await bench.write(Reg.STATUS, RUNNING)
         assert await bench.read(Reg.STATUS) == OK & ~Status.FEATURES_OK, "DRIVER_OK without FEATURES_OK"
-    for features in (MINIMUM, FEATURES_OFFERED):
+    for features in (MINIMUM, MINIMUM | csum | tso, MINIMUM | csum | tso | ecn, FEATURES_OFFERED):
         assert await bench.negotiate(features) == OK
         await bench.reset_device()
 
