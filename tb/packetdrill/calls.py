@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
-from pymodel.simtime import MS
+from pymodel.simtime import MS, SEC, US
 from pymodel.task import Blocking
 from tb.packetdrill import sockopts
 from tb.packetdrill.config import Config
@@ -14,7 +14,7 @@ from tb.packetdrill.evaluate import array, integer, member, structure, unwrap
 from tb.packetdrill.flows import Address, Flows
 from tb.packetdrill.machine import Machine
 from tb.packetdrill.syntax import ANYTHING, Array, Call, Expression, Name, Number, Structure, Text
-from tb.packetdrill.transfers import Transfers
+from tb.packetdrill.transfers import Transfers, is_null
 
 _AF_INET: Final = CONSTANTS["AF_INET"]
 _TYPE_MASK: Final = 0xF
@@ -239,6 +239,20 @@ class Calls(Transfers):
             if expected is not None and expected is not ANYTHING and integer(expected) != got:
                 raise ScriptFailure(f"poll(): revents {integer(expected):#x} expected, {got:#x} returned")
         return len(ready)
+
+    def do_select(self, a: Arguments, call: Call) -> Result:
+        """select(2): `select(nfds, [3, 4], [5], NULL, {tv_sec, tv_usec} or NULL) = 2`.
+
+        A set that stands for itself and what is left of it, `[3, 4] -> [4]`, is not in the language: the
+        number of ready descriptors is what a script sees.
+        """
+        sets = [[] if is_null(item) else [self.live(fd) for fd in array(item)] for item in a[1:4]]
+        timeout = None
+        if len(a) > 4 and not is_null(a[4]) and a[4] is not ANYTHING:
+            limit = structure(a[4])
+            timeout = member(limit, 0, "tv_sec", "0") * SEC + member(limit, 0, "tv_usec", "1") * US
+        ready = yield from self.machine.call("select", *sets, timeout)
+        return sum(map(len, ready))
 
     def do_epoll_create(self, a: Arguments, call: Call) -> Result:
         """epoll_create(2): EINVAL for a size below 1."""

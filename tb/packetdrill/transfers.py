@@ -16,7 +16,8 @@ Arguments = tuple[Expression, ...]
 Result = Generator[Any, Any, int]
 
 
-def _is_null(expression: Expression) -> bool:
+def is_null(expression: Expression) -> bool:
+    """NULL, or 0 in its place."""
     return (isinstance(expression, Name) and expression.name == "NULL") or expression == Number(0)
 
 
@@ -124,12 +125,12 @@ class Transfers:
 
     def _destination(self, fd: int, expression: Expression, flags: int) -> Address | None:
         flow = self.flows.of(fd)
-        if flow is not None and flags & CONSTANTS["MSG_FASTOPEN"] and not _is_null(expression):
+        if flow is not None and flags & CONSTANTS["MSG_FASTOPEN"] and not is_null(expression):
             address = self._address(expression, flow.remote[0], self.config.connect_port)
             if address is not None and not flow.remote[1] and not flow.listening:
                 flow.remote = address
             return address
-        if _is_null(expression) or flow is None:
+        if is_null(expression) or flow is None:
             return None
         if expression is ANYTHING and (flow.protocol == 6 or flow.remote[1]):
             return None if flow.protocol == 6 else flow.remote
@@ -146,13 +147,13 @@ class Transfers:
         flags = _send_flags(a[2])
         address = self._destination(fd, message.get("msg_name", "0") or Number(0), flags)
         control = message.get("msg_control", "3")
-        items = [] if control is None or control is ANYTHING or _is_null(control) else list(array(control))
+        items = [] if control is None or control is ANYTHING or is_null(control) else list(array(control))
         packed = [_pack_control(structure(item)) for item in items]
         return self.machine.call("sendmsg", fd, [memoryview(b) for b in buffers], packed, flags, address)
 
     def do_sendfile(self, a: Arguments, call: Call) -> Result:
         """sendfile(2)."""
-        offset = None if _is_null(a[2]) or a[2] is ANYTHING else integer(unwrap(a[2]))
+        offset = None if is_null(a[2]) or a[2] is ANYTHING else integer(unwrap(a[2]))
         return self.machine.call("sendfile", self._use(a[0]), self.live(a[1]), offset, integer(a[3]))
 
     def do_splice(self, a: Arguments, call: Call) -> Result:
@@ -160,7 +161,7 @@ class Transfers:
         source, out = self.live(a[0]), self.live(a[2])
         for end in (a[0], a[2]):
             self._use(end)
-        offsets = [None if _is_null(x) or x is ANYTHING else integer(unwrap(x)) for x in (a[1], a[3])]
+        offsets = [None if is_null(x) or x is ANYTHING else integer(unwrap(x)) for x in (a[1], a[3])]
         return self.machine.call("splice", source, offsets[0], out, offsets[1], integer(a[4]), integer(a[5]))
 
     # ---- files and pipes
@@ -190,7 +191,7 @@ def _data(expression: Expression, length: int) -> bytes:
     """`length` bytes: the string's, then zeros."""
     if isinstance(expression, Text):
         return expression.value[:length].ljust(max(length, 0), b"\0")
-    if expression is ANYTHING or _is_null(expression):
+    if expression is ANYTHING or is_null(expression):
         return bytes(max(length, 0))
     raise ScriptError("a buffer is `...` or a string")
 

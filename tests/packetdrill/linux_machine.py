@@ -207,6 +207,11 @@ class _Calls:
             poller.register(fd, events)
         return poller.poll(None if timeout is None else timeout // MS)
 
+    def select(
+        self, reading: list[int], writing: list[int], exceptional: list[int], timeout: int | None
+    ) -> tuple[list[int], ...]:
+        return select.select(reading, writing, exceptional, None if timeout is None else timeout / SEC)
+
     def epoll_create(self, flags: int) -> int:
         return self._check(_libc.epoll_create1(flags))
 

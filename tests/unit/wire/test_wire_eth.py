@@ -1,6 +1,8 @@
 """The Ethernet and virtio_net_hdr codecs against scapy and the specification's layout."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.layers.l2 import Ether
 
 from pymodel.wire import eth, virtio_net_hdr
@@ -90,3 +92,32 @@ def test_virtio_net_hdr_field_out_of_range_is_refused() -> None:
         virtio_net_hdr.emit(virtio_net_hdr.VirtioNetHdr(gso_size=65536))
     with pytest.raises(ValueError, match="flags=256"):
         virtio_net_hdr.emit_into(bytearray(12), virtio_net_hdr.VirtioNetHdr(flags=256))
+
+
+@given(st.binary(max_size=40))
+def test_arbitrary_bytes_are_a_header_that_says_the_same_or_a_wire_error(data: bytes) -> None:
+    try:
+        header = eth.parse(data)
+    except WireError:
+        assert len(data) < eth.HEADER_LEN
+    else:
+        assert eth.emit(*header) == data[: eth.HEADER_LEN]
+
+
+@given(st.binary(max_size=40))
+def test_arbitrary_bytes_are_a_virtio_header_that_says_the_same_or_a_wire_error(data: bytes) -> None:
+    try:
+        header = virtio_net_hdr.parse(data)
+    except WireError:
+        assert len(data) < virtio_net_hdr.HEADER_LEN
+    else:
+        assert virtio_net_hdr.emit(header) == data[: virtio_net_hdr.HEADER_LEN]
+
+
+@given(st.text(max_size=20) | st.from_regex(r"[0-9a-fA-F:-]{0,20}", fullmatch=True))
+def test_arbitrary_text_is_a_mac_address_or_a_value_error(text: str) -> None:
+    try:
+        mac = eth.parse_mac(text)
+    except ValueError:
+        return
+    assert eth.format_mac(mac) == text.replace("-", ":").lower()
