@@ -24,6 +24,7 @@ def run(monkeypatch: pytest.MonkeyPatch, rounds: str, seed: int) -> None:
     run_nic("campaign_rtl", where=f"campaign-{rounds}")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("half", [0, 1])
 def test_20000_frames(monkeypatch: pytest.MonkeyPatch, half: int) -> None:
     first = half * QUICK // 2
