@@ -45,13 +45,19 @@ def _sysctl(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
             names[-1] += word
         else:
             names.append(word)
+    fault: ScriptError | None = None
     for word in names:
         if "=" in word:
             name, value = word.split("=", 1)
-            settings.write(host, name.strip(), value.strip())
+            try:
+                settings.write(host, name.strip(), value.strip())
+            except ScriptError as error:
+                fault = fault or error  # the others are set all the same
         else:
             value = settings.read(host, word)
             lines.append(value if value_only else f"{word} = {value}")
+    if fault is not None:
+        raise fault
     return 0, "\n".join(lines)
 
 

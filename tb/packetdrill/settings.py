@@ -20,6 +20,33 @@ DEFAULTS: Final = {
 """What the `defaults.sh` of the collections for Linux set beyond what a machine has anyhow: their scripts
 expect window scale 8, no ECN, no slow start after idle, and Fast Open with this key."""
 
+_HARMLESS: Final = frozenset(
+    f"tcp_{name}"
+    for name in [
+        "autocorking",
+        "backlog_ack_defer",
+        "base_mss",
+        "child_ehash_entries",
+        "early_demux",
+        "ecn_option",
+        "ecn_option_beacon",
+        "fastopen_blackhole_timeout_sec",
+        "limit_output_bytes",
+        "low_latency",
+        "max_orphans",
+        "max_tw_buckets",
+        "mem",
+        "mtu_probe_floor",
+        "no_metrics_save",
+        "no_ssthresh_metrics_save",
+        "probe_interval",
+        "probe_threshold",
+        "thin_dupack",
+        "tw_reuse_delay",
+    ]
+)
+"""Settings of Linux that change nothing in a machine just started with one wire, whatever their value."""
+
 _FIXED: Final = {
     "net.core.default_qdisc": ("pfifo_fast", "fq", "fq_codel", "pfifo"),
     "net.core.optmem_max": None,
@@ -174,7 +201,7 @@ def write(host: Host, name: str, value: str) -> None:
 
 def _linux(host: Host, short: str, value: str, shown: str) -> None:
     inert = INERT.get(short)
-    if inert is not None and value != " ".join(inert.split()):
+    if inert is not None and short not in _HARMLESS and value != " ".join(inert.split()):
         raise ScriptError(f"sysctl {shown}={value}: only {inert}, the default, is there")
     try:
         host.tcp.sysctl.set(short, value)

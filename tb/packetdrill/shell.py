@@ -7,6 +7,7 @@ goes nowhere but into a pipe, and the exit status decides: a script whose comman
 import re
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -110,11 +111,18 @@ class Shell:
         return run(self._host, words[1:], given)
 
     def _helper(self, path: str, arguments: list[str]) -> tuple[int, str]:
-        """A helper beside the script: its commands, if it is a shell script that is there."""
+        """A helper beside the script: its commands, if it is a shell script that is there.
+
+        It brings a machine into a known state; what is not known here needs no undoing, and a shell would go
+        on, too.
+        """
         file = (self._directory or Path()) / path
         if self._directory is None or not path.endswith(".sh") or not file.is_file():
             return commands.helper(self._host, arguments)
-        self.run(file.read_text(encoding="utf-8", errors="replace"))
+        text = re.sub(r"\\\n", " ", file.read_text(encoding="utf-8", errors="replace"))
+        for line in text.splitlines():
+            with suppress(ScriptError, ScriptFailure):
+                self.run(line.split(" #")[0])
         return 0, ""
 
 

@@ -86,3 +86,37 @@ def test_names_from_the_command_line_are_replaced_in_the_script():
     text = LISTENING + "+0 < S 0:0(0) win 9 <mss PEER>\n+0 > S. 0:0(0) ack 1 <mss 1460>\n"
     assert run_golden(text, {"define PEER": "1000"}).passed
     assert "mss" in run_golden(text).reason
+
+
+def test_defaults_beside_the_script_are_interpreted_and_what_is_unknown_in_them_is_passed_over(tmp_path):
+    (tmp_path / "common").mkdir()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "common" / "defaults.sh").write_text(
+        "#!/bin/bash\n# sizes\n"
+        'sysctl -q net.ipv4.tcp_zork=1 net.ipv4.tcp_rmem="4096 540000 $((15*1024*1024))"\n'
+        "frobnicate tun0\n"
+        "sysctl -q net.ipv4.tcp_sack=0 > /dev/null 2>&1 # none\n"
+    )
+    script = (
+        "`../common/defaults.sh`\n"
+        + LISTENING
+        + (
+            "+0 < S 0:0(0) win 32792 <mss 1000,sackOK,nop,nop,nop,wscale 7>\n"
+            "+0 > S. 0:0(0) ack 1 <mss 1460,nop,wscale 8>\n"
+        )
+    )
+    verdict = run_golden(script, directory=tmp_path / "here")
+    assert verdict.passed, verdict.reason
+
+
+def test_defaults_that_are_not_there_stand_for_those_of_the_linux_collections(tmp_path):
+    script = (
+        "`../common/defaults.sh`\n"
+        + LISTENING
+        + (
+            "+0 < S 0:0(0) win 32792 <mss 1000,sackOK,nop,nop,nop,wscale 7>\n"
+            "+0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale 8>\n"
+        )
+    )
+    verdict = run_golden(script, directory=tmp_path)
+    assert verdict.passed, verdict.reason
