@@ -54,7 +54,8 @@ struct Ring {
     bool wrap = true;
     uint64_t done = 0;
 
-    uint64_t buffer(uint16_t i) const { return area(queue, kBuffers) + kStride * i; }
+    // One that is longer than the stride, a TSO chain, is the same for every slot.
+    uint64_t buffer(uint16_t i) const { return area(queue, kBuffers) + (length > kStride ? 0 : kStride * i); }
 
     static void descriptor(uint64_t where, uint64_t address, uint32_t length, uint16_t id, uint32_t flags) {
         uint8_t* d = at(where);
