@@ -52,6 +52,7 @@ def packet(scanner: Scanner) -> Packet:
     """The packet at the scanner's place, which is its `<` or `>`."""
     inbound = scanner.expect(r"[<>]", "a packet's direction") == "<"
     ip = _ip_info(scanner)
+    scanner.take(r"\(\s*flowlabel\s+(?:0[xX][0-9a-fA-F]+|\d+)\s*\)")  # IPv6 has one, IPv4 ignores it
     if scanner.peek(r"(?:ipv4|ipv6|gre|mpls)\b"):
         raise scanner.error("encapsulated packets are not there yet")
     if scanner.peek(r"(?:sctp|udplite|igmp)\b"):

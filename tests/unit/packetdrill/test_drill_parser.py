@@ -119,6 +119,7 @@ def test_tcp_options(text, options):
         ("[ect0]", IpInfo(Ecn.ECT0)),
         ("[ce]", IpInfo(Ecn.CE)),
         ("[noecn]", IpInfo(Ecn.NOECN)),
+        ("(flowlabel 0x2)", IpInfo()),
         ("[ect01]", IpInfo(Ecn.ECT01)),
         ("[tos 0x10, ttl 5]", IpInfo(None, 16, 5)),
         ("[flowlabel 0x3, ect1]", IpInfo(Ecn.ECT1, flow_label=3)),
