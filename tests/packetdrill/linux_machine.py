@@ -303,8 +303,8 @@ class LinuxMachine:
             raise ScriptError(f"the TUN device refuses the packet: {error}") from None
 
     def command(self, text: str) -> Blocking[None]:
-        if re.match(r"\s*(?:source |\. )?\S*defaults\.sh\b", text):
-            text = "; ".join(f"sysctl -q '{name}={value}'" for name, value in DEFAULTS.items())
+        settings = "; ".join(f"sysctl -q '{name}={value}'" for name, value in DEFAULTS.items())
+        text = re.sub(r"^\s*(?:source |\. )?\S*defaults\.sh\b", settings, text)
         done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=20, check=False)
         if done.returncode:
             raise ScriptFailure(f"`{text}` ended with status {done.returncode}: {done.stderr.strip()}")
