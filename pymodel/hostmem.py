@@ -5,6 +5,7 @@ the co-simulation gets the mapping's address, so RTL, golden NIC and driver look
 """
 
 import ctypes
+import functools
 import mmap
 
 DEFAULT_BASE = 0x1_0000_0000
@@ -22,6 +23,7 @@ class DmaFault(Exception):
         self.length = length
 
 
+@functools.lru_cache(maxsize=4096)
 def _size_class(size: int) -> int:
     """Room given to `size` bytes: whole cache lines, and at most an eighth more than was asked.
 

@@ -266,10 +266,10 @@ class IpLayer:
         """RFC 1122 §3.2.1: check, then deliver what is for us."""
         stats = self.stats
         stats["ip_in"] += 1
-        skb.linearize()
-        view = skb.memory.slice(skb.data, skb.len)
+        if skb.data_len:
+            skb.linearize()
         try:
-            header = ipv4.parse(view)
+            header = ipv4.parse(skb.linear())
         except WireError as error:
             stats[error.reason] += 1
             skb.free()
