@@ -209,6 +209,7 @@ async def register_storm(driver: Driver) -> None:
     await _status_0(driver)
     for area in areas:
         bench.memory.free(area)
+    driver.mtu = await bench.read(SIDE_MTU)  # for frames that arrive during the reset
     await rng.choice((device_reset, pin_reset))(driver)
 
 

@@ -26,13 +26,9 @@ FRAMES = int(os.environ["FDWIRE_FRAMES"])
 
 
 class Rough:
-    """The surroundings of the RTL: everything can be changed but the MTU.
+    """The surroundings of the RTL: everything can be changed."""
 
-    Which limit holds for a frame that comes in while the register changes, the MAC alone knows; the ledger of
-    the campaign does not allow for that.
-    """
-
-    any_mtu = False
+    any_mtu = True
     blind: frozenset[str] = frozenset()
 
     def __init__(self, nic: RtlNic) -> None:
