@@ -60,6 +60,7 @@ class Nic:
         self.buffers: dict[int, list[tuple[int, int]]] = {}
         self.received: list[tuple[Used, bytes]] = []
         self.reclaimed: list[Used] = []
+        self.broken: list[bytes] = []
         self.tx_order: deque[int] = deque()
         self._pool = self.ram.alloc(memory // 2, 4096)
         self._pool_size = memory // 2
@@ -199,10 +200,16 @@ class Nic:
             self.received.append((used, data))
 
     def frames(self) -> list[bytes]:
-        """What the sink has caught since: frames without FCS; a bad FCS or preamble is an assertion."""
+        """What the sink has caught since: frames without FCS; a bad FCS or preamble is an assertion.
+
+        Of those that broke off with /E/ the beginnings go to `broken`.
+        """
         out = []
         while not self.sink.empty():
             frame = self.sink.recv_nowait()
+            if frame.ctrl is not None and any(frame.ctrl):
+                self.broken.append(bytes(frame.data[8 : frame.ctrl.index(1)]))
+                continue
             assert frame.check_fcs(), "bad FCS on the wire"
             out.append(bytes(frame.get_payload()))
         return out

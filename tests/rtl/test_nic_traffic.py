@@ -64,6 +64,9 @@ async def sent(nic: Nic, frames: list[bytes]) -> None:
         await ClockCycles(nic.dut.clk, 50)
     assert [len(f) for f in got] == [len(padded(f)) for f in frames]
     assert got == [padded(f) for f in frames]
+    broken = [next((f for f in got if f.startswith(beginning)), None) for beginning in nic.broken]
+    assert None not in broken, "what broke off did not come again"
+    nic.broken.clear()
 
 
 async def receive_all(nic: Nic, frames: list[bytes], most_pieces: int, gap: int) -> None:
