@@ -113,7 +113,9 @@ class Receive:
         # Whether the FIFO had room is taken from the RTL; so is the moment in which a queue starts
         # or stops, or an error stops it.
         allowed.discard(int(RxStatus.STORED))
-        changing = abs(time - self.changed_at) <= START_WINDOW or time <= self.starts_by or self._faulty()
+        # One whose beginning had been read when the queue stopped is lost, even if the queue runs again.
+        changed = self.changed_at + START_WINDOW
+        changing = changed >= min(time, event.frame.start) or time <= self.starts_by or self._faulty()
         running = self._registers.runs(_RX)
         if running or changing:
             allowed |= {int(RxStatus.STORED), int(RxStatus.OVERFLOW)}

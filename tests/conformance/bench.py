@@ -23,7 +23,7 @@ class Bench(Protocol):
     """A NIC after hardware reset with the link up, for one case.
 
     The NIC has the contract's defaults: MAC 02:00:00:00:00:01, MTU 1500, QueueNumMax 256.
-    `sent`: what the NIC put on the wire, in order, FCS included. `seed`: for the case's random choices.
+    `sent`: what the NIC put on the wire whole, in order, FCS included. `seed`: for the case's random choices.
     """
 
     scheduler: Scheduler
