@@ -111,7 +111,9 @@ assert e.poll(0) == [(listener.fileno(), select.EPOLLIN)]""",
 fd = os.open(sys.executable, os.O_RDONLY); copy = os.dup(fd); os.close(fd)
 assert os.read(copy, 4) == b"\\x7fELF"
 p = select.poll(); p.register(copy, select.POLLIN)
-assert p.poll() == [(copy, select.POLLIN)]""",
+assert p.poll() == [(copy, select.POLLIN)]
+p.register(9999, select.POLLIN)
+assert (9999, select.POLLNVAL) in p.poll(0)""",
     "a numeric IPv6 address is an address, and no socket can use it":
         """import socket
 found = socket.getaddrinfo("::1", 80, type=socket.SOCK_STREAM)

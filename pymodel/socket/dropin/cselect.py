@@ -88,6 +88,17 @@ def _simulated(fd: int) -> bool:
     return False
 
 
+_FILE_READY = c.POLLIN | c.POLLOUT
+
+
+def _regular(fd: int) -> bool:
+    """Whether `fd` is a real file."""
+    try:
+        return fd >= FD_SETSIZE and stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
 def _unsigned_short(value: Any) -> int:
     number = value.__index__()
     if number < 0:
@@ -134,14 +145,12 @@ class Poll:
         self._running = True
         try:
             whole = None if limit is None or limit < 0 else -(-limit // MS) * MS
-            watched = [(fd, events) for fd, events in self._events.items() if fd < FD_SETSIZE]
-            files = [
-                (fd, events & (c.POLLIN | c.POLLOUT))
-                for fd, events in self._events.items()
-                if fd >= FD_SETSIZE and not _simulated(fd) and events & (c.POLLIN | c.POLLOUT)
-            ]
+            # A real file is always ready; a number that is open in neither table is for the kernel to refuse.
+            files = {fd: events & _FILE_READY for fd, events in self._events.items() if _regular(fd)}
+            files = {fd: events for fd, events in files.items() if events}
+            watched = [(fd, events) for fd, events in self._events.items() if not _regular(fd)]
             ready: list[tuple[int, int]] = syscall("poll", watched, 0 if files else whole)
-            return ready + files
+            return ready + list(files.items())
         finally:
             self._running = False
 
