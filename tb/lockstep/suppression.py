@@ -16,8 +16,8 @@ from tb.lockstep.ring_protocol import QueueProtocol
 from tb.lockstep.tally import Tally
 
 RESPONSE: Final = 12 * US
-"""How long (ps) the response of a used entry may take after it is seen here, and the request after that: a slow
-memory's latency, behind as many responses as it keeps, one in ten cycles."""
+"""How long (ps) the response of a used entry may take after it is seen here, and the request after that: a
+slow memory's latency, behind as many responses as it keeps, one in ten cycles."""
 
 
 class _Asked(NamedTuple):
