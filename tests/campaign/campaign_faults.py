@@ -197,19 +197,24 @@ async def register_storm(driver: Driver) -> None:
     driver.tx.stopped(reset=True)
     await _status_0(driver)
     await driver.wire_idle()
-    # Where an address register points of which only the high word was written, there must be no ring.
-    places = [bench.memory.alloc(AREA, 64) for _ in range(4)]
-    areas = [area for area in places if area & 0xFFFFFFFF][:3]
+    areas = [bench.memory.alloc(AREA, 64) for _ in range(3)]
     for area in areas:
         bench.memory.write(area, bytes(AREA))
-    queue = 0
+    for queue in (RX, TX):
+        # Half-written addresses of two areas could be the same.
+        nic.write(QUEUE_SEL, queue)
+        kept = areas[queue] + 16 * 256
+        for offset, address in ((QUEUE_DRIVER, kept), (QUEUE_DEVICE, kept + 16)):
+            nic.write(offset, address & 0xFFFFFFFF)
+            nic.write(offset + 4, address >> 32)
+    queue = TX
     for _ in range(rng.randint(20, 200)):
         queue = _write_anything(driver, areas, queue)
         if rng.random() < 0.1:
             await bench.read(rng.choice((STATUS, QUEUE_READY, 0x010, 0x034, 0x060, 0x0C0)))
     nic.write(STATUS, 0)
     await _status_0(driver)
-    for area in places:
+    for area in areas:
         bench.memory.free(area)
     driver.mtu = await bench.read(SIDE_MTU)  # for frames that arrive during the reset
     await rng.choice((device_reset, pin_reset))(driver)
