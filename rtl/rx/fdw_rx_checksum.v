@@ -23,7 +23,7 @@ module fdw_rx_checksum (
     output        good
 );
     localparam [15:0] TYPE_IPV4 = 16'h0800, TYPE_IPV6 = 16'h86dd, TYPE_VLAN = 16'h8100, TYPE_SERVICE_VLAN = 16'h88a8;
-    localparam [7:0]  TCP = 8'd6, UDP = 8'd17;
+    localparam TCP = 8'd6, UDP = 8'd17;
     localparam [15:0] FCS_BYTES = 16'd4;
     localparam [15:0] IPV6_HEADER = 16'd40;
 
