@@ -224,7 +224,7 @@ def _sample(
 ) -> tuple[bool, int]:
     """An RTT sample, if there is one (RFC 6298 §3): (taken, the one by SACK or -1)."""
     by_ack = latest = -1
-    timed = tcb.profile.synack_sample or tcb.state is not State.SYN_RECEIVED
+    timed = (tcb.profile.synack_sample and not tcb.by_cookie) or tcb.state is not State.SYN_RECEIVED
     if first_at >= 0 and not event.retransmitted_acked and timed:
         by_ack = now - first_at
         latest = now - last_at

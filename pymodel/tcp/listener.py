@@ -5,25 +5,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pymodel.task import WaitQueue
-from pymodel.tcp import fastopen, handshake, lifecycle, segment, timerset, transmit
+from pymodel.tcp import fastopen, handshake, lifecycle, rcvwindow, segment, syncookie, timerset, transmit
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.state import State
-from pymodel.tcp.syncookie import MSS_TABLE
 from pymodel.tcp.tcb import Pending, Tcb
 from pymodel.wire.tcp import SYN, TcpHeader
 
 if TYPE_CHECKING:
     from pymodel.tcp.layer import TcpLayer
-
-
-def _plain(header: TcpHeader) -> TcpHeader:
-    """The SYN without the options that a cookie cannot remember."""
-    plain = TcpHeader(header.sport, header.dport, header.seq, 0, SYN, header.window)
-    plain.mss = header.mss
-    return plain
 
 
 class Listener:
@@ -114,7 +106,7 @@ class Listener:
         if full or profile.syncookies == 2:
             stats["syn_queue_full"] += full
             if profile.syncookies:
-                self._answer_with_cookie(header, local, remote, now)
+                self._answer_with_cookie(header, local, remote, now, tos)
             return
         child = self.layer.new_connection(local, remote, iss, replace(self.options))
         child.listener = self
@@ -139,14 +131,22 @@ class Listener:
         timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
 
     def _answer_with_cookie(
-        self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], now: int
+        self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], now: int, tos: int
     ) -> None:
         """A SYN,ACK that leaves nothing behind but its sequence number."""
         layer = self.layer
         layer.stats["syn_cookies_sent"] += 1
-        cookie = layer.cookies.make((*local, *remote), header.seq, header.mss or MSS_TABLE[0], now)
+        profile = layer.profile
+        cookie = layer.cookies.make((*local, *remote), header.seq, syncookie.described(profile, header), now)
         child = layer.new_connection(local, remote, cookie, replace(self.options))
-        handshake.learn_syn(child, _plain(header), now, 0)
+        handshake.learn_syn(child, syncookie.remembered_syn(profile, header), now, tos)
+        said = syncookie.stamp_bits(profile, header)
+        if said is not None:
+            # The options replace the clock's low bits; the result is never ahead of the clock.
+            clock = transmit.timestamp_now(child, now) - child.ts_offset & MASK
+            whole = 1 << syncookie.STAMP_BITS
+            stamp = clock // whole * whole | said
+            child.ts_offset += stamp - clock - (whole if stamp > clock else 0)
         transmit.syn(child, now, True)
         layer.connections.pop((*local, *remote))
 
@@ -157,18 +157,24 @@ class Listener:
         layer = self.layer
         now = layer.scheduler.now
         irs, iss = (header.seq - 1) & MASK, (header.ack - 1) & MASK
-        peer_mss = layer.cookies.check((*local, *remote), irs, iss, now)
-        if not layer.profile.syncookies or not layer.stats["syn_cookies_sent"] or not peer_mss:
+        profile = layer.profile
+        data = layer.cookies.check((*local, *remote), irs, iss, now)
+        if not profile.syncookies or not layer.stats["syn_cookies_sent"] or data is None:
             return None
         if not self.has_room() or not layer.has_room():
             layer.stats["listen_overflow"] += 1
             return None
         layer.stats["syn_cookies_received"] += 1
         child = layer.new_connection(local, remote, iss, replace(self.options))
+        syn = syncookie.syn_of(profile, header, data, child.ts_offset)
+        if syn is None:
+            layer.connections.pop((*local, *remote))
+            return None
         child.listener = self
-        syn = TcpHeader(header.sport, header.dport, irs, 0, SYN, header.window)
-        syn.mss = peer_mss
+        child.by_cookie = True
         handshake.learn_syn(child, syn, now, 0)
+        if not profile.berkeley:
+            rcvwindow.open_for_syn(child, 0, child.peer_mss)
         child.snd_nxt = (iss + 1) & MASK
         segment.append(child, SentSegment(iss, child.snd_nxt, now, SYN))
         lifecycle.set_state(child, State.SYN_RECEIVED)

@@ -30,13 +30,16 @@ def scale(tcb: Tcb) -> int:
     return min(max(space.bit_length() - 16, 0), MAX_WSCALE)
 
 
-def open_for_syn(tcb: Tcb, option_bytes: int) -> None:
-    """The first window: the buffer, in Linux in whole segments (tcp_select_initial_window)."""
+def open_for_syn(tcb: Tcb, option_bytes: int, segment: int = 0) -> None:
+    """The first window: the buffer, in Linux in whole segments (tcp_select_initial_window).
+
+    `segment`: their size; 0: what we announce less `option_bytes`.
+    """
     space = tcb.rcvbuf
     clamp = tcb.options.window_clamp
     if clamp:
         space = min(space, clamp)
-    mss = tcb.advertised_mss - option_bytes
+    mss = segment or tcb.advertised_mss - option_bytes
     if space > mss and tcb.profile.whole_segment_window:
         space -= space % mss
     if tcb.profile.initial_rwnd:

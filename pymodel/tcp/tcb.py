@@ -15,7 +15,7 @@ from pymodel.tcp.chrono import Clock, Timeouts
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
-from pymodel.tcp.profile import Profile
+from pymodel.tcp.profile import Profile, of_stack
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.rtt import RttEstimator
 from pymodel.tcp.segment import SentSegment
@@ -102,7 +102,7 @@ class Tcb:
         options: TcpOptions,
     ) -> None:
         self.layer = layer
-        self.profile = profile = layer.profile_for(remote[0])
+        self.profile = profile = of_stack(layer.profile_for(remote[0]), options.stack)
         self.options = options
         self.local = local
         self.remote = remote
@@ -114,6 +114,8 @@ class Tcb:
         self.started = layer.scheduler.now
         self.deferred = False
         """The handshake is complete but for data that TCP_DEFER_ACCEPT waits for."""
+        self.by_cookie = False
+        """Nothing but a SYN cookie was there before the handshake ended (`pymodel.tcp.syncookie`)."""
         self.orphan = False
         """No program holds the connection any more: text that still arrives is answered with RST."""
         self.discards = False
@@ -224,8 +226,6 @@ class Tcb:
         self.peer_mss = 0
         self.snd_mss = 0
         """Effective send MSS: payload of a full segment, options deducted (RFC 9293 §3.7.1, RFC 6691)."""
-        self.gso_max_segs = 1
-        """Segments that one sk_buff may hold (`IpSender.gso_max_segs`, and the profile's)."""
         self.ts_on = False
         self.ts_offset = ts_offset
         self.ts_recent = 0

@@ -465,10 +465,19 @@ def flooded() -> Bench:
 
 def test_syn_beyond_the_queue_is_answered_with_a_cookie_that_keeps_nothing() -> None:
     bench = flooded()
+    unstamped = [option for option in SYN_OPTIONS if option[0] != "Timestamp"]
+    for port in range(2000, 2500):
+        bench.peer("S", seq=0, sport=port, options=unstamped)
+    assert len(bench.out) == 500 and len(bench.tcp.connections) == 2
+    assert [name for name, _ in bench.out[0].options] == ["MSS"]
+
+
+def test_syn_beyond_the_queue_with_timestamps_keeps_its_options_in_ours() -> None:
+    bench = flooded()
     for port in range(2000, 2500):
         bench.peer("S", seq=0, sport=port, options=SYN_OPTIONS)
     assert len(bench.out) == 500 and len(bench.tcp.connections) == 2
-    assert [name for name, _ in bench.out[0].options] == ["MSS"]
+    assert {name for name, _ in bench.out[0].options} >= {"MSS", "SAckOK", "Timestamp", "WScale"}
 
 
 def test_ack_of_a_cookie_makes_the_connection_with_its_mss() -> None:
