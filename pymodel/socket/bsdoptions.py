@@ -3,16 +3,23 @@
 Options have Linux's numbers everywhere; those that Linux lacks have the numbers here.
 """
 
+import errno
+import struct
 from typing import Any, Final
 
 from pymodel.simtime import SEC
 from pymodel.socket import constants as c
+from pymodel.socket.errors import error
 from pymodel.socket.options import INT, Key
 from pymodel.tcp import Profile, TcpOptions
+from pymodel.tcp.profile import STACKS
 
 TCP_KEEPINIT: Final = 128
 TCP_NOOPT: Final = 0x1008
 """FreeBSD's is 8, which is TCP_LINGER2 in Linux."""
+TCP_FUNCTION_BLK: Final = 0x2000
+_STACK: Final = struct.Struct("=32sI")
+"""struct tcp_function_set: its name, and how many connections use it."""
 
 _BITS: Final[dict[Key, int]] = {
     (c.SOL_SOCKET, c.SO_DEBUG): 0x1,
@@ -46,8 +53,14 @@ def shown(level: int, name: int, value: bytes) -> bytes:
     return value
 
 
-def parse(name: int, number: int) -> tuple[str, Any] | None:
+def parse(name: int, value: bytes) -> tuple[str, Any] | None:
     """setsockopt(2) of an option of TCP that Linux does not have; None for any other."""
+    if name == TCP_FUNCTION_BLK:
+        stack = value[:32].split(b"\0")[0].decode("ascii", "replace")
+        if stack not in STACKS:
+            raise error(errno.ENOENT)
+        return "stack", stack
+    number = int.from_bytes(value[:4], "little", signed=True)
     if name == TCP_KEEPINIT:
         return "open_timeout", number * SEC
     if name == TCP_NOOPT:
@@ -62,4 +75,7 @@ def load(options: TcpOptions, name: int, profile: Profile) -> bytes | None:
         return INT.pack(limit // SEC)
     if name == TCP_NOOPT:
         return INT.pack(int(options.no_options))
+    if name == TCP_FUNCTION_BLK:
+        stack = options.stack or STACKS[profile.rack]
+        return _STACK.pack(stack.encode(), 1)
     return None

@@ -714,7 +714,7 @@ class TcpSocket(Socket):
         if name == c.TCP_MD5SIG:
             self._tell_tcp("md5_keys", tcpoptions.parse_md5(value, self._tcp_options.md5_keys))
             return
-        own = bsdoptions.parse(name, int.from_bytes(value[:4], "little", signed=True)) if self._bsd else None
+        own = bsdoptions.parse(name, value) if self._bsd else None
         if own is not None:
             self._tell_tcp(*own)
             return

@@ -22,6 +22,7 @@ from pymodel.tcp import options as tcp_options
 from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
+from pymodel.tcp.profile import of_stack
 from pymodel.tcp.seq import MASK, gt
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Services, Tcb
@@ -85,6 +86,8 @@ class TcpConnection(Tcb):
                 if bool(value) == (name == "nodelay"):
                     self.nagle_push = self.nodelay
                     output.push(self, now)
+            case "stack":
+                self.profile = of_stack(self.profile, value)
             case "keepalive":
                 self.set_keepalive(value)
             case "keepalive_idle":

@@ -45,6 +45,8 @@ class TcpOptions:
     """IP_TTL."""
     open_timeout: int | None = None
     """TCP_KEEPINIT of the BSDs: how long an active open may take."""
+    stack: str = ""
+    """TCP_FUNCTION_BLK of FreeBSD: "freebsd" or "rack"; "": the host's."""
     no_options: bool = False
     """TCP_NOOPT of the BSDs: SYNs carry no options, and those of the peer's are not agreed to."""
     keepalive: bool = False

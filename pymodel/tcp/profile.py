@@ -124,11 +124,6 @@ class Profile:
     pacing_ss_ratio: int = 200  # tcp_pacing_ss_ratio
     pacing_ca_ratio: int = 120  # tcp_pacing_ca_ratio
     gso_max_size: int = 65_536
-    """Bytes that leave in one go at most, as one sk_buff where something below can cut it (TSO, GSO)."""
-    gso_max_segs: int = 65_535
-    """Segments in one sk_buff at most; 1: TCP cuts by itself."""
-    gro: bool = True
-    """Received segments of a flow are joined before IP sees them (`Features.GRO` of the host's devices)."""
     max_connections: int = 0
     """So many may exist at a time, and no receive buffer is larger than `rcvbuf_max`; 0: no bound."""
     scatter_gather: bool = False
@@ -218,13 +213,10 @@ FREEBSD: Final = Profile(
     persist_min=5 * SEC,  # net.inet.tcp.persmin
     persist_max=60 * SEC,  # net.inet.tcp.persmax
     retries=12,  # TCP_MAXRXTSHIFT
-    orphan_retries=12,
     rack=False,
     tail_loss_probe=False,
     frto=False,
     delayed_ack=40 * MS,  # net.inet.tcp.delacktime
-    quick_acks=0,
-    adaptive_delayed_ack=False,
     fin_timeout=675 * SEC,
     missing_timestamps_tolerated=False,  # net.inet.tcp.tolerate_missing_ts
     syn_fin_dropped=False,
@@ -264,8 +256,6 @@ EMBEDDED: Final = Profile(
     ecn=0,
     retransmit_collapse=False,
     tso_win_divisor=0,
-    gso_max_segs=1,
-    gro=False,
     delayed_ack=250 * MS,
     delayed_ack_max=250 * MS,
     quick_acks=0,
@@ -277,6 +267,18 @@ EMBEDDED: Final = Profile(
     max_syn_backlog=4,
 )
 """A small stack in the manner of lwIP: a few segments of buffer, no SACK, no timestamps, Reno."""
+
+STACKS: Final = ("freebsd", "rack")
+"""The TCP stacks of FreeBSD that a socket can choose (tcp_rack(4)): the second finds losses by RFC 8985."""
+
+
+def of_stack(profile: Profile, stack: str) -> Profile:
+    """`profile` with what the stack of this name does otherwise; "" chooses none."""
+    if not stack:
+        return profile
+    rack = stack == "rack"
+    return replace(profile, rack=rack, tail_loss_probe=rack)
+
 
 _ROUTED: Final = {
     "initcwnd": ("initial_cwnd", 1),

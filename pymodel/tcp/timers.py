@@ -154,7 +154,12 @@ def _persist(tcb: Tcb, now: int) -> None:
         _give_up(tcb)
         return
     limit = tcb.profile.retries
-    if tcb.orphan:
+    if tcb.profile.berkeley:
+        # A closed socket whose peer has fallen silent (TCPTV_PERSMAX) does not probe for ever.
+        if tcb.orphan and now - tcb.last_received >= tcb.profile.persist_max:
+            _give_up(tcb)
+            return
+    elif tcb.orphan:
         limit = tcb.profile.orphan_retries
         if output.persist_when(tcb) >= tcb.profile.rto_max and tcb.rtt.backoff >= limit:
             _give_up(tcb)

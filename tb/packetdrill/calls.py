@@ -18,6 +18,7 @@ from tb.packetdrill.transfers import Transfers, is_null
 
 _AF_INET: Final = CONSTANTS["AF_INET"]
 _TYPE_MASK: Final = 0xF
+_ABSENT: Final = {CONSTANTS["IPPROTO_SCTP"]: "SCTP", CONSTANTS["IPPROTO_UDPLITE"]: "UDP-Lite"}
 
 Arguments = tuple[Expression, ...]
 Result = Generator[Any, Any, int]
@@ -87,6 +88,8 @@ class Calls(Transfers):
         if isinstance(a[0], Name) and a[0].name in ("AF_INET6", "PF_INET6"):
             raise ScriptError("IPv6 is not there yet")
         kind, protocol = integer(a[1]), integer(a[2]) if len(a) > 2 else 0
+        if protocol in _ABSENT:
+            raise ScriptError(f"{_ABSENT[protocol]} is not there: only TCP and UDP are")
         fd: int = yield from self.machine.call("socket", family, kind, protocol)
         if kind & _TYPE_MASK in (CONSTANTS["SOCK_STREAM"], CONSTANTS["SOCK_DGRAM"]):
             self.flows.opened(fd, 6 if kind & _TYPE_MASK == CONSTANTS["SOCK_STREAM"] else 17)
@@ -186,7 +189,8 @@ class Calls(Transfers):
 
     def do_fcntl(self, a: Arguments, call: Call) -> Result:
         """fcntl(2)."""
-        return self.machine.call("fcntl", self.live(a[0]), integer(a[1]), *map(integer, a[2:3]))
+        argument = [integer(x) for x in a[2:3] if x is not ANYTHING]
+        return self.machine.call("fcntl", self.live(a[0]), integer(a[1]), *argument)
 
     def do_ioctl(self, a: Arguments, call: Call) -> Result:
         """ioctl(2): a number that it fetches is compared with the one in `[…]`."""
@@ -205,7 +209,7 @@ class Calls(Transfers):
     def do_setsockopt(self, a: Arguments, call: Call) -> Result:
         """setsockopt(2)."""
         fd = self.live(a[0])
-        if sockopts.harmless(a[2], a[3]):
+        if sockopts.harmless(a[2]):
             yield from self.machine.call("getsockopt", fd, 1, CONSTANTS["SO_TYPE"], 4)  # EBADF, ENOTSOCK
             return 0
         length = None if a[4:5] in ((), (ANYTHING,)) else integer(unwrap(a[4]))

@@ -53,9 +53,9 @@ _IGNORED: Final = {
     "code_sockopt": "code sees TCP_INFO",
     "debug": "",
     "so_filename": "",
-    "udp_encaps": "",
 }
 _REFUSED: Final = {
+    "udp_encaps": "packets inside UDP are not there",
     "wire_client": "the machine under test is in this process; there is no second one to talk to",
     "wire_client_dev": "the machine under test is in this process",
     "wire_server": "the machine under test is in this process; there is no second one to talk to",

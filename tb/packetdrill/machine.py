@@ -1,10 +1,21 @@
 """The machine under test, as a runner sees it: a kernel, and a wire that ends at the runner."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pymodel.scheduler import Scheduler
 from pymodel.task import Blocking
+
+
+@dataclass(frozen=True)
+class BadAddress:
+    """In the place of a buffer of `length` bytes: a pointer to where there is no memory."""
+
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
 
 
 class Machine(Protocol):
@@ -18,7 +29,8 @@ class Machine(Protocol):
     def call(self, name: str, *arguments: Any) -> Blocking[Any]:
         """The system call `name`, in the one process that a script is.
 
-        Arguments and results are those of `pymodel.socket.syscalls.Kernel`. Raises OSError, or
+        Arguments and results are those of `pymodel.socket.syscalls.Kernel`; what `write`, `sendto` and
+        `sendmsg` send, and the count of `read` and `recv`, may be a `BadAddress`. Raises OSError, or
         ScriptError for a call that is not there.
         """
 

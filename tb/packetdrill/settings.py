@@ -4,6 +4,7 @@ from typing import Final
 
 from pymodel.host import Host
 from pymodel.simtime import MS, SEC
+from pymodel.tcp.profile import STACKS
 from pymodel.tcp.sysctl import INERT
 from tb.packetdrill.errors import ScriptError
 
@@ -68,7 +69,6 @@ _FIXED: Final = {
     "net.inet.tcp.log_debug": None,
     "net.inet.tcp.log_in_vain": None,
     "net.inet.tcp.nolocaltimewait": ("0", "1"),
-    "net.inet.tcp.functions_default": ("freebsd",),
     "net.inet.tcp.hostcache.enable": None,
     "net.inet.tcp.hostcache.purgenow": None,
     "net.inet.tcp.syncache.rst_on_sock_fail": None,
@@ -76,12 +76,10 @@ _FIXED: Final = {
     "net.inet.tcp.ts_offset_per_conn": None,
     "net.inet.tcp.rfc3042": ("1",),
     "net.inet.tcp.rfc3390": ("1",),
-    "net.inet.tcp.do_prr": ("1",),
     "net.inet.tcp.tso": ("0", "1"),
     "net.inet.tcp.insecure_syn": ("0",),
     "net.inet.tcp.insecure_rst": ("0",),
     "net.inet.tcp.insecure_ack": ("0",),
-    "net.inet.tcp.syncookies_only": ("0",),
     "net.inet.tcp.blackhole_local": None,
     "net.inet.tcp.do_tcpdrain": None,
     "net.inet.tcp.drop": None,
@@ -103,8 +101,34 @@ _FIXED: Final = {
     "net.inet.tcp.hostcache.prune": None,
     "net.inet.icmp.icmplim_output": None,
     "net.inet.tcp.pmtud_blackhole_detection": ("0",),
-    "net.inet.tcp.recvbuf_auto": ("1",),
-    "net.inet.tcp.sendbuf_auto": ("1",),
+    "net.inet.tcp.ecn.maxretries": None,
+    "net.inet.tcp.hostcache.expire": None,
+    "net.inet.tcp.hostcache.purge": None,
+    "net.inet.tcp.udp_tunneling_port": ("0",),
+    "net.inet.tcp.udp_tunneling_overhead": None,
+    "net.inet.tcp.require_unique_port": None,
+    "net.inet.tcp.reass.maxqueuelen": None,
+    "net.inet.tcp.reass.maxsegments": None,
+    "net.inet.tcp.reass.new_limit": None,
+    "net.inet.tcp.sack.maxholes": None,
+    "net.inet.tcp.sack.globalmaxholes": None,
+    "net.inet.tcp.sack.tso": ("0", "1"),
+    "net.inet.tcp.maxtcptw": None,
+    "net.inet.tcp.map_limit": None,
+    "net.inet.tcp.split_limit": None,
+    "net.inet.tcp.pacing_limit": None,
+    "net.inet.tcp.v6mssdflt": None,
+    "net.inet.tcp.v6pmtud_blackhole_mss": None,
+    "net.inet.tcp.cc.abe": ("0",),
+    "net.inet.tcp.cc.abe_frlossreduce": ("0",),
+    "net.inet.tcp.syncache.bucketlimit": None,
+    "net.inet.tcp.syncache.hashsize": None,
+    "net.inet.tcp.sendbuf_auto_lowat": None,
+    "net.inet.tcp.bb.log_auto_mode": None,
+    "net.inet.tcp.bb.log_session_limit": None,
+    "net.inet.tcp.log_pcb": None,
+    "net.inet.ip.random_id": None,
+    "net.inet.tcp.use_newrto": None,
 }
 """Settings of which only these values (None: any) have the effect that they would have here: none."""
 
@@ -149,6 +173,7 @@ _FREEBSD_PROFILE: Final = {
     "net.inet.tcp.abc_l_var": ("slow_start_segments", 1),
     "net.inet.tcp.do_prr": ("prr", 1),
     "net.inet.tcp.retries": ("retries", 1),
+    "net.inet.tcp.syncache.cachelimit": ("max_syn_backlog", 1),
     "net.inet.tcp.delayed_ack": ("acks_are_delayed", 1),
 }
 """FreeBSD's names for figures of the profile: attribute and unit."""
@@ -156,6 +181,8 @@ _RFC1323: Final = "net.inet.tcp.rfc1323"
 """0: neither option, 1: both, 2: only window scaling, 3: only timestamps (tcp(4))."""
 _FINWAIT2_RECYCLE: Final = "net.inet.tcp.fast_finwait2_recycle"
 """1: a closed FIN-WAIT-2 lasts finwait2_timeout, not as long as keepalive would watch it."""
+_STACK: Final = "net.inet.tcp.functions_default"
+_SYNCOOKIES_ONLY: Final = "net.inet.tcp.syncookies_only"
 _FREEBSD_MILLISECONDS: Final = {
     "net.inet.tcp.keepidle": "tcp_keepalive_time",
     "net.inet.tcp.keepintvl": "tcp_keepalive_intvl",
@@ -185,6 +212,12 @@ def write(host: Host, name: str, value: str) -> None:
         number = int(value, 0) * unit
         kept = getattr(host.tcp.profile, attribute)
         setattr(host.tcp.profile, attribute, bool(number) if isinstance(kept, bool) else number)
+    elif name == _STACK:
+        if value not in STACKS:
+            raise ScriptError(f"sysctl {name}={value}: only {', '.join(STACKS)} are there")
+        host.tcp.profile.rack = host.tcp.profile.tail_loss_probe = value == "rack"
+    elif name == _SYNCOOKIES_ONLY:
+        host.tcp.profile.syncookies = 2 if int(value) else 1
     elif name == _FINWAIT2_RECYCLE:
         if int(value):
             host.tcp.profile.fin_timeout = _FINWAIT2_TIMEOUT
@@ -216,6 +249,10 @@ def read(host: Host, name: str) -> str:
     if name == _RFC1323:
         scaling, stamps = host.tcp.profile.window_scaling, host.tcp.profile.timestamps
         return "1" if scaling and stamps else "2" if scaling else "3" if stamps else "0"
+    if name == _STACK:
+        return STACKS[host.tcp.profile.rack]
+    if name == _SYNCOOKIES_ONLY:
+        return str(int(host.tcp.profile.syncookies == 2))
     if name in _FREEBSD_PROFILE:
         attribute, unit = _FREEBSD_PROFILE[name]
         return str(int(getattr(host.tcp.profile, attribute)) // unit)

@@ -1,6 +1,8 @@
 """A simulated host as the machine under test. The script is the rest of the world: its wire ends here."""
 
+import errno
 import ipaddress
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,6 +11,7 @@ from pymodel.ports import Frame
 from pymodel.regs import Side
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, NS, US
+from pymodel.socket.constants import MSG_PEEK
 from pymodel.socket.messages import EPOCH
 from pymodel.socket.process import Process
 from pymodel.task import Blocking, Wait
@@ -17,6 +20,7 @@ from tb.packetdrill import shell
 from tb.packetdrill.config import Config
 from tb.packetdrill.errors import ScriptError
 from tb.packetdrill.frames import MAC, arp_reply, arp_request, duration, frame, ip_packet
+from tb.packetdrill.machine import BadAddress
 from tb.packetdrill.wire import fragments
 
 LARGEST: Final = 9000
@@ -24,6 +28,10 @@ LARGEST: Final = 9000
 
 _SETTLE: Final = 1 * MS
 """How long the machine may take over a packet that arrives: far more than it ever needs."""
+
+
+def _flat(arguments: tuple[Any, ...]) -> list[Any]:
+    return [x for argument in arguments for x in (argument if isinstance(argument, list) else [argument])]
 
 
 class SimulatedMachine:
@@ -51,8 +59,6 @@ class SimulatedMachine:
             profile=profile,
             queue_size=queue_size,
         )
-        # packetdrill's own machine is behind a TUN device, whose packets are not joined.
-        self.host.device.set_features(gro=False)
         self.shell = shell.Shell(self.host, config.directory)
         self.process = Process(self.host.kernel, "script")
         self._receive: Callable[[int, bytes], None] = lambda time, packet: None
@@ -96,7 +102,22 @@ class SimulatedMachine:
         method = getattr(self.host.kernel, name, None)
         if method is None:
             raise ScriptError(f"{name}() is not there")
+        if any(isinstance(x, BadAddress) for x in _flat(arguments)):
+            yield from self._fault(name, *arguments)
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
         return (yield from method(self.process, *arguments))
+
+    def _fault(self, name: str, fd: int, buffer: Any, *rest: Any) -> Blocking[None]:
+        """What a call does before it finds that it cannot reach its buffer: all but the copy."""
+        kernel = self.host.kernel
+        if name in ("read", "recv"):
+            yield from kernel.recv(self.process, fd, 1, MSG_PEEK | (rest[0] if rest else 0))
+        elif name == "write":
+            yield from kernel.write(self.process, fd, b"")
+        elif name == "sendto":
+            yield from kernel.sendto(self.process, fd, b"", *rest)
+        else:
+            yield from kernel.sendmsg(self.process, fd, [], *rest)
 
     def inject(self, packet: bytes) -> Blocking[None]:
         """See `Machine`: it is over when the driver has handed the frame to the stack."""

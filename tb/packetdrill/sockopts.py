@@ -13,8 +13,8 @@ TRACING: Final = frozenset(
     {"SO_DEBUG", "TCP_LOG", "TCP_LOGID", "TCP_LOGBUF", "TCP_LOGDUMP", "TCP_PCAP_IN", "TCP_PCAP_OUT"}
 )
 """Options that only make a kernel keep a log: accepted, without effect."""
-_STACK: Final = "TCP_FUNCTION_BLK"
-"""FreeBSD: which of its TCPs a socket uses; there is only the one named freebsd here."""
+_STACK: Final = struct.Struct("=32sI")
+"""FreeBSD's struct tcp_function_set: which of its TCPs a socket uses."""
 
 INT: Final = struct.Struct("@i")
 _LINGER: Final = struct.Struct("@ii")
@@ -26,16 +26,9 @@ _SOL_TCP: Final = CONSTANTS["IPPROTO_TCP"]
 LENGTH: Final = 512
 
 
-def harmless(name: Expression, value: Expression) -> bool:
-    """Whether setting option `name` changes nothing here. ScriptError for a stack that is not there."""
-    word = getattr(name, "name", "")
-    if word == _STACK:
-        wanted = unwrap(value)
-        stack = wanted.get("function_set_name", "0") if isinstance(wanted, Structure) else wanted
-        if isinstance(stack, Text) and stack.value.rstrip(b"\0") in (b"freebsd", b"default"):
-            return True
-        raise ScriptError(f'{_STACK}: only the stack "freebsd" is there')
-    return word in TRACING
+def harmless(name: Expression) -> bool:
+    """Whether setting option `name` changes nothing here."""
+    return getattr(name, "name", "") in TRACING
 
 
 def pack(value: Expression, length: int | None) -> bytes:
@@ -72,6 +65,11 @@ def _pack_structure(value: Structure) -> bytes:
         return _TIMEVAL.pack(member(value, 0, "tv_sec", "sec"), member(value, 0, "tv_usec", "usec"))
     if names & {"tcpm_addr", "tcpm_key"}:
         return _pack_md5(value)
+    if "function_set_name" in names:
+        name = value.get("function_set_name")
+        if not isinstance(name, Text):
+            raise ScriptError("function_set_name is a string")
+        return _STACK.pack(name.value, member(value, 0, "pcbcnt"))
     raise ScriptError(f"an option's value of members {', '.join(sorted(names))} is not known here")
 
 
@@ -119,6 +117,12 @@ def _structure_mismatch(level: int, name: int, expected: Structure, got: bytes) 
         fields = {"tv_sec": whole, "sec": whole, "tv_usec": part, "usec": part}
     elif level == _SOL_TCP and name == CONSTANTS["TCP_INFO"]:
         fields = tcpinfo.parse(got)
+    elif level == _SOL_TCP and name == CONSTANTS["TCP_FUNCTION_BLK"]:
+        stack, fields = got[:32].rstrip(b"\0"), {"pcbcnt": _STACK.unpack(got)[1]}
+        wanted = expected.get("function_set_name")
+        if isinstance(wanted, Text) and wanted.value.rstrip(b"\0") != stack:
+            return f"stack {wanted.value.decode()!r} expected, {stack.decode()!r} returned"
+        expected = Structure(tuple(m for m in expected.members if m[0] != "function_set_name"))
     else:
         raise ScriptError("this option's value is no structure known here")
     wrong = []

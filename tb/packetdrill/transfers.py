@@ -9,8 +9,8 @@ from tb.packetdrill.constants import CONSTANTS
 from tb.packetdrill.errors import ScriptError, ScriptFailure
 from tb.packetdrill.evaluate import array, integer, member, structure, unwrap
 from tb.packetdrill.flows import Address, Flows
-from tb.packetdrill.machine import Machine
-from tb.packetdrill.syntax import ANYTHING, Call, Expression, Name, Number, Structure, Text
+from tb.packetdrill.machine import BadAddress, Machine
+from tb.packetdrill.syntax import ANYTHING, Call, Expression, Name, Number, Structure, Text, Unary
 
 Arguments = tuple[Expression, ...]
 Result = Generator[Any, Any, int]
@@ -52,7 +52,7 @@ class Transfers:
 
     def do_read(self, a: Arguments, call: Call) -> Result:
         """read(2)."""
-        data = yield from self.machine.call("read", self._use(a[0]), integer(a[2]))
+        data = yield from self.machine.call("read", self._use(a[0]), _room(a[1], integer(a[2])))
         return _compare("read", a[1], data)
 
     def do_readv(self, a: Arguments, call: Call) -> Result:
@@ -73,7 +73,8 @@ class Transfers:
     def _receive(self, name: str, a: Arguments) -> Result:
         flags, buffer = integer(a[3]), bytearray(max(integer(a[2]), 0))
         if not flags & CONSTANTS["MSG_TRUNC"]:
-            data: bytes = yield from self.machine.call("recv", self._use(a[0]), len(buffer), flags)
+            room = _room(a[1], len(buffer))
+            data: bytes = yield from self.machine.call("recv", self._use(a[0]), room, flags)
             return _compare(name, a[1], data)
         # Only the message's own length tells what was cut off.
         length: int
@@ -109,7 +110,7 @@ class Transfers:
 
     def do_writev(self, a: Arguments, call: Call) -> Result:
         """writev(2)."""
-        return self.machine.call("writev", self._use(a[0]), [_data(*vector) for vector in _vectors(a[1])])
+        return self.machine.call("writev", self._use(a[0]), [_bytes(*vector) for vector in _vectors(a[1])])
 
     def do_send(self, a: Arguments, call: Call) -> Result:
         """send(2)."""
@@ -149,7 +150,8 @@ class Transfers:
         control = message.get("msg_control", "3")
         items = [] if control is None or control is ANYTHING or is_null(control) else list(array(control))
         packed = [_pack_control(structure(item)) for item in items]
-        return self.machine.call("sendmsg", fd, [memoryview(b) for b in buffers], packed, flags, address)
+        views = [b if isinstance(b, BadAddress) else memoryview(b) for b in buffers]
+        return self.machine.call("sendmsg", fd, views, packed, flags, address)
 
     def do_sendfile(self, a: Arguments, call: Call) -> Result:
         """sendfile(2)."""
@@ -187,13 +189,27 @@ def _send_flags(expression: Expression) -> int:
     return integer(expression)
 
 
-def _data(expression: Expression, length: int) -> bytes:
-    """`length` bytes: the string's, then zeros."""
+def _data(expression: Expression, length: int) -> bytes | BadAddress:
+    """`length` bytes: the string's, then zeros. A number is an address where nothing is."""
     if isinstance(expression, Text):
         return expression.value[:length].ljust(max(length, 0), b"\0")
-    if expression is ANYTHING or is_null(expression):
+    if expression is ANYTHING or length <= 0:
         return bytes(max(length, 0))
-    raise ScriptError("a buffer is `...` or a string")
+    if isinstance(expression, Number | Name | Unary):
+        return BadAddress(length)
+    raise ScriptError("a buffer is `...`, a string, or a number: an address that is wrong")
+
+
+def _bytes(expression: Expression, length: int) -> bytes:
+    data = _data(expression, length)
+    if isinstance(data, BadAddress):
+        raise ScriptError("a wrong address among the buffers of writev() is not there")
+    return data
+
+
+def _room(expression: Expression, length: int) -> int | BadAddress:
+    """Where a call shall put what it reads: the size of a buffer, or a wrong address."""
+    return BadAddress(length) if isinstance(expression, Number | Name | Unary) and length > 0 else length
 
 
 def _vectors(expression: Expression) -> list[tuple[Expression, int]]:

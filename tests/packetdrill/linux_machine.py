@@ -6,7 +6,6 @@ calls through libc, the parent is the wire.
 """
 
 import ctypes
-import errno
 import fcntl
 import ipaddress
 import os
@@ -27,6 +26,7 @@ from pymodel.simtime import MS, NS, SEC
 from pymodel.task import Blocking, Task, Wait, WaitQueue
 from tb.packetdrill.config import Config
 from tb.packetdrill.errors import ScriptError, ScriptFailure
+from tb.packetdrill.machine import BadAddress
 from tb.packetdrill.parser import parse
 from tb.packetdrill.runner import Runner
 from tb.packetdrill.session import Verdict, configure, defined, judge
@@ -49,6 +49,38 @@ def missing() -> str | None:
     if not os.path.exists("/dev/net/tun"):
         return "there is no /dev/net/tun"
     return None
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class _Msghdr(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32), ("pad", ctypes.c_uint32),
+        ("vectors", ctypes.c_void_p), ("vector_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t), ("flags", ctypes.c_int),
+    )  # fmt: skip
+
+
+_NOWHERE = ctypes.c_void_p(1)
+
+
+def _pointer(data: bytes | BadAddress) -> Any:
+    return _NOWHERE if isinstance(data, BadAddress) else data
+
+
+def _ancillary(control: bytes) -> list[tuple[int, int, bytes]]:
+    """(level, type, data) of each cmsghdr (cmsg(3))."""
+    found: list[tuple[int, int, bytes]] = []
+    at = 0
+    while at + 16 <= len(control):
+        length, level, kind = struct.unpack_from("@Nii", control, at)
+        if length < 16:
+            break
+        found.append((level, kind, control[at + 16 : at + length]))
+        at += (length + 7) & ~7
+    return found
 
 
 class _Calls:
@@ -109,7 +141,9 @@ class _Calls:
     def shutdown(self, fd: int, how: int) -> None:
         self._check(_libc.shutdown(fd, how))
 
-    def read(self, fd: int, count: int) -> bytes:
+    def read(self, fd: int, count: int | BadAddress) -> bytes:
+        if isinstance(count, BadAddress):
+            return bytes(self._check(_libc.read(fd, _NOWHERE, ctypes.c_size_t(len(count)))))
         data = ctypes.create_string_buffer(max(count, 1))
         got = self._check(_libc.read(fd, data, ctypes.c_size_t(count)))
         return data.raw[:got]
@@ -118,8 +152,8 @@ class _Calls:
         data = self.read(fd, sum(buffers))
         return len(data), data
 
-    def write(self, fd: int, data: bytes) -> int:
-        return self._check(_libc.write(fd, data, ctypes.c_size_t(len(data))))
+    def write(self, fd: int, data: bytes | BadAddress) -> int:
+        return self._check(_libc.write(fd, _pointer(data), ctypes.c_size_t(len(data))))
 
     def writev(self, fd: int, buffers: list[bytes]) -> int:
         return os.writev(fd, buffers)
@@ -129,38 +163,53 @@ class _Calls:
         got = self._check(_libc.recv(fd, data, ctypes.c_size_t(count), flags))
         return data.raw[: min(got, count)], None
 
-    def recv(self, fd: int, count: int, flags: int) -> bytes:
+    def recv(self, fd: int, count: int | BadAddress, flags: int) -> bytes:
+        if isinstance(count, BadAddress):
+            return bytes(self._check(_libc.recv(fd, _NOWHERE, ctypes.c_size_t(len(count)), flags)))
         return self.recvfrom(fd, count, flags)[0]
 
     def sendto(self, fd: int, data: bytes, flags: int, address: tuple[bytes, int] | None = None) -> int:
         where = None if address is None else self._sockaddr(address)
         size = ctypes.c_size_t(len(data))
         return self._check(
-            _libc.sendto(fd, data, size, flags | socket.MSG_NOSIGNAL, where, 16 if where else 0)
+            _libc.sendto(fd, _pointer(data), size, flags | socket.MSG_NOSIGNAL, where, 16 if where else 0)
         )
 
     def sendmsg(
-        self, fd: int, buffers: list[bytes], control: Any, flags: int, address: tuple[bytes, int] | None
+        self,
+        fd: int,
+        buffers: list[memoryview | BadAddress],
+        control: list[tuple[int, int, bytes]],
+        flags: int,
+        address: tuple[bytes, int] | None,
     ) -> int:
-        sock = socket.socket(fileno=os.dup(fd))
-        try:
-            flags |= socket.MSG_NOSIGNAL
-            if address is None:
-                return sock.sendmsg(buffers, control, flags)
-            return sock.sendmsg(buffers, control, flags, (socket.inet_ntoa(address[0]), address[1]))
-        finally:
-            sock.close()
+        data = [buffer if isinstance(buffer, BadAddress) else bytes(buffer) for buffer in buffers]
+        vectors = (_Iovec * max(len(data), 1))(
+            *(_Iovec(ctypes.cast(_pointer(part), ctypes.c_void_p), len(part)) for part in data)
+        )
+        packed = b"".join(
+            struct.pack("@Nii", 16 + len(part), level, kind) + part + bytes(-len(part) % 8)
+            for level, kind, part in control
+        )
+        where = None if address is None else self._sockaddr(address)
+        message = _Msghdr(
+            ctypes.cast(where, ctypes.c_void_p), 16 if where else 0, 0,
+            ctypes.addressof(vectors), len(data), ctypes.cast(packed, ctypes.c_void_p), len(packed), 0,
+        )  # fmt: skip
+        return self._check(_libc.sendmsg(fd, ctypes.byref(message), flags | socket.MSG_NOSIGNAL))
 
     def recvmsg(self, fd: int, sizes: list[int], flags: int) -> tuple[int, bytes, int, list[Any]]:
-        sock = socket.socket(fileno=os.dup(fd))
-        try:
-            data, control, got, _ = sock.recvmsg(sum(sizes), 1024, flags & ~socket.MSG_TRUNC)
-            length = len(data)
-            if flags & socket.MSG_TRUNC and got & socket.MSG_TRUNC:
-                raise OSError(errno.EOPNOTSUPP, "Python cuts the length that MSG_TRUNC asks for")
-            return length, data, got, control
-        finally:
-            sock.close()
+        """Through libc: Python would cut the length that MSG_TRUNC asks for."""
+        data, control = ctypes.create_string_buffer(max(sum(sizes), 1)), ctypes.create_string_buffer(1024)
+        vector = _Iovec(ctypes.addressof(data), sum(sizes))
+        message = _Msghdr(None, 0, 0, ctypes.addressof(vector), 1, ctypes.addressof(control), 1024, 0)
+        length = self._check(_libc.recvmsg(fd, ctypes.byref(message), flags))
+        return (
+            length,
+            data.raw[: min(length, sum(sizes))],
+            message.flags,
+            _ancillary(control.raw[: message.control_length]),
+        )
 
     def sendfile(self, out: int, source: int, offset: int | None, count: int) -> int:
         return os.sendfile(out, source, offset, count)  # type: ignore[arg-type]
@@ -390,6 +439,3 @@ def run(text: str, options: dict[str, str] | None = None, timeout: float = 120) 
     os.close(reading)
     os.waitpid(pid, 0)
     return pickle.loads(data) if data else Verdict(False, "no verdict: it took too long, or ended early")
-
-
-assert errno

@@ -51,7 +51,7 @@ def test_a_command_that_succeeds_lets_the_script_go_on(line):
         ("sysctl -w net.ipv4.tcp_zork=1", "net.ipv4.tcp_zork is not known here"),
         ("sysctl -w net.ipv4.tcp_mtu_probing=1", "only 0"),
         ("sysctl -w net.inet.tcp.insecure_rst=1", "only 0"),
-        ("sysctl -w net.inet.tcp.functions_default=rack", "only freebsd"),
+        ("sysctl -w net.inet.tcp.functions_default=bbr", "only freebsd, rack"),
         ("sysctl -w net.ipv4.tcp_sack=many", "net.ipv4.tcp_sack=many"),
         ("kldload sctp", "sctp stands for something that is not there"),
         ("ip route add 10.0.0.0/8 via 192.168.0.2 zork 5", "routes have no zork"),
