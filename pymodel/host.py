@@ -59,6 +59,7 @@ class Host:
         self.device = VirtioNetDevice(
             port, scheduler, queue_size=queue_size, scatter=pieces, napi_tx=pieces, without=without
         )
+        self.device.set_features(gro=profile.gro)
         rng = random.Random(f"{seed}/{name}")
         self.ip = IpLayer(scheduler, self.memory, seed=rng.randrange(1 << 32))
         self.tcp = TcpLayer(

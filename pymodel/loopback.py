@@ -6,13 +6,19 @@ from pymodel.skbuff import SkBuff
 
 MTU = 65536
 
+_FEATURES = Features.SG | Features.HW_CSUM | Features.RXCSUM | Features.TSO | Features.TSO_ECN
+
 
 class LoopbackDevice(NetDevice):
-    """A device without hardware. Frames keep their Ethernet header, as Linux's `lo` does."""
+    """A device without hardware. Frames keep their Ethernet header, as Linux's `lo` does.
+
+    Nothing is summed up or cut on the way: a checksum that was left to the device arrives as it was left
+    (`Checksum.PARTIAL`), and a super-segment whole.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         super().__init__("lo", mtu=MTU)
-        self.features = Features.SG
+        self.offer(_FEATURES)
         self._scheduler = scheduler
 
     def start_xmit(self, skb: SkBuff) -> bool:

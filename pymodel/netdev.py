@@ -7,24 +7,26 @@ the Ethernet header pulled, `mac_header`, `protocol`, `dev` set (Linux: eth_type
 """
 
 import abc
+import errno
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Final
 
+from pymodel.gro import Gro
+from pymodel.gso import GSO_TCP_ECN, checksum_help, segment
 from pymodel.skbuff import Checksum, SkBuff
-from pymodel.wire.checksum import checksum
 from pymodel.wire.eth import HEADER_LEN, MIN_ETHERTYPE
 
-__all__ = ["DEFAULT_TXQUEUELEN", "Features", "NetDevice", "NetDeviceStats", "checksum_help"]
+__all__ = ["DEFAULT_TXQUEUELEN", "SOFTWARE", "Features", "NetDevice", "NetDeviceStats"]
 
 DEFAULT_TXQUEUELEN: Final = 1000
 """Frames that wait in front of a stopped queue (Linux: DEFAULT_TX_QUEUE_LEN)."""
 
 
 class Features(IntFlag):
-    """What a device does for the stack (Linux: netdev_features_t). A device without any gets plain frames."""
+    """What a device, or the software in front of it, does for the stack (Linux: netdev_features_t)."""
 
     NONE = 0
     SG = 1
@@ -35,8 +37,40 @@ class Features(IntFlag):
     """Verifies received checksums."""
     TSO = 8
     """Cuts large TCP/IPv4 frames into segments."""
-    GRO_HW = 16
-    """Joins received segments into large frames."""
+    TSO_ECN = 16
+    """Does so where the TCP header has CWR, too: it goes with the first segment (RFC 3168 §6.1.2)."""
+    GSO = 32
+    """Software cuts what the device does not; without either, IP gets single segments only."""
+    GRO = 64
+    """Software joins received segments (`pymodel.gro`)."""
+
+
+SOFTWARE: Final = Features.GSO | Features.GRO
+"""What works with every device."""
+
+_SWITCHES: Final = {
+    "rx": Features.RXCSUM,
+    "tx": Features.HW_CSUM,
+    "sg": Features.SG,
+    "tso": Features.TSO | Features.TSO_ECN,
+    "gso": Features.GSO,
+    "gro": Features.GRO,
+}
+"""By the names that ethtool -K knows them under."""
+
+
+_SG: Final = int(Features.SG)
+_HW_CSUM: Final = int(Features.HW_CSUM)
+_TSO: Final = int(Features.TSO)
+_TSO_ECN: Final = int(Features.TSO_ECN)
+_GRO: Final = int(Features.GRO)
+
+
+def _fix(features: Features) -> Features:
+    """`features` without those that need one that is not there (Linux: netdev_fix_features)."""
+    if not features & Features.HW_CSUM or not features & Features.SG:
+        features &= ~(Features.TSO | Features.TSO_ECN)
+    return features
 
 
 @dataclass(slots=True)
@@ -61,25 +95,6 @@ class NetDeviceStats:
     """Given to the device and lost there (it had to be reset), or refused by it for good."""
 
 
-def checksum_help(skb: SkBuff) -> None:
-    """Fill in the checksum of an skb with `Checksum.PARTIAL` (Linux: skb_checksum_help).
-
-    The field holds the sum of the pseudo-header. Raises ValueError when the field is outside the packet.
-    """
-    skb.linearize()
-    skb.cow()
-    start = skb.csum_start - skb.headroom()
-    field_at = start + skb.csum_offset
-    if start < 0 or field_at + 2 > skb.len:
-        raise ValueError(f"csum_start {start}, csum_offset {skb.csum_offset} in a frame of {skb.len} bytes")
-    window = skb.linear()
-    # RFC 768: a UDP checksum of 0 is sent as 0xffff, which is the same sum for every protocol.
-    value = checksum(window[start:]) or 0xFFFF
-    window[field_at] = value >> 8
-    window[field_at + 1] = value & 0xFF
-    skb.ip_summed = Checksum.NONE
-
-
 @dataclass(slots=True)
 class _Qdisc:
     queue: deque[SkBuff] = field(default_factory=deque)
@@ -92,14 +107,16 @@ class NetDevice(abc.ABC):
 
     `mac`: 6 bytes. `mtu`: bytes of a network-layer packet. `carrier`: the link is up, which it is
     until a driver says otherwise. `on_carrier(up)` is called at its changes. `txqueuelen`: frames that
-    may wait.
+    may wait. `hw_features`: what can be had; `features`: what of it is in use (`set_features`).
     """
 
     def __init__(self, name: str, mac: bytes = bytes(6), mtu: int = 1500) -> None:
         self.name = name
         self.mac = mac
         self.mtu = mtu
-        self.features = Features.NONE
+        self.hw_features = self.features = SOFTWARE
+        self._unwanted = Features.NONE
+        self._gro = Gro(self._up)
         self.carrier = True
         self.txqueuelen = DEFAULT_TXQUEUELEN
         self.stats = NetDeviceStats()
@@ -110,6 +127,40 @@ class NetDevice(abc.ABC):
     def __repr__(self) -> str:
         state = "up" if self.carrier else "no carrier"
         return f"<{type(self).__name__} {self.name} {self.mac.hex(':')} {state}>"
+
+    # --- offloads -------------------------------------------------------------------------------
+
+    @property
+    def features(self) -> Features:
+        """What is in use."""
+        return Features(self._features)
+
+    @features.setter
+    def features(self, features: Features) -> None:
+        self._features = int(features)  # operators of an IntFlag are slow
+
+    def offer(self, features: Features) -> None:
+        """A driver says what its device can do; what was switched off stays so."""
+        self.hw_features = features | SOFTWARE
+        self.features = _fix(self.hw_features & ~self._unwanted)
+
+    def set_features(self, **switches: bool) -> None:
+        """Switch offloads on or off, as ``ethtool -K eth0 tso off``: ``set_features(tso=False)``.
+
+        Names: rx, tx (checksums), sg, tso, gso, gro. What needs something that is off is off, too. A TCP
+        connection asks for `gso` and `tso` when it is made. OSError: an unknown name (EINVAL), or something
+        to be switched on that the device cannot do (EOPNOTSUPP); nothing has changed then.
+        """
+        unwanted = self._unwanted
+        for name, on in switches.items():
+            feature = _SWITCHES.get(name)
+            if feature is None:
+                raise OSError(errno.EINVAL, f"{self.name}: no offload is called {name}")
+            if on and not self.hw_features & feature:
+                raise OSError(errno.EOPNOTSUPP, f"{self.name}: the device has no {name}")
+            unwanted = unwanted & ~feature if on else unwanted | feature
+        self._unwanted = unwanted
+        self.features = _fix(self.hw_features & ~unwanted)
 
     # --- transmit -------------------------------------------------------------------------------
 
@@ -125,30 +176,76 @@ class NetDevice(abc.ABC):
         """Send a frame or queue it; always consumes `skb`. False: dropped and counted (`tx_dropped`).
 
         Without carrier everything is dropped (Linux: such a device has the noop qdisc). What the device
-        cannot do is done here (Linux: validate_xmit_skb): fragments are joined unless it has
-        `Features.SG`, a partial checksum is filled in unless it has `Features.HW_CSUM`.
+        cannot do is done here, when the frame's turn has come (Linux: validate_xmit_skb): a super-segment is
+        cut up unless it has `Features.TSO`, fragments are joined unless it has `Features.SG`, a partial
+        checksum is filled in unless it has `Features.HW_CSUM`. Without memory for that it is dropped.
         """
         if not self.carrier:
             self.stats.tx_dropped += 1
             skb.free()
             return False
-        if skb.data_len and not self.features & Features.SG:
-            self.stats.tx_copied += skb.len
-            skb.linearize()
-        if skb.ip_summed is Checksum.PARTIAL and not self.features & Features.HW_CSUM:
-            checksum_help(skb)
         qdisc = self._qdisc
-        queue = qdisc.queue
         if not qdisc.stopped and not qdisc.running:
-            if self.start_xmit(skb):
-                return True
-            qdisc.stopped = True
-        if len(queue) >= self.txqueuelen:
+            qdisc.running = True
+            try:
+                taken = self._send(skb)
+            finally:
+                qdisc.running = False
+            if qdisc.queue and not qdisc.stopped:
+                self.wake_queue()
+            return taken
+        if len(qdisc.queue) >= self.txqueuelen:
             self.stats.tx_dropped += 1
             skb.free()
             return False
-        queue.append(skb)
+        qdisc.queue.append(skb)
         return True
+
+    def _send(self, skb: SkBuff) -> bool:
+        """Give `skb` to the driver, as one frame or several; what it does not take is next in the queue.
+
+        False: dropped and counted, as there was no memory.
+        """
+        qdisc = self._qdisc
+        if skb.gso_size and not self._cuts(skb.gso_type):
+            try:
+                frames = segment(skb)
+            except MemoryError:
+                self.stats.tx_dropped += 1
+                skb.free()
+                return False
+        else:
+            frames = [skb]
+        for number, frame in enumerate(frames):
+            if qdisc.stopped:
+                qdisc.queue.extendleft(reversed(frames[number:]))
+                break
+            try:
+                self._finish(frame)
+            except MemoryError:
+                self.stats.tx_dropped += 1
+                frame.free()
+                if len(frames) == 1:
+                    return False
+                continue
+            if not self.start_xmit(frame):
+                qdisc.stopped = True
+                qdisc.queue.extendleft(reversed(frames[number:]))
+                break
+        return True
+
+    def _cuts(self, gso_type: int) -> bool:
+        """The device cuts such a super-segment up by itself."""
+        needed = _TSO | _TSO_ECN if gso_type & GSO_TCP_ECN else _TSO
+        return self._features & needed == needed
+
+    def _finish(self, skb: SkBuff) -> None:
+        """Do to a frame what the device does not."""
+        if skb.data_len and not self._features & _SG:
+            self.stats.tx_copied += skb.len
+            skb.linearize()
+        if skb.ip_summed is Checksum.PARTIAL and not self._features & _HW_CSUM:
+            checksum_help(skb)
 
     @property
     def queued(self) -> int:
@@ -174,10 +271,7 @@ class NetDevice(abc.ABC):
         queue = qdisc.queue
         try:
             while queue and not qdisc.stopped:
-                skb = queue.popleft()
-                if not self.start_xmit(skb):
-                    queue.appendleft(skb)
-                    qdisc.stopped = True
+                self._send(queue.popleft())
         finally:
             qdisc.running = False
 
@@ -196,17 +290,37 @@ class NetDevice(abc.ABC):
         A frame shorter than its header is dropped (`rx_length_errors`), one without a `rx_handler` too
         (`rx_dropped`).
         """
+        if self._counted(skb):
+            self._up(skb)
+
+    def gro_receive(self, skb: SkBuff) -> None:
+        """As `receive`, but the frame may wait for others to be joined with it, until `gro_flush` (Linux:
+        napi_gro_receive)."""
+        if self._counted(skb):
+            if self._features & _GRO:
+                self._gro.receive(skb)
+            else:
+                self._up(skb)
+
+    def gro_flush(self) -> None:
+        """The poll is over: hand up what waits."""
+        self._gro.flush()
+
+    def _counted(self, skb: SkBuff) -> bool:
         stats = self.stats
         if skb.len < HEADER_LEN:
             stats.rx_errors += 1
             stats.rx_length_errors += 1
             skb.free()
-            return
+            return False
         stats.rx_packets += 1
         stats.rx_bytes += skb.len
+        return True
+
+    def _up(self, skb: SkBuff) -> None:
         handler = self.rx_handler
         if handler is None:
-            stats.rx_dropped += 1
+            self.stats.rx_dropped += 1
             skb.free()
             return
         skb.dev = self

@@ -456,6 +456,30 @@ class SkBuff:
         self._head = None
         return Page.adopt(self.memory, head.address, self.end - head.address)
 
+    def join(self, other: "SkBuff", start: int) -> None:
+        """Append `other` from `start` on, which is in its linear area, as fragments; consumes it.
+
+        Nothing is copied, and there may be more than `MAX_SKB_FRAGS` afterwards: that is what a device takes,
+        and such an skb only goes up (Linux: skb_gro_receive, with its frag_list). Raises SkbError as
+        `into_page` does, but `other` may have fragments.
+        """
+        self._live()
+        linear = other.len - other.data_len - start
+        rest, other._frags = other._frags, None
+        offset = other.data + start - other.head
+        self.data_len += linear + other.data_len
+        self.len += linear + other.data_len
+        frags = self._frags
+        if frags is None:
+            frags = self._frags = []
+        page = other.into_page()
+        if linear:
+            frags.append((page, offset, linear))
+        else:
+            page.put()
+        if rest:
+            frags += rest
+
     # --- reading ------------------------------------------------------------------------------------
 
     def linear(self) -> memoryview:

@@ -10,7 +10,7 @@ from typing import Final
 from pymodel.driver.errors import RingError
 from pymodel.driver.packed_ring import PackedRing
 from pymodel.hostmem import HostMemory
-from pymodel.netdev import NetDevice
+from pymodel.netdev import Features, NetDevice
 from pymodel.regs import NetHdrFlag
 from pymodel.skbuff import MAX_SKB_FRAGS, Checksum, SkBuff, alloc_skb
 from pymodel.wire import eth, virtio_net_hdr
@@ -41,7 +41,8 @@ def buffer_size(mtu: int, *, mergeable: bool) -> int:
 class RxQueue:
     """The receive queue of one device. `ring` belongs to it; the caller writes the doorbell.
 
-    `buffer_size`: bytes of each buffer. `mergeable`, `checked`: MRG_RXBUF and GUEST_CSUM were negotiated.
+    `buffer_size`: bytes of each buffer. `mergeable`: MRG_RXBUF was negotiated. Checksums that the device
+    vouches for are believed while `device` has `Features.RXCSUM`.
     """
 
     def __init__(
@@ -52,14 +53,12 @@ class RxQueue:
         *,
         buffer_size: int,
         mergeable: bool = False,
-        checked: bool = False,
         event_idx: bool = False,
     ) -> None:
         # A buffer is one descriptor: nothing to put in a table.
         self.ring: PackedRing[SkBuff] = PackedRing(memory, size, event_idx=event_idx)
         self.buffer_size: Final = buffer_size
         self._mergeable: Final = mergeable
-        self._checked: Final = checked
         self._memory = memory
         self._device = device
         # Refilling in batches costs fewer notifications; half the ring stays with the device meanwhile.
@@ -81,13 +80,20 @@ class RxQueue:
         return True
 
     def poll(self, budget: int, now: int) -> int:
-        """Hand up at most `budget` received frames, stamped `now` (ps); how many. Raises RingError.
+        """Hand up at most `budget` received frames, stamped `now` (ps), joined where they fit; how many.
 
         A frame that the device could not store whole has length 0 or too few bytes: it is counted
-        (`rx_length_errors`) and dropped.
+        (`rx_length_errors`) and dropped. Raises RingError; what came before was handed up.
         """
+        try:
+            return self._poll(budget, now)
+        finally:
+            self._device.gro_flush()
+
+    def _poll(self, budget: int, now: int) -> int:
         ring = self.ring
         device = self._device
+        checked = device.features & Features.RXCSUM
         done = 0
         while done < budget and (used := ring.get_used()) is not None:
             skb, length = used
@@ -100,12 +106,12 @@ class RxQueue:
                 continue
             skb.put(length)
             header = virtio_net_hdr.parse(skb.pull(HEADER_LEN))
-            if self._checked and header.flags & _DATA_VALID:
+            if checked and header.flags & _DATA_VALID:
                 skb.ip_summed = Checksum.UNNECESSARY
             if self._mergeable and header.num_buffers != 1 and not self._merge(skb, header.num_buffers):
                 continue
             skb.tstamp = now
-            device.receive(skb)
+            device.gro_receive(skb)
         return done
 
     def _drop(self, skb: SkBuff) -> None:

@@ -154,7 +154,7 @@ class VirtioNetDevice(NetDevice):
         if negotiated != self.negotiated:
             self._release()  # the rings were made for other features
             self.negotiated = negotiated
-        self.features = self._offloads()
+        self.offer(self._offloads())
         config = yield from probe.read_config(port, self.negotiated)
         # §5.1.5: without MAC the driver makes up a locally administered address.
         self.mac = config.mac or b"\x02" + self.name.encode()[-5:].rjust(5, b"\0")
@@ -187,6 +187,8 @@ class VirtioNetDevice(NetDevice):
             features |= Features.HW_CSUM | Features.SG
         if self.has(Feature.HOST_TSO4):
             features |= Features.TSO
+        if self.has(Feature.HOST_ECN):
+            features |= Features.TSO_ECN
         if self.has(Feature.GUEST_CSUM):
             features |= Features.RXCSUM
         return features
@@ -262,7 +264,6 @@ class VirtioNetDevice(NetDevice):
             self,
             buffer_size=self._buffer_size(),
             mergeable=self.has(Feature.MRG_RXBUF),
-            checked=self.has(Feature.GUEST_CSUM),
             event_idx=self.has(Feature.EVENT_IDX),
         )
 
@@ -272,7 +273,7 @@ class VirtioNetDevice(NetDevice):
             size,
             self.stats,
             # Without Features.SG a frame is one piece.
-            max_segments=1 + MAX_SKB_FRAGS if self.features & Features.SG else 1,
+            max_segments=1 + MAX_SKB_FRAGS if self.hw_features & Features.SG else 1,
             interrupts=self._napi_tx,
             indirect=self.has(Feature.INDIRECT_DESC),
             event_idx=self.has(Feature.EVENT_IDX),

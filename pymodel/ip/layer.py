@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pymodel.gso import GSO_MAX_SEGS, checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.ip.fragments import Fragments
 from pymodel.ip.icmp import IcmpLayer, Report
@@ -18,9 +19,9 @@ from pymodel.ip.neigh import NeighbourTable
 from pymodel.ip.pathmtu import PathMtus
 from pymodel.ip.route import Route, RoutingTable, mask
 from pymodel.loopback import LoopbackDevice
-from pymodel.netdev import NetDevice
+from pymodel.netdev import Features, NetDevice
 from pymodel.scheduler import Scheduler
-from pymodel.skbuff import SkBuff, alloc_skb
+from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.wire import eth, icmp, ipv4
 from pymodel.wire.errors import WireError
 
@@ -32,6 +33,14 @@ MAX_PACKET = 0xFFFF
 
 Handler = Callable[[SkBuff, bytes, bytes], None]
 """(skb, src, dst): data begins at the transport header; consumes the skb."""
+
+
+_HEADERS_MAX = 120
+"""IPv4 and TCP with all options that their length fields allow: these are linear in what goes up."""
+
+
+def _tcp_header_len(skb: SkBuff) -> int:
+    return skb.linear()[12] >> 4 << 2
 
 
 @dataclass(slots=True)
@@ -152,6 +161,12 @@ class IpLayer:
         """A router on the way to `dst` takes no packets beyond `mtu` bytes (RFC 1191 §3)."""
         self.path_mtus.reduce(dst, mtu, self.mtu_for(dst), self._scheduler.now)
 
+    def gso_max_segs(self, dst: bytes) -> int:
+        """Segments that an skb to `dst` may hold: its device, or the software in front of it, cuts them."""
+        route = self.routes.lookup(dst)
+        able = route is not None and route.dev.features & (Features.TSO | Features.GSO)
+        return GSO_MAX_SEGS if able else 1
+
     def metrics_for(self, dst: bytes) -> Mapping[str, int]:
         """What the route to `dst` says for TCP (`Route.metrics`)."""
         route = self.routes.lookup(dst)
@@ -170,6 +185,7 @@ class IpLayer:
     ) -> int:
         """Route `skb` (transport header first), add the IP header and pass it on; consumes it.
 
+        A super-segment (`SkBuff.gso_size`, with `dont_fragment`) takes an identification for each segment.
         0, ENETUNREACH (no route), EMSGSIZE (beyond the path's MTU, with `dont_fragment`, or beyond 65535) or
         ENOBUFS (the device's queue is full).
         """
@@ -180,14 +196,22 @@ class IpLayer:
             return errno.ENETUNREACH
         total_len = skb.len + ipv4.HEADER_LEN
         limit = self._path_mtu(route, dst)
-        if total_len > (limit if dont_fragment else MAX_PACKET):
+        segments = 1
+        longest = total_len
+        if skb.gso_size:
+            segments = skb.gso_segs
+            longest = ipv4.HEADER_LEN + _tcp_header_len(skb) + skb.gso_size
+        if total_len > MAX_PACKET or (longest > limit and (dont_fragment or segments > 1)):
             self.stats["ip_too_big"] += 1
             skb.free()
             return errno.EMSGSIZE
-        self._ident = self._ident + 1 & 0xFFFF
-        if total_len <= limit:
+        ident = self._ident + 1 & 0xFFFF
+        self._ident = self._ident + segments & 0xFFFF
+        if longest <= limit:
             flags = ipv4.DF if dont_fragment else 0
-            return self._emit(route, skb, flags, proto, src, dst, ttl, tos)
+            return self._emit(route, skb, ident, flags, proto, src, dst, ttl, tos)
+        if skb.ip_summed is Checksum.PARTIAL:
+            checksum_help(skb)
         # RFC 791 §3.2: every fragment but the last a multiple of eight bytes, under one identification.
         data = skb.bytes()
         skb.free()
@@ -197,22 +221,31 @@ class IpLayer:
             piece = self.alloc_skb(len(part))
             piece.put(len(part))[:] = part
             flags = at >> 3 | (ipv4.MF if at + size < len(data) else 0)
-            error = self._emit(route, piece, flags, proto, src, dst, ttl, tos)
+            error = self._emit(route, piece, ident, flags, proto, src, dst, ttl, tos)
             if error:
                 return error
             self.stats["ip_fragments_out"] += 1
         return 0
 
     def _emit(
-        self, route: Route, skb: SkBuff, flags: int, proto: int, src: bytes, dst: bytes, ttl: int, tos: int
+        self,
+        route: Route,
+        skb: SkBuff,
+        ident: int,
+        flags: int,
+        proto: int,
+        src: bytes,
+        dst: bytes,
+        ttl: int,
+        tos: int,
     ) -> int:
-        """Add the IP header, with fragment field `flags`, and hand `skb` to the device or its neighbours."""
+        """Add the IP header with `ident` and fragment field `flags`; hand `skb` to device or neighbours."""
         total_len = skb.len + ipv4.HEADER_LEN
         skb.transport_header = skb.data
         ipv4.emit_into(
             skb.push(ipv4.HEADER_LEN),
             total_len=total_len,
-            ident=self._ident,
+            ident=ident,
             fragment=flags,
             ttl=ttl,
             proto=proto,
@@ -266,10 +299,10 @@ class IpLayer:
         """RFC 1122 §3.2.1: check, then deliver what is for us."""
         stats = self.stats
         stats["ip_in"] += 1
-        if skb.data_len:
+        if skb.data_len and skb.headlen < _HEADERS_MAX:
             skb.linearize()
         try:
-            header = ipv4.parse(skb.linear())
+            header = ipv4.parse(skb.linear(), skb.len)
         except WireError as error:
             stats[error.reason] += 1
             skb.free()

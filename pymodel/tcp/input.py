@@ -59,7 +59,7 @@ def synchronized(tcb: Tcb, header: TcpHeader, payload: memoryview | bytes, now: 
     seq = header.seq
     length = len(payload) + (flags & FIN) + (flags >> 1 & 1)
     stats = tcb.layer.stats
-    tcb.segs_in += 1
+    tcb.segs_in += header.segments
     if tcb.profile.berkeley:
         verdict, payload = berkeley.screen(tcb, header, payload, now)
         if verdict is not berkeley.Verdict.GO_ON:

@@ -20,13 +20,19 @@ class IpSender(Protocol):
         tos: int = 0,
         dont_fragment: bool = True,
     ) -> int:
-        """Send `skb` (data begins at the transport header); consumes it. 0, or an errno."""
+        """Send `skb` (data begins at the transport header); consumes it. 0, or an errno.
+
+        Its checksum may be left to do (`Checksum.PARTIAL`).
+        """
 
     def source_for(self, dst: bytes) -> bytes | None:
         """The local address that packets to `dst` leave with; None: no route."""
 
     def mtu_for(self, dst: bytes) -> int:
         """Largest IP packet, in bytes, that the path to `dst` is known to carry."""
+
+    def gso_max_segs(self, dst: bytes) -> int:
+        """Segments that an skb to `dst` may hold (`SkBuff.gso_size`), to be cut below; 1: only one."""
 
     def reduce_mtu(self, dst: bytes, mtu: int) -> None:
         """ICMP says that packets to `dst` beyond `mtu` bytes do not pass (RFC 1191)."""

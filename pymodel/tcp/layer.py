@@ -243,7 +243,7 @@ class TcpLayer:
     # --- from IP --------------------------------------------------------------------------------------
 
     def input(self, skb: SkBuff, src: bytes, dst: bytes) -> None:
-        """A segment from IP: `skb`'s data begins at the TCP header. Consumes it.
+        """A segment from IP, or several joined to one: `skb`'s data begins at the TCP header. Consumes it.
 
         The TOS is read at `skb.network_header`, where that is set. What is wrong with the segment is
         counted in `stats` by reason, never raised.
@@ -253,12 +253,14 @@ class TcpLayer:
         if skb.network_header is not None:
             tos = skb.memory.slice(skb.network_header + 1, 1)[0]
         stats["in_segs"] += 1
-        data = skb.bytes() if skb.data_len else skb.linear()
+        data = memoryview(skb.bytes()) if skb.data_len else skb.linear()
         try:
             if skb.ip_summed not in _VERIFIED and not verify(data, pseudo_header(src, dst, PROTO, len(data))):
                 stats["bad_checksum"] += 1
                 return
             header = parse(data)
+            if skb.gso_size:
+                header.segments, header.segment_size = skb.gso_segs, skb.gso_size
             if header.malformed:
                 stats["malformed_options"] += 1
             reason = md5sig.refused(self._options_for(header, src, dst), header, data, src, dst)

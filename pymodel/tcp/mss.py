@@ -31,8 +31,9 @@ def _within_half_window(tcb: "Tcb", size: int) -> int:
 
 
 def sync(tcb: "Tcb") -> None:
-    """Eff.snd.MSS = min(SendMSS, path MTU - headers) - options, from what is known now."""
+    """Eff.snd.MSS = min(SendMSS, path MTU - headers) - options, from what is known of the route now."""
     mss = min(tcb.peer_mss, tcb.layer.ip.mtu_for(tcb.dst) - tcb.ip_overhead)
+    tcb.gso_max_segs = min(tcb.profile.gso_max_segs, tcb.layer.ip.gso_max_segs(tcb.dst))
     if tcb.options.maxseg:
         mss = min(mss, tcb.options.maxseg)
     if tcb.ts_on:

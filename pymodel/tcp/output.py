@@ -131,18 +131,23 @@ def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> in
     count = 0
     left = n
     while True:
-        part = min(left, mss_now)
-        left -= part
+        size = transmit.room(tcb, seq, left, mss_now)
+        left -= size
         bits = 0 if left else flags
         # Several segments that leave at once end with PSH, so that a receiver that joins them again passes
         # them on (Linux: __tcp_transmit_skb); it is not part of what a retransmission repeats.
-        pushed = PSH if count and left <= 0 and not tcb.profile.berkeley else 0
-        transmit.data(tcb, now, seq, part, bits | pushed | ecn.outgoing(tcb, count))
-        end = (seq + part + (bits & FIN)) & MASK
-        segment.append(tcb, SentSegment(seq, end, now, bits))
-        seq = end
-        count += 1
-        if left <= 0:
+        pushed = PSH if n > mss_now and not left and not tcb.profile.berkeley else 0
+        transmit.data(tcb, now, seq, size, bits | pushed | ecn.outgoing(tcb, count), mss_now)
+        while True:
+            part = min(size, mss_now)
+            size -= part
+            end = (seq + part + (0 if size else bits & FIN)) & MASK
+            segment.append(tcb, SentSegment(seq, end, now, 0 if size else bits))
+            seq = end
+            count += 1
+            if not size:
+                break
+        if not left:
             break
     tcb.snd_nxt = seq
     tcb.sent[-1].closes = True

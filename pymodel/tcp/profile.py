@@ -124,6 +124,11 @@ class Profile:
     pacing_ss_ratio: int = 200  # tcp_pacing_ss_ratio
     pacing_ca_ratio: int = 120  # tcp_pacing_ca_ratio
     gso_max_size: int = 65_536
+    """Bytes that leave in one go at most, as one sk_buff where something below can cut it (TSO, GSO)."""
+    gso_max_segs: int = 65_535
+    """Segments in one sk_buff at most; 1: TCP cuts by itself."""
+    gro: bool = True
+    """Received segments of a flow are joined before IP sees them (`Features.GRO` of the host's devices)."""
     max_connections: int = 0
     """So many may exist at a time, and no receive buffer is larger than `rcvbuf_max`; 0: no bound."""
     scatter_gather: bool = False
@@ -256,6 +261,8 @@ EMBEDDED: Final = Profile(
     ecn=0,
     retransmit_collapse=False,
     tso_win_divisor=0,
+    gso_max_segs=1,
+    gro=False,
     delayed_ack=250 * MS,
     delayed_ack_max=250 * MS,
     quick_acks=0,

@@ -20,7 +20,7 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
     end = (seq + n + fin) & MASK
     window = tcb.rcv_wnd
     if n:
-        tcb.data_segs_in += 1
+        tcb.data_segs_in += header.segments
     ahead = (seq - tcb.rcv_nxt) & MASK
     if not gt(end, tcb.rcv_nxt):
         _duplicate(tcb, seq, end)
@@ -80,7 +80,7 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
 
 def _observed(tcb: "Tcb", n: int, header: TcpHeader, now: int, tos: int) -> None:
     """Data came in order: what its size, its time and its IP header tell."""
-    rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
+    rcvwindow.observe_segment(tcb, header.segment_size or n, header.header_len, bool(header.flags & PSH))
     rcvwindow.measure_rtt(tcb, now)
     if tcb.profile.berkeley:
         berkeley.data_received(tcb, n, now)
@@ -122,13 +122,13 @@ def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader,
         tcb.rcv_fin = (end - 1) & MASK
     tcb.ack_scheduled = True
     if n:
-        rcvwindow.observe_segment(tcb, n, header.header_len, bool(header.flags & PSH))
+        rcvwindow.observe_segment(tcb, header.segment_size or n, header.header_len, bool(header.flags & PSH))
     held = payload
     if end >= 0 and end - 1 & MASK == tcb.rcv_fin and not tcb.profile.berkeley:
         held = bytes(payload) + b"\0"  # the FIN is reported, too; FreeBSD reports bytes only
     if held:
         tcb.layer.stats["out_of_order"] += 1
-        tcb.rcv_ooopack += 1
+        tcb.rcv_ooopack += header.segments
         twice = tcb.reassembly.insert(seq, held, tcb.rcv_nxt)
         if twice is not None:
             _dsack(tcb, *twice)

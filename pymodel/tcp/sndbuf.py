@@ -6,7 +6,7 @@ size goal and then begins another. A chunk's end is where PSH goes (RFC 9293 §3
 
 from collections import deque
 
-from pymodel.skbuff import SkBuff
+from pymodel.skbuff import Page
 from pymodel.tcp.seq import HALF, MASK
 
 
@@ -80,17 +80,20 @@ class SendBuffer:
         """`append` refers to `data` when it is lent."""
         return False
 
-    def inline(self, n: int) -> int:
-        """Of `n` bytes to be sent, how many `attach` puts behind the header."""
+    def reach(self, seq: int, n: int) -> int:
+        """Of the `n` bytes from `seq` on, how many `pieces` can give to one sk_buff, or be copied into it."""
         return n
 
-    def attach(self, skb: SkBuff, room: memoryview, seq: int, n: int) -> int:
-        """Give `skb` the `n` bytes from `seq` on, copied into `room`. The sum of what is not there."""
+    def pieces(self, seq: int, n: int) -> list[tuple[Page, int, int]] | None:
+        """(page, offset, size) of each fragment that the `n` bytes from `seq` on make; None: `copy` them."""
+        return None
+
+    def copy(self, room: memoryview, seq: int) -> None:
+        """Fill `room` with bytes from `seq` on."""
         at = (seq - self.base) & MASK
-        self.copied += n
+        self.copied += len(room)
         with memoryview(self._data) as held:
-            room[:] = held[at : at + n]
-        return 0
+            room[:] = held[at : at + len(room)]
 
     def grow(self, n: int) -> None:
         """Move up to `n` bytes from the second chunk to the first, so that they leave in one go (Linux:

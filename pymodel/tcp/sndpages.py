@@ -8,10 +8,9 @@ from collections import deque
 from typing import Final
 
 from pymodel.hostmem import HostMemory
-from pymodel.skbuff import Page, SkBuff
+from pymodel.skbuff import MAX_SKB_FRAGS, Page
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.sndbuf import Chunk, SendBuffer
-from pymodel.wire.checksum import partial
 
 __all__ = ["PAGE", "SMALL_PAGE", "Loan", "PagedSendBuffer"]
 
@@ -132,21 +131,18 @@ class PagedSendBuffer(SendBuffer):
             data += page.view(offset, size)
         return data
 
-    def inline(self, n: int) -> int:
-        """Nothing is put behind the header."""
-        return 0
+    def reach(self, seq: int, n: int) -> int:
+        """As `SendBuffer.reach`: what lies in `MAX_SKB_FRAGS` pieces."""
+        return sum(size for _, _, size in self._range(seq, n)[:MAX_SKB_FRAGS])
 
-    def attach(self, skb: SkBuff, room: memoryview, seq: int, n: int) -> int:
-        """Make the `n` bytes from `seq` on fragments of `skb`; their sum."""
-        total = 0
-        odd = False
-        for page, offset, size in self._range(seq, n):
-            skb.add_frag(page, offset, size)
-            part = partial(page.view(offset, size))
-            # A part that begins at an odd offset has its bytes swapped in the sum (RFC 1071 §2 (B)).
-            total += part << 8 if odd else part
-            odd ^= bool(size & 1)
-        return total
+    def pieces(self, seq: int, n: int) -> list[tuple[Page, int, int]] | None:
+        """As `SendBuffer.pieces`. None: they are too many for an sk_buff."""
+        found = self._range(seq, n)
+        return found if len(found) <= MAX_SKB_FRAGS else None
+
+    def copy(self, room: memoryview, seq: int) -> None:
+        """Fill `room` with bytes from `seq` on."""
+        room[:] = self.read(seq, len(room))
 
     def acknowledge(self, seq: int) -> int:
         """As `SendBuffer.acknowledge`. Pages that the device still has stay until it has sent them."""

@@ -226,6 +226,8 @@ class Tcb:
         self.peer_mss = 0
         self.snd_mss = 0
         """Effective send MSS: payload of a full segment, options deducted (RFC 9293 §3.7.1, RFC 6691)."""
+        self.gso_max_segs = 1
+        """Segments that one sk_buff may hold (`IpSender.gso_max_segs`, and the profile's)."""
         self.ts_on = False
         self.ts_offset = ts_offset
         self.ts_recent = 0

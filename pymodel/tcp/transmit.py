@@ -1,21 +1,24 @@
-"""One segment out: header, options, window, checksum, and the hand-over to IP.
+"""A segment out, or several as one super-segment: header, options, window, and the hand-over to IP.
 
-Nothing here decides whether to send; `output` and `delack` do.
+Nothing here decides whether to send; `output` and `delack` do. The checksum is left to whoever is below
+(`Checksum.PARTIAL`).
 """
 
 from errno import ENOBUFS
 from typing import Final
 
+from pymodel.gso import GSO_TCP_ECN, GSO_TCPV4, request_checksum
 from pymodel.simtime import MS
 from pymodel.skbuff import SkBuff
 from pymodel.tcp import delack, ecn, md5sig, rcvwindow
 from pymodel.tcp.seq import HALF, MASK, gt
 from pymodel.tcp.tcb import Tcb
-from pymodel.wire.checksum import checksum
 from pymodel.wire.tcp import (
     ACK,
     CHECKSUM_OFFSET,
+    CWR,
     FIN,
+    MAX_HEADER_LEN,
     PROTO,
     RST,
     SYN,
@@ -30,6 +33,9 @@ from pymodel.wire.tcp import (
 
 MAX_WINDOW: Final = 0xFFFF
 
+_GSO_PAYLOAD: Final = 0xFFFF - 20 - MAX_HEADER_LEN
+"""What a super-segment carries at most: its IPv4 header has 16 bits for the length of it all."""
+
 
 def timestamp_now(tcb: Tcb, now: int) -> int:
     """TSval: a 1 ms clock with an offset per connection (RFC 7323 §5.4: 1 ms…1 s per tick)."""
@@ -42,23 +48,24 @@ def _acknowledged(tcb: Tcb) -> None:
     delack.sent(tcb)
 
 
-def _hand_over(tcb: Tcb, skb: SkBuff, tos: int) -> None:
+def _hand_over(tcb: Tcb, skb: SkBuff, tos: int, segments: int) -> None:
+    request_checksum(skb, tcb.pseudo + skb.len, CHECKSUM_OFFSET)
     layer = tcb.layer
-    layer.stats["out_segs"] += 1
-    tcb.segs_out += 1
+    layer.stats["out_segs"] += segments
+    tcb.segs_out += segments
     error = layer.ip.send(skb, PROTO, tcb.src, tcb.dst, ttl=tcb.ttl, tos=tcb.tos | tos)
     if error:
         # As good as lost on the way: the timers take care of it, and the reason is remembered.
-        layer.stats["out_errors"] += 1
+        layer.stats["out_errors"] += segments
         tcb.soft_error = error
 
 
-def _buffer(tcb: Tcb, size: int) -> SkBuff | None:
-    """A buffer for a segment; None: memory is short, and the segment as good as lost on the way."""
+def _buffer(tcb: Tcb, size: int, segments: int = 1) -> SkBuff | None:
+    """A buffer for `segments`; None: memory is short, and they are as good as lost on the way."""
     try:
         return tcb.layer.ip.alloc_skb(size)
     except MemoryError:
-        tcb.layer.stats["out_errors"] += 1
+        tcb.layer.stats["out_errors"] += segments
         tcb.soft_error = ENOBUFS
         return None
 
@@ -81,64 +88,82 @@ def options_len(tcb: Tcb) -> int:
     return 4 + 8 * min(blocks, 3 if tcb.ts_on else 4)
 
 
-def data(tcb: Tcb, now: int, seq: int, n: int, flags: int) -> None:
-    """Send `n` bytes of the send queue from `seq` on, with ACK and `flags`; `n` may be 0 (FIN, ACK)."""
+def room(tcb: Tcb, seq: int, n: int, mss: int) -> int:
+    """How many of `n` bytes from `seq` on go into one sk_buff: a segment's, or those of several to be cut.
+
+    IPv4's total length and the sk_buff's fragments limit them. Signed segments are each on their own, as
+    nobody below can sign them (Linux: no GSO with TCP MD5).
+    """
+    if n <= mss or tcb.gso_max_segs == 1 or tcb.md5_key is not None:
+        return min(n, mss)
+    most = min(_GSO_PAYLOAD // mss, tcb.gso_max_segs) * mss
+    return min(n, max(tcb.send_queue.reach(seq, min(n, most)) // mss, 1) * mss)
+
+
+def data(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss: int = MAX_WINDOW) -> None:
+    """Send `n` bytes of the send queue from `seq` on, with ACK and `flags`; `n` may be 0 (FIN, ACK).
+
+    More than `mss` bytes (as many as `room` says) are one super-segment, to be cut into segments of `mss`:
+    FIN and PSH go with the last, CWR with the first.
+    """
     window = rcvwindow.select(tcb)
     if tcb.ecn_on:
         flags, tos = ecn.mark(tcb, seq, n, flags)
     else:
         tos = 0
-    if tcb.snd_up != tcb.snd_una and gt(tcb.snd_up, seq) and not flags & RST:
-        _with_options(tcb, now, seq, n, flags | URG, window, tos)
-    elif options_len(tcb) or tcb.options.md5_keys:
-        _with_options(tcb, now, seq, n, flags, window, tos)
-    elif tcb.ts_on:
-        room = tcb.send_queue.inline(n)
-        skb = _buffer(tcb, 32 + room)
-        if skb is None:
-            return
-        view = skb.put(32 + room)
-        emit_timestamps_into(
-            view,
-            tcb.sport,
-            tcb.dport,
-            seq,
-            tcb.rcv_nxt,
-            flags | ACK,
-            window,
-            (now // MS + tcb.ts_offset) & MASK,
-            tcb.ts_recent,
-        )
-        total = tcb.send_queue.attach(skb, view[32:], seq, n) if n else 0
-        _finish(tcb, skb, view, 32 + n, tos, total)
+    urgent = tcb.snd_up != tcb.snd_una and gt(tcb.snd_up, seq) and not flags & RST
+    segments = -(-n // mss) if n > mss else 1
+    if urgent or options_len(tcb) or tcb.options.md5_keys:
+        _with_options(tcb, now, seq, n, flags | URG if urgent else flags, window, tos, mss)
     else:
-        room = tcb.send_queue.inline(n)
-        skb = _buffer(tcb, 20 + room)
+        queue = tcb.send_queue
+        pieces = queue.pieces(seq, n) if n else ()
+        header_len = 32 if tcb.ts_on else 20
+        length = header_len + n if pieces is None else header_len
+        skb = _buffer(tcb, length, segments)
         if skb is None:
             return
-        view = skb.put(20 + room)
-        emit_plain_into(view, tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
-        total = tcb.send_queue.attach(skb, view[20:], seq, n) if n else 0
-        _finish(tcb, skb, view, 20 + n, tos, total)
+        view = skb.put(length)
+        if tcb.ts_on:
+            emit_timestamps_into(
+                view,
+                tcb.sport,
+                tcb.dport,
+                seq,
+                tcb.rcv_nxt,
+                flags | ACK,
+                window,
+                (now // MS + tcb.ts_offset) & MASK,
+                tcb.ts_recent,
+            )
+        else:
+            emit_plain_into(view, tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
+        if pieces is None:
+            queue.copy(view[header_len:], seq)
+        else:
+            for page, offset, size in pieces:
+                skb.add_frag(page, offset, size)
+        if segments > 1:
+            _to_cut(skb, mss, segments, flags)
+        _hand_over(tcb, skb, tos, segments)
     _acknowledged(tcb)
     if n or flags & FIN:
         tcb.wire_at = now
         if n:
             if tcb.stamps:
                 tcb.stamps.transmitted(seq, n)
-            tcb.data_segs_out += 1
+            tcb.data_segs_out += segments
             tcb.bytes_sent += n
 
 
-def _finish(tcb: Tcb, skb: SkBuff, view: memoryview, length: int, tos: int, rest: int = 0) -> None:
-    """`length`: of the whole segment; `rest`: the sum of what is not in `view`."""
-    value = checksum(view, tcb.pseudo + length + rest)
-    view[CHECKSUM_OFFSET] = value >> 8
-    view[CHECKSUM_OFFSET + 1] = value & 0xFF
-    _hand_over(tcb, skb, tos)
+def _to_cut(skb: SkBuff, mss: int, segments: int, flags: int) -> None:
+    """`skb` is a super-segment."""
+    skb.gso_size = mss
+    skb.gso_segs = segments
+    skb.gso_type = GSO_TCPV4 | GSO_TCP_ECN if flags & CWR else GSO_TCPV4
 
 
-def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int, tos: int) -> None:
+def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int, tos: int, mss: int) -> None:
     """The same where the header is not one of the common ones."""
     header = TcpHeader(tcb.sport, tcb.dport, seq, tcb.rcv_nxt, flags | ACK, window)
     if flags & URG:
@@ -148,10 +173,12 @@ def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int,
         header.ts_ecr = tcb.ts_recent
     if tcb.sack_on:
         header.sack = sack_blocks(tcb)
-    _header(tcb, header, tcb.send_queue.read(seq, n) if n else b"", tos)
+    _header(tcb, header, tcb.send_queue.read(seq, n) if n else b"", tos, mss)
 
 
-def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: int = 0) -> None:
+def _header(
+    tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: int = 0, mss: int = MAX_WINDOW
+) -> None:
     key = tcb.md5_key
     if key is not None:
         header.md5 = bytes(16)
@@ -160,12 +187,14 @@ def _header(tcb: Tcb, header: TcpHeader, payload: bytes | bytearray = b"", tos: 
     if key is not None:
         signed = md5sig.digest(tcb.src, tcb.dst, raw, len(raw), payload, key)
         raw = raw[: md5sig.DIGEST_AT] + signed + raw[md5sig.DIGEST_AT + len(signed) :]
-    skb = _buffer(tcb, len(raw))
+    segments = -(-len(payload) // mss) if len(payload) > mss else 1
+    skb = _buffer(tcb, len(raw), segments)
     if skb is None:
         return
-    view = skb.put(len(raw))
-    view[:] = raw
-    _finish(tcb, skb, view, len(raw), tos)
+    skb.put(len(raw))[:] = raw
+    if segments > 1:
+        _to_cut(skb, mss, segments, header.flags)
+    _hand_over(tcb, skb, tos, segments)
 
 
 def ack(tcb: Tcb, now: int) -> None:

@@ -34,8 +34,10 @@ class Ipv4Header(NamedTuple):
     dst: bytes
 
 
-def parse(data: bytes | bytearray | memoryview) -> Ipv4Header:
+def parse(data: bytes | bytearray | memoryview, length: int | None = None) -> Ipv4Header:
     """The header at the start of `data`, checked as RFC 1122 §3.2.1 asks.
+
+    `length`: bytes of the packet, where `data` is only the beginning of it, with the header whole.
 
     Raises WireError: ``ip_truncated``, ``ip_bad_version``, ``ip_bad_header_length``, ``ip_bad_total_length``
     (more than there is, or less than the header), ``ip_bad_checksum``.
@@ -48,7 +50,7 @@ def parse(data: bytes | bytearray | memoryview) -> Ipv4Header:
     header_len = (first & 15) << 2
     if header_len < HEADER_LEN or header_len > len(data):
         raise WireError("ip_bad_header_length")
-    if total_len < header_len or total_len > len(data):
+    if total_len < header_len or total_len > (len(data) if length is None else length):
         raise WireError("ip_bad_total_length")
     if not verify(data[:header_len]):
         raise WireError("ip_bad_checksum")

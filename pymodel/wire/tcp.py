@@ -65,7 +65,8 @@ class TcpHeader:
     """One header. Numbers are as on the wire: `window` unscaled, `seq` and `ack` modulo 2^32.
 
     Options: None (or empty) where absent. `sack` is a tuple of (left, right) edges; `unknown` keeps
-    (kind, value) of others, in order.
+    (kind, value) of others, in order. `segments`: so many came under this header, joined on the way up;
+    `segment_size`: the payload of each (the last may have less), 0 if it is one.
     """
 
     __slots__ = (
@@ -79,6 +80,8 @@ class TcpHeader:
         "reserved",
         "sack",
         "sack_permitted",
+        "segment_size",
+        "segments",
         "seq",
         "sport",
         "ts_ecr",
@@ -110,6 +113,8 @@ class TcpHeader:
         self.md5: bytes | None = None
         self.unknown: tuple[tuple[int, bytes], ...] = ()
         self.malformed = False
+        self.segments = 1
+        self.segment_size = 0
 
     def __repr__(self) -> str:
         parts = [

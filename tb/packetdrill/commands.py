@@ -199,6 +199,35 @@ def _sockstat(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     return 0, "\n".join(lines)
 
 
+_OFFLOADS: Final = {
+    "rx-checksumming": "rx",
+    "tx-checksumming": "tx",
+    "scatter-gather": "sg",
+    "tcp-segmentation-offload": "tso",
+    "generic-segmentation-offload": "gso",
+    "generic-receive-offload": "gro",
+}
+"""The long names of what `NetDevice.set_features` switches."""
+
+
+def _ethtool(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """ethtool(8): `-K DEVICE offload on|off …`, for the host's one device, however the script calls it; other
+    options change nothing here."""
+    if arguments[:1] not in (["-K"], ["--offload"], ["--features"]):
+        return 0, ""
+    words = arguments[2:]
+    if not words or len(words) % 2 or not set(words[1::2]) <= {"on", "off"}:
+        raise ScriptError(f"`ethtool {' '.join(arguments)}` is not known here")
+    switches = {
+        _OFFLOADS.get(name, name): state == "on" for name, state in zip(*[iter(words)] * 2, strict=True)
+    }
+    try:
+        host.device.set_features(**switches)
+    except OSError as error:
+        return 1, str(error)
+    return 0, ""
+
+
 def _ports(arguments: list[str]) -> set[int]:
     for option, value in pairwise(arguments):
         if re.fullmatch(r"-\w*p", option) and re.fullmatch(r"[\d,]+", value):
@@ -289,7 +318,7 @@ KNOWN: Final[dict[str, Command]] = {
     "sysctl": _sysctl,
     "ip": _ip,
     "tc": _nothing,
-    "ethtool": _nothing,
+    "ethtool": _ethtool,
     "nstat": _nothing,
     "true": _nothing,
     ":": _nothing,

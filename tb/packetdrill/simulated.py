@@ -59,6 +59,8 @@ class SimulatedMachine:
             profile=profile,
             queue_size=queue_size,
         )
+        # packetdrill's own machine is behind a TUN device, whose packets are not joined.
+        self.host.device.set_features(gro=False)
         self.shell = shell.Shell(self.host, config.directory)
         self.process = Process(self.host.kernel, "script")
         self._receive: Callable[[int, bytes], None] = lambda time, packet: None

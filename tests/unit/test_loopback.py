@@ -2,10 +2,11 @@
 
 import pytest
 
+from pymodel.gso import GSO_TCP_ECN, GSO_TCPV4
 from pymodel.hostmem import HostMemory
 from pymodel.loopback import MTU, LoopbackDevice
 from pymodel.scheduler import Scheduler
-from pymodel.skbuff import Page, SkBuff, alloc_skb
+from pymodel.skbuff import Checksum, Page, SkBuff, alloc_skb
 
 HEADER = bytes(12) + b"\x08\0"
 
@@ -53,6 +54,23 @@ def test_fragments_travel_as_they_are(memory: HostMemory) -> None:
     lo.xmit(skb)
     scheduler.step()
     assert got[0] is skb and skb.data_len == 4 and skb.bytes() == b"linear page"
+
+
+def test_super_segment_with_its_checksum_left_open_comes_back_as_it_is(memory: HostMemory) -> None:
+    scheduler = Scheduler()
+    lo = LoopbackDevice(scheduler)
+    got: list[SkBuff] = []
+    lo.rx_handler = got.append
+    skb = frame(memory, bytes(3000))
+    skb.ip_summed, skb.gso_size, skb.gso_segs, skb.gso_type = (
+        Checksum.PARTIAL,
+        1000,
+        3,
+        GSO_TCPV4 | GSO_TCP_ECN,
+    )
+    lo.xmit(skb)
+    scheduler.step()
+    assert got == [skb] and (skb.gso_size, skb.gso_segs, skb.ip_summed) == (1000, 3, Checksum.PARTIAL)
 
 
 def test_frame_nobody_takes_is_counted_and_freed(memory: HostMemory) -> None:

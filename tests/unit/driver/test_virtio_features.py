@@ -23,7 +23,7 @@ from scapy.layers.l2 import Ether
 
 from pymodel.driver import VirtioNetDevice
 from pymodel.driver.notify import passes
-from pymodel.netdev import Features
+from pymodel.netdev import SOFTWARE, Features
 from pymodel.regs import Feature
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
@@ -130,7 +130,8 @@ def wire_bytes(sent: bytes) -> bytes:
 def test_full_device_every_offered_feature_is_accepted() -> None:
     host = Host()
     assert host.fake.accepted == host.fake.offered == host.dev.negotiated
-    assert host.dev.features == Features.SG | Features.HW_CSUM | Features.TSO | Features.RXCSUM
+    device = Features.SG | Features.HW_CSUM | Features.TSO | Features.TSO_ECN | Features.RXCSUM
+    assert host.dev.features == device | Features.GSO | Features.GRO
 
 
 @pytest.mark.parametrize("feature", BITS, ids=lambda feature: feature.name)
@@ -145,6 +146,11 @@ def test_feature_switched_off_is_not_accepted_nor_what_needs_it(feature: Feature
     assert lacking == expected
 
 
+def test_device_without_host_ecn_is_not_asked_to_cut_what_has_cwr() -> None:
+    host = Host(without=(Feature.HOST_ECN,))
+    assert host.dev.features & (Features.TSO | Features.TSO_ECN) == Features.TSO
+
+
 def test_device_with_tso_and_no_csum_gets_neither() -> None:
     scheduler = Scheduler()
     fake = FakeVirtio(scheduler)
@@ -153,7 +159,7 @@ def test_device_with_tso_and_no_csum_gets_neither() -> None:
     task = Task(scheduler, dev.probe())
     scheduler.run_until(100 * US)
     task.result()
-    assert not fake.accepted & HOST_TSO4 and dev.features == Features.NONE
+    assert not fake.accepted & HOST_TSO4 and dev.features == SOFTWARE
 
 
 @pytest.mark.parametrize("feature", [Feature.VERSION_1, Feature.RING_PACKED, Feature.MQ])

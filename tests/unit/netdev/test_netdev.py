@@ -1,11 +1,14 @@
 """`NetDevice`: the transmit queue in front of a driver, the receive path behind it, software fallbacks."""
 
+import errno
+
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
+from pymodel.gso import GSO_TCP_ECN, GSO_TCPV4, checksum_help
 from pymodel.hostmem import HostMemory
-from pymodel.netdev import Features, NetDevice, checksum_help
+from pymodel.netdev import Features, NetDevice
 from pymodel.skbuff import Checksum, Page, SkBuff, alloc_skb
 
 
@@ -145,6 +148,121 @@ def test_checksum_field_outside_the_frame_is_refused(memory: HostMemory) -> None
     skb.csum_offset = 1
     with pytest.raises(ValueError, match="csum_start 18, csum_offset 1 in a frame of 20"):
         checksum_help(skb)
+
+
+# --- offloads ---------------------------------------------------------------------------------------
+
+
+def super_segment(memory: HostMemory, flags: str = "A", mss: int = 100, size: int = 250) -> SkBuff:
+    """A frame of `size` bytes of payload, to be cut; without scapy's sums in it."""
+    packet = (
+        Ether(dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2") / TCP(flags=flags) / bytes(size)
+    )
+    data = bytearray(bytes(packet))
+    pseudo = 2 * 0x0A00 + 1 + 2 + 6 + len(data) - 34
+    data[50:52] = pseudo.to_bytes(2, "big")
+    skb = frame(memory, bytes(data))
+    skb.network_header = skb.data + 14
+    skb.ip_summed, skb.csum_start, skb.csum_offset = Checksum.PARTIAL, skb.headroom() + 34, 16
+    skb.gso_size, skb.gso_segs = mss, -(-size // mss)
+    skb.gso_type = GSO_TCPV4 | (GSO_TCP_ECN if "C" in flags else 0)
+    return skb
+
+
+FULL = Features.SG | Features.HW_CSUM | Features.TSO
+
+
+@pytest.mark.parametrize(
+    ("features", "flags", "frames"),
+    [
+        (Features.NONE, "A", 3),
+        (Features.SG | Features.HW_CSUM, "A", 3),
+        (FULL, "A", 1),
+        (FULL, "AC", 3),
+        (FULL | Features.TSO_ECN, "AC", 1),
+    ],
+)
+def test_super_segment_is_cut_unless_the_device_does_it(
+    memory: HostMemory, features: Features, flags: str, frames: int
+) -> None:
+    device = FakeDriver(9)
+    device.offer(features)
+    device.xmit(super_segment(memory, flags))
+    assert len(device.taken) == frames
+    assert [skb.gso_size for skb in device.taken] == ([100] if frames == 1 else [0, 0, 0])
+    left = Checksum.PARTIAL if features & Features.HW_CSUM else Checksum.NONE
+    assert {skb.ip_summed for skb in device.taken} == {left}
+    if not features:
+        for got in map(Ether, payloads(device)):
+            assert _sum_of(got) == got[TCP].chksum
+
+
+def _sum_of(packet: Ether) -> int:
+    again = packet.copy()
+    del again[TCP].chksum
+    return int(Ether(bytes(again))[TCP].chksum)
+
+
+def test_segments_that_the_driver_has_no_room_for_come_before_what_is_sent_later(memory: HostMemory) -> None:
+    device = FakeDriver(2)
+    device.xmit(super_segment(memory))
+    device.xmit(frame(memory, b"later"))
+    assert (len(device.taken), device.queued) == (2, 2)
+    device.drain(9)
+    assert [len(skb) for skb in device.taken] == [154, 154, 104, 5]
+
+
+def test_super_segment_without_memory_to_cut_it_is_dropped_and_counted() -> None:
+    memory = HostMemory(4096)
+    device = FakeDriver(9)
+    skb = super_segment(memory, size=1500)
+    memory.alloc(4096 - memory.allocated - 512)
+    held = memory.allocated - len(skb) - 16
+    assert not device.xmit(skb)
+    assert (device.stats.tx_dropped, device.taken, memory.allocated <= held + 64) == (1, [], True)
+
+
+def test_offloads_are_switched_by_ethtool_s_names(memory: HostMemory) -> None:
+    device = FakeDriver(0)
+    everything = FULL | Features.TSO_ECN | Features.RXCSUM | Features.GSO | Features.GRO
+    device.offer(FULL | Features.TSO_ECN | Features.RXCSUM)
+    assert device.features == everything
+    device.set_features(tso=False, gro=False)
+    assert device.features == everything & ~(Features.TSO | Features.TSO_ECN | Features.GRO)
+    device.set_features(tso=True, tx=False)  # TSO needs the checksum, which each segment has anew
+    assert not device.features & (Features.TSO | Features.TSO_ECN | Features.HW_CSUM)
+    device.offer(FULL)  # a device that was reset: what was off stays off
+    assert device.features == Features.SG | Features.GSO
+    device.set_features(tx=True)
+    assert device.features == FULL | Features.GSO
+
+
+def test_switch_that_is_unknown_or_that_the_device_lacks_changes_nothing() -> None:
+    device = FakeDriver(0)
+    for switches, error in [({"lro": True}, errno.EINVAL), ({"gro": False, "tso": True}, errno.EOPNOTSUPP)]:
+        with pytest.raises(OSError) as caught:
+            device.set_features(**switches)
+        assert caught.value.errno == error
+    assert device.features == Features.GSO | Features.GRO
+
+
+def test_frames_of_a_poll_are_joined_and_counted_one_by_one(memory: HostMemory) -> None:
+    got: list[SkBuff] = []
+    for gro in (True, False):
+        device = FakeDriver(0)
+        device.set_features(gro=gro)
+        device.rx_handler = got.append
+        for number in range(3):
+            packet = (
+                Ether()
+                / IP(src="10.0.0.1", dst="10.0.0.2", id=number)
+                / TCP(flags="A", seq=number * 10)
+                / bytes(10)
+            )
+            device.gro_receive(frame(memory, bytes(packet)))
+        device.gro_flush()
+        assert (device.stats.rx_packets, device.stats.rx_bytes) == (3, 3 * 64)
+    assert [(len(skb), skb.gso_segs) for skb in got] == [(70, 3), (50, 0), (50, 0), (50, 0)]
 
 
 def test_received_frame_reaches_the_handler_without_its_ethernet_header(memory: HostMemory) -> None:

@@ -4,9 +4,10 @@ Every segment is copied from one host's memory to the other's. `trace` keeps all
 time, for comparing runs.
 """
 
+from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.simtime import US
-from pymodel.skbuff import alloc_skb
+from pymodel.skbuff import Checksum, alloc_skb
 from pymodel.socket import Kernel
 from pymodel.tcp import TcpLayer
 
@@ -29,6 +30,9 @@ class PipeIp:
     def mtu_for(self, dst):
         return 1500
 
+    def gso_max_segs(self, dst):
+        return 1
+
     def metrics_for(self, dst):
         return {}
 
@@ -36,6 +40,8 @@ class PipeIp:
         return alloc_skb(self.memory, size, HEADROOM)
 
     def send(self, skb, proto, src, dst, *, ttl=64, tos=0, dont_fragment=True):
+        if skb.ip_summed is Checksum.PARTIAL:
+            checksum_help(skb)
         segment = skb.bytes()
         skb.free()
         self.trace.append((self.scheduler.now, src, segment))

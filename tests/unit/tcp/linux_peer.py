@@ -17,10 +17,11 @@ import sys
 import threading
 import time
 
+from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import NS, SEC
-from pymodel.skbuff import SkBuff, alloc_skb
+from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import State, TcpConnection, TcpLayer
 from pymodel.wire.checksum import checksum
 
@@ -57,6 +58,8 @@ class World:
         self.start = time.monotonic()
 
     def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
+        if skb.ip_summed is Checksum.PARTIAL:
+            checksum_help(skb)
         data = skb.bytes()
         skb.free()
         if self.rng.random() >= self.loss:
@@ -72,6 +75,9 @@ class World:
 
     def mtu_for(self, dst: bytes) -> int:
         return 1500
+
+    def gso_max_segs(self, dst: bytes) -> int:
+        return 1
 
     def metrics_for(self, dst: bytes) -> dict[str, int]:
         return {}

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from scapy.layers.inet import IP, TCP
 
+from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
-from pymodel.skbuff import SkBuff, alloc_skb
+from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import LINUX, Listener, Profile, State, TcpConnection, TcpLayer
 from pymodel.tcp.segment import LOST, RETRANS, SACKED
 
@@ -81,6 +82,8 @@ class Bench:
 
     def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
         assert proto == 6
+        if skb.ip_summed is Checksum.PARTIAL:
+            checksum_help(skb)
         self.out.append(Seg(skb.bytes(), src, dst, self.now))
         skb.free()
         return self.send_error
@@ -90,6 +93,9 @@ class Bench:
 
     def mtu_for(self, dst: bytes) -> int:
         return self.mtu
+
+    def gso_max_segs(self, dst: bytes) -> int:
+        return 1
 
     def metrics_for(self, dst: bytes) -> dict[str, int]:
         return {}

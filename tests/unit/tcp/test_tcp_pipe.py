@@ -14,10 +14,11 @@ from errno import ECONNRESET
 import pytest
 from tcp_bench import check
 
+from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
-from pymodel.skbuff import SkBuff, alloc_skb
+from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import LINUX, Profile, State, TcpConnection, TcpLayer
 
 SEED = int(os.environ.get("FDWIRE_SEED", "1"))
@@ -44,6 +45,8 @@ class Host:
         self.tcp = TcpLayer(scheduler, self, profile=profile, secret=address)
 
     def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
+        if skb.ip_summed is Checksum.PARTIAL:
+            checksum_help(skb)
         raw = skb.bytes()
         skb.free()
         assert len(raw) <= self.mtu - 20
@@ -67,6 +70,9 @@ class Host:
 
     def mtu_for(self, dst: bytes) -> int:
         return self.mtu
+
+    def gso_max_segs(self, dst: bytes) -> int:
+        return 1
 
     def metrics_for(self, dst: bytes) -> dict[str, int]:
         return {}
