@@ -145,6 +145,11 @@ class Gro:
         options = bytes(view[_OPTIONS:payload_at])
         self._held[key] = _Held(skb, size, seq, ident, flags, same, options)
 
+    @property
+    def holds(self) -> bool:
+        """Something waits."""
+        return bool(self._held)
+
     def flush(self) -> None:
         """Deliver everything that waits, in the order of the first frames."""
         if self._held:

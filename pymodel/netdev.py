@@ -306,6 +306,11 @@ class NetDevice(abc.ABC):
         """The poll is over: hand up what waits."""
         self._gro.flush()
 
+    @property
+    def gro_waits(self) -> bool:
+        """Something waits for `gro_flush`."""
+        return self._gro.holds
+
     def _counted(self, skb: SkBuff) -> bool:
         stats = self.stats
         if skb.len < HEADER_LEN:

@@ -80,17 +80,12 @@ class RxQueue:
         return True
 
     def poll(self, budget: int, now: int) -> int:
-        """Hand up at most `budget` received frames, stamped `now` (ps), joined where they fit; how many.
+        """Hand up at most `budget` received frames, stamped `now` (ps); how many. Raises RingError.
 
-        A frame that the device could not store whole has length 0 or too few bytes: it is counted
-        (`rx_length_errors`) and dropped. Raises RingError; what came before was handed up.
+        Some may wait to be joined with others until the caller has the device do `gro_flush`. A frame that
+        the device could not store whole has length 0 or too few bytes: it is counted (`rx_length_errors`) and
+        dropped.
         """
-        try:
-            return self._poll(budget, now)
-        finally:
-            self._device.gro_flush()
-
-    def _poll(self, budget: int, now: int) -> int:
         ring = self.ring
         device = self._device
         checked = device.features & Features.RXCSUM

@@ -83,6 +83,10 @@ class VirtioNetDevice(NetDevice):
     napi_tx, skb_orphan). `scatter`: frames may come in pieces even if the device fills in no checksums
     (Linux has no use for that, as its stack does not sum up pieces; others do). `without`: features that are
     not accepted though both sides know them. `error`: why recovery failed, None while all is well.
+
+    Interrupts are moderated by Linux's two settings of a device in sysfs. `gro_flush_timeout` (ps): so long a
+    frame may wait for others to be joined with it; 0: until the end of the poll. `napi_defer_hard_irqs`: so
+    many times in a row the driver looks again after that time, instead of waiting for an interrupt.
     """
 
     def __init__(
@@ -101,6 +105,8 @@ class VirtioNetDevice(NetDevice):
         self.carrier = False
         self.driver_stats = DriverStats()
         self.error: ProbeError | None = None
+        self.gro_flush_timeout = 0
+        self.napi_defer_hard_irqs = 0
         self.negotiated = 0
         """Accepted feature bits, as one number."""
         self._port = port
@@ -116,6 +122,8 @@ class VirtioNetDevice(NetDevice):
         self._acked = False
         self._ack_timer: Timer | None = None
         self._polling = False
+        self._poll_timer: Timer | None = None
+        self._deferred = 0  # so many more times without an interrupt
         self._refill_timer: Timer | None = None
         self._config_task: Task[None] | None = None
         self._config_again = False
@@ -312,10 +320,12 @@ class VirtioNetDevice(NetDevice):
         self._state = _State.DOWN
 
     def _cancel_timers(self) -> None:
-        for timer in (self._ack_timer, self._refill_timer):
+        for timer in (self._ack_timer, self._refill_timer, self._poll_timer):
             if timer is not None:
                 timer.cancel()
-        self._ack_timer = self._refill_timer = None
+        self._ack_timer = self._refill_timer = self._poll_timer = None
+        self._deferred = 0
+        self.gro_flush()
 
     def _spawn(self, program: Generator[Any, Any, None], what: str) -> Task[None]:
         """A task whose unexpected exception is raised out of the scheduler instead of being kept."""
@@ -456,10 +466,11 @@ class VirtioNetDevice(NetDevice):
             self._start_poll()
             self._scheduler.call_soon(self._poll)
 
-    def _poll(self) -> None:
+    def _poll(self, late: bool = False) -> None:
         rx, tx = self._rx, self._tx
         if self._state is not _State.RUNNING or rx is None or tx is None:
             self._polling = False  # who brings the queues back polls them
+            self.gro_flush()
             return
         self.driver_stats.polls += 1
         try:
@@ -468,6 +479,8 @@ class VirtioNetDevice(NetDevice):
         except RingError:
             self._recover()
             return
+        if not self._may_wait(done, late):
+            self.gro_flush()
         self._refill()
         if self.queue_stopped and tx.ring.free >= tx.need:
             self.wake_queue()
@@ -475,8 +488,31 @@ class VirtioNetDevice(NetDevice):
             # Others get their turn before the next batch.
             self._scheduler.call_soon(self._poll)
             return
+        if self._deferred and self._poll_timer is not None and not self.queue_stopped:
+            self._deferred -= 1
+            return  # the timer polls; no interrupt until then
         self._polling = False
         self._rest()
+
+    def _may_wait(self, done: int, late: bool) -> bool:
+        """After a poll that brought `done` frames: see that there is another one in time, if what waits to be
+        joined may wait for it (Linux: napi_complete_done). `late`: it has waited already."""
+        if not self.gro_flush_timeout:
+            return False
+        if done:
+            self._deferred = self.napi_defer_hard_irqs
+        waits = self.gro_waits and not late
+        if (waits or self._deferred) and self._poll_timer is None:
+            self._poll_timer = self._scheduler.after(self.gro_flush_timeout, self._poll_late)
+        return waits
+
+    def _poll_late(self) -> None:
+        self._poll_timer = None
+        if self._state is not _State.RUNNING:
+            return
+        if not self._polling:
+            self._start_poll()
+        self._poll(late=True)
 
     def _rest(self) -> None:
         """Nothing to poll and nothing to acknowledge: interrupts on, and a last look at the rings."""

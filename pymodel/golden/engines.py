@@ -1,20 +1,28 @@
 """The golden NIC's two engines, with their timing: TX chains to the wire, frames into RX chains."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from pymodel.golden import mac, tx, tx_tso
 from pymodel.golden.counters import Counters
+from pymodel.golden.features import Features
 from pymodel.golden.queue import DeviceQueue
 from pymodel.golden.ring import Chain, RingFault
 from pymodel.golden.rx_place import Landing, Part, in_used_order
+from pymodel.golden.tx import Job
 from pymodel.ports import Frame
 from pymodel.regs import NET_HDR_BYTES
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import BYTE_TIME_10G
 
 _GAP: Final = mac.GAP_SIZE * BYTE_TIME_10G
+
+_BURST: Final = 4096
+"""Bytes of one read at most: AXI4's limit."""
+_DECISION: Final = NET_HDR_BYTES + tx_tso.HEADERS_MAX
+"""With so many bytes of a chain it is known what is to be done."""
 
 
 class TxMac:
@@ -69,72 +77,127 @@ class TxMac:
         self._busy = False
 
 
+class _Transfer:
+    """A chain on its way through the TX engine: what is still to be read, and what was."""
+
+    def __init__(self, chain: Chain, most: int) -> None:
+        self.chain = chain
+        self.plan = deque(_pieces(chain, most))
+        self.data = bytearray()
+        self.whole = sum(length for _, length in self.plan)
+        self.job: Job | None = None
+        self.held = 0
+        """Bytes for which the FIFO keeps room."""
+        self._frames = 0
+
+    def read(self, at: int, size: int) -> bytes:
+        """Bytes of the chain that are there."""
+        return bytes(self.data[at : at + size])
+
+    def decide(self, features: Features, mtu: int) -> bool:
+        """Find out what is to be done, as soon as the headers are there. True: just now."""
+        if self.job is not None or len(self.data) < min(self.whole, _DECISION):
+            return False
+        self.job = tx.execute(self.read, self.chain.length, features, mtu)
+        return True
+
+    def frames(self) -> list[bytes]:
+        """Those frames that can be made by now, and were not."""
+        job = self.job
+        if job is None:
+            return []
+        if len(self.data) == self.whole:
+            return list(job.frames)
+        count = 0
+        if job.step and len(self.data) >= job.first:
+            count = (len(self.data) - job.first) // job.step + 1 - self._frames
+            self._frames += count
+        return list(islice(job.frames, count))
+
+
 class TxEngine:
     """Reads the chains of one running queue and feeds the MAC, whose FIFO holds `fifo_bytes`.
 
-    A chain is read whole before anything of it is sent. One that is larger than the FIFO goes alone.
+    A frame is read whole before it is sent, a super-frame as far as its next segment; beyond that as far as
+    the FIFO has room.
     """
 
     def __init__(self, tx_mac: TxMac, counters: Counters, *, fifo_bytes: int) -> None:
         self._mac = tx_mac
         self._counters = counters
         self._fifo_bytes = fifo_bytes
-        self._reserved = 0
+        self._reserved = 0  # bytes that are being read, or were and are in no frame yet
+        self._reading = 0
+        self._transfer: _Transfer | None = None  # the one that is not all asked for
 
     def pump(self, queue: DeviceQueue, mtu: int) -> None:
-        """Start on the fetched chains, as long as the FIFO has room for their frames."""
-        while queue.chains and not queue.stopped:
-            chain = queue.chains[0]
-            try:
-                tx.check(chain)
-            except RingFault as fault:
-                queue.fault(fault.reason)
-                return
-            reserve = min(chain.length, self._fifo_bytes)
-            if self._reserved + self._mac.occupied + reserve > self._fifo_bytes:
-                return
-            self._read(queue, queue.take(), reserve, mtu)
+        """Read the fetched chains, as far as the FIFO has room."""
+        while not queue.stopped:
+            transfer = self._transfer
+            if transfer is None:
+                if not queue.chains:
+                    return
+                try:
+                    tx.check(queue.chains[0])
+                except RingFault as fault:
+                    queue.fault(fault.reason)
+                    return
+                longest = tx_tso.LONGEST if queue.features.tso4 else mac.max_frame(mtu)
+                transfer = self._transfer = _Transfer(queue.take(), NET_HDR_BYTES + longest)
+            while transfer.plan:
+                if not self._room(transfer.plan[0][1]):
+                    return
+                self._read(queue, transfer, mtu)
+            self._transfer = None
 
-    def _read(self, queue: DeviceQueue, chain: Chain, reserve: int, mtu: int) -> None:
-        self._reserved += reserve
-        pieces: list[bytes] = []
-        longest = tx_tso.LONGEST if queue.features.tso4 else mac.max_frame(mtu)
-        plan = _pieces(chain, NET_HDR_BYTES + longest)
+    def _room(self, length: int) -> bool:
+        """For `length` bytes more: in the FIFO, or because nothing else will ever make room."""
+        if self._reserved + self._mac.occupied + length <= self._fifo_bytes:
+            return True
+        return not self._mac.occupied and not self._reading
+
+    def _read(self, queue: DeviceQueue, transfer: _Transfer, mtu: int) -> None:
+        address, length = transfer.plan.popleft()
+        self._reserved += length
+        transfer.held += length
+        self._reading += 1
+        last = not transfer.plan
 
         def done(piece: bytes) -> None:
             if queue.stopped:
                 return
-            pieces.append(piece)
-            if len(pieces) == len(plan):
-                self._reserved -= reserve
-                self._send(queue, chain, b"".join(pieces), mtu)
-                self.pump(queue, mtu)  # what is not sent makes room now, and nothing else will say so
+            self._reading -= 1
+            transfer.data += piece
+            if transfer.decide(queue.features, mtu) and transfer.job is not None and transfer.job.counter:
+                self._counters.count(transfer.job.counter)
+            frames = transfer.frames()
+            for frame in frames:
+                self._mac.send(frame)
+            step = 0 if transfer.job is None else transfer.job.step
+            freed = transfer.held if last else min(len(frames) * step, transfer.held)
+            transfer.held -= freed
+            self._reserved -= freed
+            if last:
+                queue.give_back([(transfer.chain, 0)])
+            self.pump(queue, mtu)  # what is not sent makes room now, and nothing else will say so
 
-        for address, length in plan:
-            queue.dma.read(address, length, done)
-
-    def _send(self, queue: DeviceQueue, chain: Chain, data: bytes, mtu: int) -> None:
-        job = tx.execute(lambda at, size: data[at : at + size], chain.length, queue.features, mtu)
-        if job.counter is not None:
-            self._counters.count(job.counter)
-        for frame in job.frames:
-            self._mac.send(frame)
-        queue.give_back([(chain, 0)])
+        queue.dma.read(address, length, done)
 
     def flush(self) -> None:
         """The queue was stopped: nothing that was being read comes any more."""
-        self._reserved = 0
+        self._reserved = self._reading = 0
+        self._transfer = None
 
 
-def _pieces(chain: Chain, most: int) -> list[tuple[int, int]]:
-    """(address, length) of the first `most` bytes of `chain`: of a longer frame the rest is of no use."""
-    pieces = []
+def _pieces(chain: Chain, most: int) -> Iterator[tuple[int, int]]:
+    """(address, length) of reads of the first `most` bytes of `chain`: beyond, nothing is of any use."""
     for address, length in chain.descriptors:
-        if most <= 0:
-            break
-        pieces.append((address, min(length, most)))
-        most -= length
-    return pieces
+        end = address + min(length, most)
+        most -= min(length, most)
+        while address < end:
+            size = min(end - address, _BURST)
+            yield address, size
+            address += size
 
 
 class RxEngine:

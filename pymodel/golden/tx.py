@@ -27,12 +27,15 @@ class Job:
     """What becomes of a chain. `counter`: what it is counted under, if anything; `frames`: what is sent.
 
     Frames are DA…FCS. `plain`: its one frame is sent as it is, and so may go to the wire before all of it
-    was read.
+    was read. `first`, `step`: the first frame can be made when so many bytes of the chain were read, and one
+    more with each `step`; 0: when all were read.
     """
 
     counter: str | None
     frames: Iterator[bytes]
     plain: bool = False
+    first: int = 0
+    step: int = 0
 
     @property
     def sends(self) -> bool:
@@ -84,7 +87,9 @@ def _segment(read: Read, length: int, request: Request, mtu: int) -> Job:
         return _refuse(BAD_OFFLOAD)
     if tx_tso.longest_segment(where, length, request.gso_size) > mac.max_frame(mtu):
         return _refuse(OVERSIZE)
-    return Job(TSO, map(mac.seal, tx_tso.segments(read, length, where, request.gso_size)))
+    frames = map(mac.seal, tx_tso.segments(read, length, where, request.gso_size))
+    step = request.gso_size
+    return Job(TSO, frames, first=NET_HDR_BYTES + where.payload + step, step=step)
 
 
 def _refuse(counter: str) -> Job:

@@ -23,7 +23,9 @@ from pymodel.socket import AsyncSocket
 from pymodel.socket import constants as c
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from test_gso import segments_of
+from test_gso import packet, segments_of, super_segment
+
+__all__ = ["Sent", "Wire", "packet", "payload", "start", "super_segment"]
 
 SIZES = (1, 1447, 1448, 1449, 2897, 14_479, 3, 14_480, 20_001, 33_333, 64_999)
 """Bytes of each message."""
@@ -80,10 +82,13 @@ def payload() -> bytes:
 
 
 def start(world: World, lend: bool = False) -> tuple[Any, Callable[[], bytes]]:
-    """Spawn both programs; B's, whose end is the end, and what it has received. `lend`: MSG_ZEROCOPY."""
+    """Spawn both programs; B's, whose end is the end, and what it has received. `lend`: MSG_ZEROCOPY.
+
+    The result of B's is how many segments with data its connection has counted.
+    """
     received = bytearray()
 
-    async def server() -> None:
+    async def server() -> int:
         listener = AsyncSocket()
         listener.bind(("b", 7))
         listener.listen()
@@ -95,7 +100,9 @@ def start(world: World, lend: bool = False) -> tuple[Any, Callable[[], bytes]]:
                 received.extend(await sock.recv(1 << 16))
             await sock.sendall(b"thanks")
         assert not await sock.recv(1)
+        (connection,) = (each for each in world.b.tcp.connections.values() if each.sport == 7)
         await sock.close()
+        return connection.data_segs_in
 
     async def client() -> None:
         memory = world.a.registered(sum(SIZES))

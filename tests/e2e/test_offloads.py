@@ -1,18 +1,20 @@
 """Traffic with offloads in the NIC, in software and not at all: what is on the wire is the same."""
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
 import cocotb
 import pytest
-from offload_run import Sent, Wire, payload, start
+from offload_run import Sent, Wire, packet, payload, start, super_segment
 from scapy.layers.inet import TCP
 from scapy.layers.l2 import Ether
 
 from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
 from pymodel.hostmem import HostMemory
-from pymodel.link import Direction, Impairments
+from pymodel.link import GAP, Direction, Impairments
+from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
 from pymodel.tcp.profile import EMBEDDED, FREEBSD, LINUX, Profile
@@ -31,12 +33,19 @@ class Result:
     world: World
     wire: Wire
     sent: Sent
+    data_segs_in: int
 
 
 def run(
-    switches: dict[str, bool], profile: Profile, impairments: Impairments | None = None, *, lend: bool = False
+    switches: dict[str, bool],
+    profile: Profile,
+    impairments: Impairments | None = None,
+    *,
+    lend: bool = False,
+    wait: int = 0,
+    defer: int = 0,
 ) -> Result:
-    """The transfer with A's offloads switched."""
+    """The transfer with A's offloads switched. `wait`, `defer`: how B's interrupts are moderated."""
     scheduler = Scheduler()
     nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
     world = World(scheduler, *nics, seed=5, delay=20 * US, profile=profile, impairments=impairments)
@@ -46,13 +55,14 @@ def run(
     world.run(lambda: up.done)
     world.a.device.set_features(**switches)
     sent.watch(world.a.device)
+    world.b.device.gro_flush_timeout, world.b.device.napi_defer_hard_irqs = wait, defer
     program, received = start(world, lend)
     world.run(lambda: program.done)
     scheduler.run_until(scheduler.now + 500 * US)  # frames that are under way
     world.power_off()
     world.check_programs()
     assert received() == payload()
-    return Result(world, wire, sent)
+    return Result(world, wire, sent, program.result())
 
 
 WAYS: dict[str, dict[str, bool]] = {
@@ -110,6 +120,27 @@ def test_wire_of_the_rtl() -> None:
     run_nic(__name__)
 
 
+def test_super_frames_of_the_golden_nic_leave_while_they_are_read_and_without_gaps() -> None:
+    scheduler = Scheduler()
+    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
+    world = World(scheduler, *nics)
+    up = world.bring_up()
+    world.run(lambda: up.done)
+    frames: list[Frame] = []
+    world.link.on_frame = lambda way, frame: frames.append(frame) if way is Direction.A_TO_B else None
+    began = scheduler.now
+    for _ in range(3):
+        whole = packet(bytes(60_000))
+        skb = super_segment(world.a.memory, whole, 1448, linear=60_000, pieces=(1,))
+        assert world.a.device.xmit(skb)
+    scheduler.run_until(began + 500 * US)
+    del frames[3 * 42 :]  # what follows is an ARP request
+    assert all(len(frame.data) > 600 for frame in frames) and len(frames) == 3 * 42
+    # A frame takes 1.2 µs on the wire, 60 kB take 24 µs to be read.
+    assert frames[0].start - began < 3 * US
+    assert {after.start - before.end for before, after in itertools.pairwise(frames)} == {GAP}
+
+
 def test_lost_segments_alone_are_sent_again() -> None:
     result = run({}, LINUX, LOSSY)
     seen: set[int] = set()
@@ -126,3 +157,20 @@ def test_embedded_profile_uses_neither() -> None:
     result = run({}, EMBEDDED)
     assert result.sent.largest == 0
     assert "GRO" not in repr(result.world.b.device.features)
+
+
+@pytest.mark.parametrize("defer", [0, 1, 3])
+@pytest.mark.parametrize("impairments", [None, LOSSY], ids=["clean", "lossy"])
+def test_receiver_that_moderates_interrupts_joins_segments_and_counts_each(
+    impairments: Impairments | None, defer: int
+) -> None:
+    plain = run({}, LINUX, impairments)
+    result = run({}, LINUX, impairments, wait=20 * US, defer=defer)
+    device, ip = result.world.b.device, result.world.b.ip
+    assert device.stats.rx_packets - ip.stats["ip_in"] > (40 if impairments else 60)
+    if not impairments:
+        tcp = (Ether(frame)[TCP] for frame in result.wire.out if TCP in Ether(frame))
+        assert result.data_segs_in == sum(len(segment.payload) > 0 for segment in tcp)
+    if defer:
+        before = plain.world.b.device.driver_stats.interrupts
+        assert device.driver_stats.interrupts < before / 2

@@ -4,9 +4,10 @@ import os
 import random
 
 import pytest
-from tcp_bench import PEER_ISS, SYN_OPTIONS, TS, Bench, established
+from tcp_bench import HERE, PEER_ISS, SYN_OPTIONS, THERE, TS, Bench, established
 
 from pymodel.simtime import MS, SEC
+from pymodel.skbuff import Checksum
 from pymodel.tcp import State
 from pymodel.tcp.reassembly import Reassembly
 
@@ -42,6 +43,44 @@ def test_every_second_full_segment_is_acknowledged_at_once() -> None:
     for n in range(1, 7):
         bench.peer("A", payload=bytes(FULL))
         assert len(bench.out) == n // 2
+
+
+def joined(bench: Bench, segments: int, size: int) -> None:
+    """As if the driver had joined so many segments of `size` bytes."""
+    payload = bytes(segments * size)
+    data = bench.build("A", payload=payload)
+    bench.peer_nxt += len(payload)
+    skb = bench.alloc_skb(len(data))
+    skb.put(len(data))[:] = data
+    skb.ip_summed = Checksum.UNNECESSARY
+    skb.gso_size, skb.gso_segs = size, segments
+    bench.tcp.input(skb, THERE, HERE)
+
+
+def test_two_joined_segments_are_acknowledged_at_once_and_counted_as_two() -> None:
+    bench = established()
+    joined(bench, 2, 1460)
+    bench.expect("A", seq=1, ack=2921)
+    assert (bench.conn.segs_in, bench.conn.data_segs_in, bench.conn.rcv_mss) == (2, 2, 1460)
+
+
+def test_joined_segments_do_not_make_the_peer_s_mss_look_larger() -> None:
+    bench = established()
+    joined(bench, 3, 700)
+    bench.out.clear()
+    assert bench.conn.rcv_mss == 700
+    bench.peer("A", payload=bytes(700))
+    bench.silent()
+    bench.peer("A", payload=bytes(700))
+    bench.expect("A")
+
+
+def test_joined_segments_beyond_a_gap_are_counted_one_by_one() -> None:
+    bench = established()
+    bench.peer_nxt += 100
+    joined(bench, 3, 1000)
+    bench.expect("A", ack=1)
+    assert bench.conn.rcv_ooopack == 3
 
 
 def test_first_segments_of_a_connection_are_acknowledged_at_once() -> None:
