@@ -3,10 +3,10 @@
 from typing import Any
 
 import cocotb
-from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly, RisingEdge, Timer
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
-from pymodel.simtime import CYCLE, MS, US
+from pymodel.simtime import CYCLE, MS
 from pymodel.task import Task, sleep_until
 from tb.block import run_nic
 from tb.testbench import Testbench
@@ -33,28 +33,6 @@ async def edges_and_timers_keep_their_phase(dut: Any) -> None:
 
 
 @cocotb.test()
-async def rising_edge_samples_before_the_registers_change(dut: Any) -> None:
-    bench = await Testbench.start(dut)
-    counter = dut.nic.mac_tx  # any clocked block: its state may only change after the edge
-    changes = 0
-
-    async def watch() -> None:
-        nonlocal changes
-        while True:
-            await RisingEdge(dut.clk)
-            sampled = int(counter.xgmii_txd.value)
-            await ReadOnly()
-            after = int(counter.xgmii_txd.value)
-            changes += sampled != after
-
-    task = cocotb.start_soon(watch())
-    bench.a.ip.icmp.ping(bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 1, 1, b"x" * 100)
-    await bench.loop.run_for(20 * US)
-    task.cancel()
-    assert changes > 10, "each word sent must be seen to change at an edge"
-
-
-@cocotb.test()
 async def quiet_stretch_without_a_watcher_costs_few_cycles(dut: Any) -> None:
     bench = await Testbench.start(dut)
     before = bench.rtl.cycles()
@@ -66,4 +44,4 @@ async def quiet_stretch_without_a_watcher_costs_few_cycles(dut: Any) -> None:
 
 
 def test_plain_cocotb() -> None:
-    run_nic(__name__, signals=True)
+    run_nic(__name__)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time
@@ -18,9 +17,6 @@ from cocotb.utils import get_sim_time
 PERIOD_PS = 6400
 IDLE, START, TERMINATE, ERROR = 0x07, 0xFB, 0xFD, 0xFE
 IDLES = int.from_bytes(bytes([IDLE] * 8), "little")
-
-SIMULATORS = pytest.mark.parametrize("simulator", ["verilator", "icarus"])
-"""Every block runs in both: Icarus knows X."""
 
 
 def rng() -> random.Random:

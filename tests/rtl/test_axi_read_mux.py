@@ -4,9 +4,9 @@ from collections import deque
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from dma_bench import Watch, rng, start
+from simulators import BOTH
 
 from tb.block import run_block
 
@@ -195,6 +195,6 @@ async def answer_for_nobody_is_dropped_and_the_next_arrives(dut: Any) -> None:
     assert masters.answers == [[], [], [(0x600D, 0, 1)]]
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@BOTH
 def test_axi_read_mux(simulator: str) -> None:
     run_block("fdw_axi_read_mux", SOURCES, __name__, parameters={"N": MASTERS}, simulator=simulator)

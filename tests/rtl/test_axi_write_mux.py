@@ -4,9 +4,9 @@ from collections import deque
 from typing import Any, NamedTuple
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from dma_bench import Watch, rng, start
+from simulators import BOTH
 
 from tb.block import run_block
 
@@ -229,6 +229,6 @@ async def answer_for_nobody_is_dropped_and_the_next_arrives(dut: Any) -> None:
     assert masters.answers == [[], [], [2]]
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@BOTH
 def test_axi_write_mux(simulator: str) -> None:
     run_block("fdw_axi_write_mux", SOURCES, __name__, parameters={"N": MASTERS}, simulator=simulator)

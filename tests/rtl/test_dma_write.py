@@ -9,6 +9,7 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from dma_bench import BASE, LATENCY_1US, SIZE, WriteMemory, WriteWatch, pauses, rng, start
+from simulators import ICARUS_SLOW
 
 from tb.block import run_block
 
@@ -475,11 +476,12 @@ async def reset_in_the_middle_of_bursts_leaves_nothing_behind(dut: Any) -> None:
         await bench.finish(bench.done + 1)
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@ICARUS_SLOW
 def test_dma_write(simulator: str) -> None:
     run_block("fdw_dma_write", SOURCES, __name__, simulator=simulator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [

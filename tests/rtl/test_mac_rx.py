@@ -12,7 +12,6 @@ from cocotbext.eth import XgmiiFrame, XgmiiSource
 from mac_bench import (
     ERROR,
     IDLE,
-    SIMULATORS,
     START,
     TERMINATE,
     PacketSink,
@@ -47,6 +46,7 @@ from mac_rx_model import (
 )
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Dot1Q, Ether
+from simulators import ICARUS_SLOW
 
 from tb.block import run_block
 
@@ -446,7 +446,7 @@ async def reset_mid_frame_rest_ignored_and_next_frame_good(dut: Any) -> None:
         await bench.expect([judged(good)])
 
 
-@SIMULATORS
+@ICARUS_SLOW
 def test_mac_rx(simulator: str) -> None:
     run_block(
         "mac_rx_bench",

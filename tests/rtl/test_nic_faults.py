@@ -24,6 +24,7 @@ from nic_bench import (
     padded,
 )
 from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing, now, rng
+from simulators import ICARUS_SLOW
 
 from tb import toolchain
 from tb.block import run_block
@@ -374,6 +375,6 @@ def test_illegal_parameter_dies_at_elaboration_naming_the_rule(parameter: str, v
     assert run.returncode != 0 and rule in run.stderr
 
 
-@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
+@ICARUS_SLOW
 def test_nic_faults(simulator: str) -> None:
     run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

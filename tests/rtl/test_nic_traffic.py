@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles
 from nic_bench import (
     HEADER,
@@ -20,6 +19,7 @@ from nic_bench import (
     pieces,
 )
 from ring_bench import DISABLE, ENABLE, rng
+from simulators import ICARUS_SLOW
 
 from tb.block import run_block
 
@@ -361,6 +361,6 @@ async def rx_64_byte_frames_at_line_rate_and_1us_memory_latency_lose_nothing(dut
     nic.finish()
 
 
-@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
+@ICARUS_SLOW
 def test_nic_traffic(simulator: str) -> None:
     run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

@@ -8,6 +8,7 @@ import cocotb
 import pytest
 from cocotb.triggers import RisingEdge
 from regs_bench import OK, RINGS, RUNNING, SETTLE, Bench, Ring
+from simulators import ICARUS_SLOW
 
 from pymodel.regs import FEATURES_OFFERED, REGISTERS, Config, Feature, Interrupt, Reg, Side, Stat, Status
 from tb import toolchain
@@ -606,7 +607,7 @@ async def rst_pin_returns_everything_to_power_on(dut: Any) -> None:
     assert await bench.read(Side.VERSION) == 0x0001_0001
 
 
-@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
+@ICARUS_SLOW
 @pytest.mark.parametrize("parameters", [{}, OTHER], ids=["default", "other"])
 def test_regs(simulator: str, parameters: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FDWIRE_REGS_SHAPE", "other" if parameters else "default")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.triggers import RisingEdge, with_timeout
 from regs_bench import RINGS, Bench, Ring, seeded
+from simulators import ICARUS_SLOW
 from test_regs import SOURCES, started
 
 from pymodel.regs import REGISTERS, Config, Interrupt, Reg, RxStatus, Stat
@@ -352,6 +352,6 @@ async def random_queue_control_keeps_the_rules_of_the_ring_outputs(dut: Any) -> 
     assert dut.queue_enable.value == 3
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@ICARUS_SLOW
 def test_regs_bus(simulator: str) -> None:
     run_block("fdw_regs", SOURCES, __name__, {}, simulator)

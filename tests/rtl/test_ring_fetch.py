@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from ring_bench import (
     AVAIL,
@@ -26,6 +25,7 @@ from ring_bench import (
     rng,
     start,
 )
+from simulators import ICARUS_SLOW
 
 from tb.block import run_block
 
@@ -542,6 +542,6 @@ async def full_ring_at_1us_memory_latency_gives_a_pair_in_less_than_10_cycles(du
     assert 2 * cycles < 7
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@ICARUS_SLOW
 def test_ring_fetch(simulator: str) -> None:
     run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])

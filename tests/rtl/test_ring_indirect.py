@@ -5,9 +5,9 @@ import struct
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles
 from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing, pauses
+from simulators import ICARUS_SLOW
 from test_ring_fetch import SOURCES, Bench
 
 from tb.block import run_block
@@ -255,6 +255,6 @@ async def table_rewritten_while_it_is_read_gives_only_entries_that_were_there(du
     assert not bench.errors
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@ICARUS_SLOW
 def test_ring_indirect(simulator: str) -> None:
     run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])

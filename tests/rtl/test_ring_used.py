@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from ring_bench import AVAIL, DISABLE, ENABLE, USED, WRITE, DriverRing, HostBus, HostRam, now, rng, start
+from simulators import ICARUS_SLOW
 from test_ring_fetch import SOURCES
 
 from tb.block import run_block
@@ -470,6 +470,6 @@ async def disabled_while_an_entry_is_held_back_it_is_forgotten(dut: Any) -> None
     assert len(bench.interrupts) == 1
 
 
-@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+@ICARUS_SLOW
 def test_ring_used(simulator: str) -> None:
     run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])

@@ -9,12 +9,13 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles
 from dma_bench import LATENCY_1US
-from mac_bench import SIMULATORS, assert_known, fast, until
+from mac_bench import assert_known, fast, until
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 from scapy.utils import checksum
+from simulators import ICARUS_SLOW
 from tx_bench import ECN, NEEDS_CSUM, SOURCES, TCPV4, UDP_L4, Header, TxBench
 
 from tb.block import run_block
@@ -318,7 +319,7 @@ async def chain_of_as_many_descriptors_as_there_may_be_judged_before_anything_is
     assert bench.count("oversize") == 1
 
 
-@SIMULATORS
+@ICARUS_SLOW
 def test_tx_path(simulator: str) -> None:
     run_block("tx_bench", SOURCES, __name__, simulator=simulator, wrappers=["tx_bench.v"])
 

@@ -9,11 +9,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 from dma_bench import LATENCY_1US
-from mac_bench import SIMULATORS, fast
+from mac_bench import fast
 from scapy.layers.inet import IP, TCP, IPOption
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
+from simulators import ICARUS_SLOW
 from tx_bench import ECN, NEEDS_CSUM, SOURCES, TCPV4, TCPV6, UDP_L4, Header, TxBench
 
 from tb.block import run_block
@@ -358,6 +359,6 @@ async def queue_stopped_within_a_super_frame_whole_segments_sent_and_the_next_li
     assert bench.count("underflow") == bench.caught.broken
 
 
-@SIMULATORS
+@ICARUS_SLOW
 def test_tx_segment(simulator: str) -> None:
     run_block("tx_bench", SOURCES, __name__, simulator=simulator, wrappers=["tx_bench.v"])
