@@ -119,7 +119,13 @@ class Gro:
         key = (macs, flow)
         held = self._held.get(key)
         # With padding, without payload, as a fragment it is not joined; but it must not overtake the others.
-        fit = size > 0 and _IP + total == skb.len and not fragment & _FRAGMENT and self._checked(skb, view)
+        fit = (
+            not skb.gso_size
+            and size > 0
+            and _IP + total == skb.len
+            and not fragment & _FRAGMENT
+            and self._checked(skb, view)
+        )
         same = (ack, offset, window, flags & ~(_ENDS | tcp.CWR), tos, ttl, fragment)
         if held is not None:
             if (

@@ -15,13 +15,14 @@ from pymodel.tcp import (
     recovery,
     retransmit,
     sack,
+    segment,
     sndtune,
     timerset,
 )
 from pymodel.tcp.ackevent import AckEvent
 from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.recovery import Resend
-from pymodel.tcp.segment import EVER, LOST, RETRANS, SACKED
+from pymodel.tcp.segment import EVER, LOST, RETRANS, SACKED, SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, lt
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Pending, Recovery
@@ -140,7 +141,9 @@ def _update_window(tcb: "Tcb", header: TcpHeader, ack: int, event: AckEvent, now
 
 def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> None:
     """Take off the queue what the ACK covers, and learn the round trip from it."""
-    sent = tcb.sent
+    if segment.cut_by(tcb, ack):
+        segment.unpack(tcb)
+    sent = tcb.settled
     first_at = last_at = -1
     lowest: int | None = None
     packets = gone = 0
@@ -194,15 +197,36 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
             break
         gone += 1
         tcb.trains_out -= entry.closes
-        tcb.by_time.pop(entry, None)
+        tcb.timeline.pop(entry, None)
         if entry is tcb.retransmit_hint:
             tcb.retransmit_hint = None
+    else:
+        trains = _acked_trains(tcb, ack)
+        if trains:
+            last_at = trains[-1].sent_at
+            if first_at < 0:
+                first_at = trains[0].sent_at
+            if lowest is None or lt(trains[0].seq, lowest):
+                lowest = trains[0].seq
+        for train in trains:
+            count = train.count
+            if not gt(train.seq + min(train.mss, (train.end - train.seq) & MASK) & MASK, tcb.high_seq):
+                event.original_sacked = True
+            if tcb.sack_on:
+                tcb.delivered += count
+                rack.advance(tcb, 0, train.order + count - 1, train.sent_at, now)
+            event.rate_sample(tcb, train)
+            tcb.packets_out -= count
+            packets += count
+            event.data_acked = True
+            tcb.trains_out -= train.closes
     del sent[:gone]
     tcb.send_queue.acknowledge(ack)
     if (tcb.snd_up - event.prior_una) & MASK <= (ack - event.prior_una) & MASK:
         tcb.snd_up = ack
-    if sent:
-        event.reneging = bool(sent[0].marks & SACKED)
+    oldest = segment.head(tcb)
+    if oldest is not None:
+        event.reneging = bool(oldest.marks & SACKED)
     else:
         tcb.clock.stop(Chrono.BUSY, now, tcb.has_unsent)
 
@@ -215,8 +239,23 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
                 event.original_sacked = False
         elif lowest is not None and lt(lowest, prior_fack):
             sack.check_reordering(tcb, lowest)
-    elif sent and sampled and newest_sack >= 0 and newest_sack > now - sent[0].sent_at:
+    elif oldest is not None and sampled and newest_sack >= 0 and newest_sack > now - oldest.sent_at:
         event.rearm = True  # SACKs of data sent before the head was: the head is not late
+
+
+def _acked_trains(tcb: "Tcb", ack: int) -> list[SentSegment]:
+    """Take what `ack` covers off the trains: those that are over, and of one the front."""
+    trains = tcb.trains
+    gone = 0
+    for train in trains:
+        if (ack - train.end) & MASK >= HALF:
+            break
+        gone += 1
+    acked = trains[:gone]
+    del trains[:gone]
+    if trains and 0 < (ack - trains[0].seq) & MASK < HALF:
+        acked.append(segment.take_front(trains[0], ack))
+    return acked
 
 
 def _sample(

@@ -23,6 +23,7 @@ from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import of_stack
+from pymodel.tcp.segment import head
 from pymodel.tcp.seq import MASK, gt
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Services, Tcb
@@ -266,7 +267,7 @@ class TcpConnection(Tcb):
         """The program has found the buffer full, or has been told of room."""
         self.no_space = wanted
         if not wanted:
-            queued = bool(self.sent) or self.has_unsent
+            queued = head(self) is not None or self.has_unsent
             self.clock.stop(Chrono.SNDBUF_LIMITED, self.layer.scheduler.now, queued)
 
     def stamp_base(self, written: bool) -> int:

@@ -8,6 +8,7 @@ probed: the retransmission and persist timers watch over that already.
 from errno import ETIMEDOUT
 
 from pymodel.tcp import lifecycle, transmit
+from pymodel.tcp.segment import head
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Tcb
@@ -36,7 +37,7 @@ def expired(tcb: Tcb) -> None:
     now = tcb.now
     quiet = now - tcb.last_received
     user = tcb.options.user_timeout
-    if tcb.sent or tcb.has_unsent:
+    if head(tcb) is not None or tcb.has_unsent:
         wait = tcb.keepalive_idle
     elif quiet < tcb.keepalive_idle:
         wait = tcb.keepalive_idle - quiet

@@ -103,7 +103,7 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
             flags |= berkeley.push_flag(tcb, seq, n)
         sent += _train(tcb, now, seq, n, flags, mss_now)
         if ends_record:
-            tcb.sent[-1].eor = True
+            segment.last(tcb).eor = True
         if push_one:
             break
     if window_limited:
@@ -138,19 +138,15 @@ def _train(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss_now: int) -> in
         # them on (Linux: __tcp_transmit_skb); it is not part of what a retransmission repeats.
         pushed = PSH if n > mss_now and not left and not tcb.profile.berkeley else 0
         transmit.data(tcb, now, seq, size, bits | pushed | ecn.outgoing(tcb, count), mss_now)
-        while True:
-            part = min(size, mss_now)
-            size -= part
-            end = (seq + part + (0 if size else bits & FIN)) & MASK
-            segment.append(tcb, SentSegment(seq, end, now, 0 if size else bits))
-            seq = end
-            count += 1
-            if not size:
-                break
+        segments = -(-size // mss_now) or 1
+        end = (seq + size + (bits & FIN)) & MASK
+        segment.append_train(tcb, SentSegment(seq, end, now, bits), segments, mss_now)
+        seq = end
+        count += segments
         if not left:
             break
     tcb.snd_nxt = seq
-    tcb.sent[-1].closes = True
+    segment.last(tcb).closes = True
     tcb.trains_out += 1
     tcb.send_queue.sent(seq)
     if flags & FIN:
@@ -220,7 +216,8 @@ def _defer(tcb: Tcb, now: int, size: int, fin: bool, last: bool, most: int) -> t
 
     Only if something left within the last millisecond and an ACK is about to come.
     """
-    if tcb.recovery >= Recovery.RECOVERY or now - tcb.wire_at > MS or not tcb.sent:
+    oldest = segment.head(tcb)
+    if tcb.recovery >= Recovery.RECOVERY or now - tcb.wire_at > MS or oldest is None:
         return False, False
     mss_now = tcb.snd_mss
     window = (tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt) & MASK
@@ -232,7 +229,7 @@ def _defer(tcb: Tcb, now: int, size: int, fin: bool, last: bool, most: int) -> t
     if divisor and limit >= min(tcb.snd_wnd, tcb.cc.cwnd * mss_now) // divisor:
         return False, False
     srtt = tcb.rtt.srtt
-    if tcb.sent[0].sent_at + srtt - now > min(srtt // 2, MS):
+    if oldest.sent_at + srtt - now > min(srtt // 2, MS):
         return False, False
     if congestion < window:
         if congestion <= size:

@@ -2,12 +2,16 @@
 
 The queue (`Tcb.sent`) is sorted by sequence number and has no gaps; `Tcb.by_time` holds the same entries in
 the order of their last transmission, for RACK. Counts (`packets_out`, `sacked_out`, …) are in segments.
+
+Segments that left as one sk_buff are one entry first, in `Tcb.trains` behind those of the queue, from which
+acknowledgements take. Who looks at `sent` or `by_time`, as something was lost or is SACKed, finds it cut into
+its segments (`unpack`).
 """
 
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-from pymodel.tcp.seq import MASK
+from pymodel.tcp.seq import HALF, MASK
 from pymodel.wire.tcp import FIN
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ class SentSegment:
     `delivered`, `delivered_at`, `first_sent_at`, `app_limited`: the connection's counters when sent, for the
     delivery rate. `eor`: a record ends with it (MSG_EOR), so that nothing may be sent along with it.
     `closes`: it is the last of an sk_buff's segments; `edge`: that sk_buff was cut behind it since.
+
+    In `Tcb.trains` it is `count` segments of `mss` bytes, the last as long as the rest; `order` is that of
+    the first, `flags`, `eor` and `closes` are those of the last.
     """
 
     __slots__ = (
@@ -45,6 +52,7 @@ class SentSegment:
         "first_sent_at",
         "flags",
         "marks",
+        "mss",
         "order",
         "sent_at",
         "seq",
@@ -61,6 +69,7 @@ class SentSegment:
         self.edge = False
         self.order = 0
         self.count = 1
+        self.mss = 0
         self.marks = 0
         self.transmissions = 1
         self.delivered = 0
@@ -87,19 +96,93 @@ def index_of(tcb: "Tcb", seq: int) -> int:
     return bisect_right(sent, (seq - base) & MASK, key=lambda s: (s.seq - base) & MASK) - 1
 
 
-def append(tcb: "Tcb", segment: SentSegment) -> None:
-    """New data was sent."""
+def _stamp(tcb: "Tcb", segment: SentSegment) -> None:
     segment.delivered = tcb.delivered
     if not tcb.packets_out:
         tcb.first_sent_at = tcb.delivered_at = segment.sent_at
     segment.delivered_at = tcb.delivered_at
     segment.first_sent_at = tcb.first_sent_at
     segment.app_limited = tcb.app_limited > 0
-    tcb.transmissions += 1
-    segment.order = tcb.transmissions
+    segment.order = tcb.transmissions + 1
+    tcb.transmissions += segment.count
+    tcb.packets_out += segment.count
+
+
+def append(tcb: "Tcb", segment: SentSegment) -> None:
+    """One segment was sent for the first time."""
+    _stamp(tcb, segment)
     tcb.sent.append(segment)
     tcb.by_time[segment] = None
-    tcb.packets_out += segment.count
+
+
+def append_train(tcb: "Tcb", train: SentSegment, count: int, mss: int) -> None:
+    """`count` segments were sent for the first time, of `mss` bytes each but for the last."""
+    train.count = count
+    train.mss = mss
+    _stamp(tcb, train)
+    tcb.trains.append(train)
+
+
+def unpack(tcb: "Tcb") -> None:
+    """Put the trains on the queue, segment by segment."""
+    trains, tcb.trains = tcb.trains, []
+    sent, timeline = tcb.settled, tcb.timeline
+    for train in trains:
+        seq, before = train.seq, train.count - 1
+        for number in range(before):
+            segment = SentSegment(seq, (seq + train.mss) & MASK, train.sent_at, 0)
+            seq = segment.end
+            segment.order = train.order + number
+            segment.delivered = train.delivered
+            segment.delivered_at = train.delivered_at
+            segment.first_sent_at = train.first_sent_at
+            segment.app_limited = train.app_limited
+            sent.append(segment)
+            timeline[segment] = None
+        train.seq = seq
+        train.order += before
+        train.count = 1
+        sent.append(train)
+        timeline[train] = None
+
+
+def take_front(train: SentSegment, ack: int) -> SentSegment:
+    """Split off the whole segments in front of `ack`; they close no sk_buff."""
+    front = SentSegment(train.seq, ack, train.sent_at, 0)
+    front.mss = train.mss
+    front.count = ((ack - train.seq) & MASK) // train.mss
+    front.order = train.order
+    front.delivered = train.delivered
+    front.delivered_at = train.delivered_at
+    front.first_sent_at = train.first_sent_at
+    front.app_limited = train.app_limited
+    train.seq = ack
+    train.count -= front.count
+    train.order += front.count
+    return front
+
+
+def head(tcb: "Tcb") -> SentSegment | None:
+    """What is oldest on the queue: a segment, or a train."""
+    if tcb.settled:
+        return tcb.settled[0]
+    return tcb.trains[0] if tcb.trains else None
+
+
+def last(tcb: "Tcb") -> SentSegment:
+    """What was put on the queue last. Raises IndexError when it is empty."""
+    return tcb.trains[-1] if tcb.trains else tcb.settled[-1]
+
+
+def cut_by(tcb: "Tcb", ack: int) -> bool:
+    """`ack` lies within a segment of a train."""
+    for train in tcb.trains:
+        part = (ack - train.seq) & MASK
+        if not 0 < part < HALF:
+            return False
+        if (train.end - ack) & MASK < HALF and train.end != ack:
+            return part % train.mss != 0 or part // train.mss >= train.count
+    return False
 
 
 def resent(tcb: "Tcb", segment: SentSegment, now: int) -> None:

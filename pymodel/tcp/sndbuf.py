@@ -5,9 +5,13 @@ size goal and then begins another. A chunk's end is where PSH goes (RFC 9293 §3
 """
 
 from collections import deque
+from typing import Final
 
 from pymodel.skbuff import Page
 from pymodel.tcp.seq import HALF, MASK
+
+PIECE: Final = 65_536
+"""Bytes that are kept together at most. A single bytearray would move all of its bytes when it grows."""
 
 
 class Chunk:
@@ -27,21 +31,24 @@ class SendBuffer:
     `copied`: bytes that the processor has moved, into the buffer and out of it into segments.
     """
 
-    __slots__ = ("_data", "base", "chunks", "copied")
+    __slots__ = ("_front", "_held", "_length", "base", "chunks", "copied")
 
     def __init__(self, base: int) -> None:
         self.base = base
         self.chunks: deque[Chunk] = deque()
         self.copied = 0
-        self._data = bytearray()
+        self._held: deque[bytearray] = deque()
+        self._front = 0
+        """Bytes of the first piece that are gone."""
+        self._length = 0
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self._length
 
     @property
     def end(self) -> int:
         """Sequence number behind the last byte."""
-        return (self.base + len(self._data)) & MASK
+        return (self.base + self._length) & MASK
 
     def tail(self, snd_nxt: int) -> int:
         """Unsent bytes in the last chunk; 0: there is none that takes more."""
@@ -56,8 +63,18 @@ class SendBuffer:
 
         `lent`: `data` stays as it is until it was acknowledged, and may be referred to; not here.
         """
-        self._data += data
-        self.copied += len(data)
+        size = len(data)
+        held = self._held
+        at = 0
+        if held:
+            at = min(PIECE - len(held[-1]), size)
+            if at > 0:
+                held[-1] += data[:at]
+        while at < size:
+            held.append(bytearray(data[at : at + PIECE]))
+            at += PIECE
+        self._length += size
+        self.copied += size
         return self._note(continued)
 
     def _note(self, continued: bool) -> Chunk:
@@ -72,9 +89,9 @@ class SendBuffer:
 
     def read(self, seq: int, n: int) -> bytearray:
         """A copy of `n` bytes from sequence number `seq` on."""
-        at = (seq - self.base) & MASK
-        self.copied += n
-        return self._data[at : at + n]
+        data = bytearray(n)
+        self.copy(memoryview(data), seq)
+        return data
 
     def lends(self, data: memoryview) -> bool:
         """`append` refers to `data` when it is lent."""
@@ -90,10 +107,21 @@ class SendBuffer:
 
     def copy(self, room: memoryview, seq: int) -> None:
         """Fill `room` with bytes from `seq` on."""
-        at = (seq - self.base) & MASK
-        self.copied += len(room)
-        with memoryview(self._data) as held:
-            room[:] = held[at : at + len(room)]
+        skip = ((seq - self.base) & MASK) + self._front
+        done, size = 0, len(room)
+        for piece in self._held:
+            if skip >= len(piece):
+                skip -= len(piece)
+                continue
+            with memoryview(piece) as held:
+                part = held[skip : skip + size - done]
+                room[done : done + len(part)] = part
+                done += len(part)
+                part.release()
+            if done == size:
+                break
+            skip = 0
+        self.copied += size
 
     def grow(self, n: int) -> None:
         """Move up to `n` bytes from the second chunk to the first, so that they leave in one go (Linux:
@@ -118,13 +146,17 @@ class SendBuffer:
 
     def acknowledge(self, seq: int) -> int:
         """Drop everything before `seq`; how many bytes that was. A FIN's number counts for none."""
-        n = min((seq - self.base) & MASK, len(self._data))
-        # bytearray moves its start instead of its bytes: this is cheap.
-        del self._data[:n]
+        n = min((seq - self.base) & MASK, self._length)
+        self._length -= n
+        self._front += n
+        held = self._held
+        while held and self._front >= len(held[0]):
+            self._front -= len(held.popleft())
         self.base = (self.base + n) & MASK
         return n
 
     def clear(self) -> None:
         """Forget everything."""
-        self._data.clear()
+        self._held.clear()
+        self._front = self._length = 0
         self.chunks.clear()

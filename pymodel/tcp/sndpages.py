@@ -47,22 +47,13 @@ class _Piece:
 class PagedSendBuffer(SendBuffer):
     """As `SendBuffer`, in pages of `page_size` bytes from `memory`."""
 
-    __slots__ = ("_length", "_memory", "_page_size", "_pieces")
+    __slots__ = ("_memory", "_page_size", "_pieces")
 
     def __init__(self, base: int, memory: HostMemory, page_size: int = PAGE) -> None:
         super().__init__(base)
         self._memory = memory
         self._page_size = page_size
         self._pieces: deque[_Piece] = deque()
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    @property
-    def end(self) -> int:
-        """Sequence number behind the last byte."""
-        return (self.base + self._length) & MASK
 
     def append(self, data: bytes | bytearray | memoryview, continued: bool, *, lent: bool = False) -> Chunk:
         """As `SendBuffer.append`. `lent`: refer to `data` if it lies in DMA memory.

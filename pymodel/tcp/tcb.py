@@ -18,7 +18,7 @@ from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import Profile, of_stack
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.rtt import RttEstimator
-from pymodel.tcp.segment import SentSegment
+from pymodel.tcp.segment import SentSegment, unpack
 from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.sndbuf import SendBuffer
 from pymodel.tcp.state import SENDING, State
@@ -238,8 +238,12 @@ class Tcb:
         self.scale_on = False
 
         # Retransmission queue (`segment`).
-        self.sent: list[SentSegment] = []
-        self.by_time: dict[SentSegment, None] = {}
+        self.settled: list[SentSegment] = []
+        """The queue but for `trains`."""
+        self.trains: list[SentSegment] = []
+        """What has left since and was not looked at."""
+        self.timeline: dict[SentSegment, None] = {}
+        """`by_time` but for `trains`."""
         self.transmissions = 0
         """Segments put on the queue or sent again so far."""
         self.packets_out = 0
@@ -383,6 +387,24 @@ class Tcb:
     def now(self) -> int:
         """The simulated time in ps."""
         return self.layer.scheduler.now
+
+    @property
+    def sent(self) -> list[SentSegment]:
+        """The retransmission queue, segment by segment (`segment`)."""
+        if self.trains:
+            unpack(self)
+        return self.settled
+
+    @property
+    def by_time(self) -> dict[SentSegment, None]:
+        """What of it may be lost yet, in the order of the last transmission."""
+        if self.trains:
+            unpack(self)
+        return self.timeline
+
+    @by_time.setter
+    def by_time(self, order: dict[SentSegment, None]) -> None:
+        self.timeline = order
 
     @property
     def rcv_wnd(self) -> int:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pymodel.tcp.rack import TIMEOUT_MIN
+from pymodel.tcp.segment import head
 from pymodel.tcp.tcb import Pending, Recovery
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ def clamped_rto(tcb: "Tcb", now: int) -> int:
     return min(rto, max(limit - (now - tcb.retrans_stamp), 1_000_000_000))
 
 
+def _oldest_at(tcb: "Tcb") -> int:
+    oldest = head(tcb)
+    if oldest is None:
+        raise AssertionError("packets are out, and none is on the queue")
+    return oldest.sent_at
+
+
 def rearm_rto(tcb: "Tcb", now: int) -> None:
     """RFC 6298 (5.2), (5.3); a probe or reordering time-out in between does not put the RTO off."""
     if tcb.fast_child:
@@ -40,7 +48,7 @@ def rearm_rto(tcb: "Tcb", now: int) -> None:
         return
     when = now + tcb.rtt.rto
     if tcb.pending in (Pending.REORDER, Pending.TAIL_PROBE):
-        when = max(tcb.sent[0].sent_at + tcb.rtt.rto, now + 1_000_000)
+        when = max(_oldest_at(tcb) + tcb.rtt.rto, now + 1_000_000)
     start(tcb, Pending.RETRANSMIT, when)
 
 
@@ -61,7 +69,7 @@ def schedule_probe(tcb: "Tcb", now: int, advancing: bool) -> bool:
         timeout = 2 * rtt.srtt + (tcb.profile.rto_min if tcb.packets_out == 1 else TIMEOUT_MIN)
     else:
         timeout = tcb.profile.rto_initial
-    until_rto = rtt.rto if advancing else tcb.sent[0].sent_at + rtt.rto - now
+    until_rto = rtt.rto if advancing else _oldest_at(tcb) + rtt.rto - now
     if until_rto > 0:
         timeout = min(timeout, until_rto)
     start(tcb, Pending.TAIL_PROBE, now + timeout)

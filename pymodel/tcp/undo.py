@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pymodel.simtime import MS
 from pymodel.tcp import ecn
-from pymodel.tcp.segment import EVER, LOST
+from pymodel.tcp.segment import EVER, LOST, head
 from pymodel.tcp.seq import HALF, MASK, lt
 from pymodel.tcp.state import State
 
@@ -26,7 +26,8 @@ def begin(tcb: "Tcb") -> None:
 
 def any_retransmitted(tcb: "Tcb") -> bool:
     """The oldest unacknowledged segment, or an open handshake's, has been sent again."""
-    return bool(tcb.sent) and bool(tcb.sent[0].marks & EVER)
+    oldest = head(tcb)
+    return oldest is not None and bool(oldest.marks & EVER)
 
 
 def delayed(tcb: "Tcb") -> bool:

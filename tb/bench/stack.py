@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pymodel.host import World
 from pymodel.scheduler import Scheduler
+from pymodel.simtime import US
 from pymodel.socket import AsyncSocket, sleep
 from pymodel.socket.constants import SOCK_DGRAM
 from pymodel.socket.current import current_process
@@ -32,6 +33,10 @@ GOODPUT = 0.99
 """Of what the headers leave of the line rate."""
 SEGMENT_COST = 25.0
 """µs, for a segment at MTU 1500."""
+SUPER_COST = 60.0
+"""µs, for a super-frame of 64 KiB."""
+MODERATION = 50 * US
+"""So long frames come together before the host looks at them, where there are offloads."""
 MEMORY_PER_CONNECTION = 32 << 10
 """Bytes, both ends together, that an idle connection may take."""
 
@@ -86,12 +91,15 @@ def _cost(world: World, done: Callable[[], bool]) -> float:
     return spent
 
 
-def bulk(mtu: int) -> float:
-    """µs for each full segment of a stream, from `send` to `recv`, acknowledgements included."""
+def bulk(mtu: int, *, poll: int = 0, whole: bool = False) -> float:
+    """µs for each full segment of a stream, from `send` to `recv`, acknowledgements included.
+
+    `poll`, `whole`: what the device does, see `tb.bench.pipe`.
+    """
     best = float("inf")
     for _ in range(_ROUNDS):
         scheduler = Scheduler()
-        world, _ = pipe_world(scheduler, mtu=mtu)
+        world, _ = pipe_world(scheduler, mtu=mtu, poll=poll, whole=whole)
 
         async def server() -> None:
             listener = AsyncSocket()
@@ -248,8 +256,17 @@ def measure(say: Callable[[str], None]) -> list[Record]:
     records = []
     for mtu in MTUS:
         say(f"stack: segments at MTU {mtu}")
+        name = f"TCP segment, MTU {mtu}, sent and received"
         limit = SEGMENT_COST if mtu == 1500 else None
-        records.append(Record(f"TCP segment, MTU {mtu}, sent and received", round(bulk(mtu), 2), "µs", limit))
+        plain, cost = bulk(mtu), bulk(mtu, poll=MODERATION)
+        records.append(Record(f"{name}, one by one", round(plain, 2), "µs"))
+        records.append(
+            Record(f"{name}, with GSO and GRO", round(cost, 2), "µs", limit, round(cost / plain, 3))
+        )
+    whole = bulk(1500, poll=MODERATION, whole=True) * (65_536 / (1500 - _HEADERS))
+    records.append(
+        Record("64 KiB of TCP in super-frames, sent and received", round(whole, 2), "µs", SUPER_COST)
+    )
     for size in (18, 1472):
         say(f"stack: datagrams of {size} bytes")
         name = f"UDP datagram of {size} bytes, sent and received"

@@ -18,6 +18,7 @@ SAYS = {
     "bind_in_use": ("4000 again, with SO_REUSEADDR", 4),
     "connect_blocks": ("select() says writable; SO_ERROR is ECONNREFUSED", 8),
     "illusion_of_send": ("a send() that blocks: EHOSTUNREACH after", 20),
+    "offloads": ("and 4 times the same bytes: nobody can tell who has cut them", 150),
     "packet_journey": ("interrupt   lowered", 6),
     "packetdrill_through_rtl": ("ok ", 0),
     "retransmission": ("SHA-256 equal: True", 300),

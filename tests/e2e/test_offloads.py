@@ -17,7 +17,10 @@ from pymodel.link import GAP, Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
+from pymodel.tcp import segment
 from pymodel.tcp.profile import EMBEDDED, FREEBSD, LINUX, Profile
+from pymodel.tcp.segment import SentSegment
+from pymodel.tcp.tcb import Tcb
 from tb.block import run_nic
 from tb.testbench import Testbench
 
@@ -44,11 +47,12 @@ def run(
     lend: bool = False,
     wait: int = 0,
     defer: int = 0,
+    seed: int = 5,
 ) -> Result:
     """The transfer with A's offloads switched. `wait`, `defer`: how B's interrupts are moderated."""
     scheduler = Scheduler()
     nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-    world = World(scheduler, *nics, seed=5, delay=20 * US, profile=profile, impairments=impairments)
+    world = World(scheduler, *nics, seed=seed, delay=20 * US, profile=profile, impairments=impairments)
     wire, sent = Wire(), Sent()
     world.link.on_frame = wire.frame
     up = world.bring_up()
@@ -118,6 +122,28 @@ async def wire_of_the_rtl_is_the_same_where_software_cuts(dut: Any) -> None:
 
 def test_wire_of_the_rtl() -> None:
     run_nic(__name__)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "profile",
+    [LINUX, FREEBSD, replace(LINUX, sack=False), replace(LINUX, rack=False)],
+    ids=["linux", "freebsd", "no sack", "no rack"],
+)
+def test_queue_of_trains_is_as_good_as_one_of_segments(
+    profile: Profile, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = Impairments(loss=0.02, reorder=0.02, duplicate=0.01)
+    trains = run({}, profile, bad, seed=seed)
+    append = segment.append_train
+
+    def at_once(tcb: Tcb, train: SentSegment, count: int, mss: int) -> None:
+        append(tcb, train, count, mss)
+        segment.unpack(tcb)
+
+    monkeypatch.setattr(segment, "append_train", at_once)
+    segments = run({}, profile, bad, seed=seed)
+    assert trains.wire.sent == segments.wire.sent
 
 
 def test_super_frames_of_the_golden_nic_leave_while_they_are_read_and_without_gaps() -> None:
