@@ -299,10 +299,15 @@ class TcpConnection(Tcb):
         if peek or not data:
             return data
         del queue[: len(data)]
+        later = self.rcv_memory.behind_first(len(data))
+        if queue:
+            self.rcv_memory.read(len(data))
+        else:
+            self.rcv_memory.drained()
         self.copied_seq = (self.copied_seq + len(data)) & MASK
         urgent.passed(self)
         now = self.layer.scheduler.now
-        rcvwindow.read(self, now)
+        rcvwindow.read(self, now, later)
         if rcvwindow.update_due(self):
             transmit.ack(self, now)
         return data

@@ -16,6 +16,7 @@ from pymodel.tcp import (
     keepalive,
     lifecycle,
     mss,
+    rcvmem,
     rcvwindow,
     recovery,
     retransmit,
@@ -185,6 +186,7 @@ def take_data(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes) -> Non
         return
     tcb.syn_data_acked = True
     tcb.recv_queue += payload
+    tcb.rcv_memory.queued(n, *rcvmem.cost(n + header.header_len + 20))
     tcb.rcv_nxt = tcb.rcv_wup = (tcb.rcv_nxt + n) & MASK
     tcb.rcv_adv = (tcb.rcv_adv + n) & MASK
     tcb.bytes_received += n

@@ -147,6 +147,8 @@ class Profile:
     """The delay follows the peer's rhythm (Linux's ATO); False: it is `delayed_ack`, and every second full
     segment is acknowledged from the first on."""
     moderate_rcvbuf: bool = True  # tcp_moderate_rcvbuf: the receive buffer follows what is read per RTT
+    shrink_window: bool = False
+    """tcp_shrink_window: a scaled window may be taken back when memory is short."""
     moderate_sndbuf: bool = True
     """The send buffer grows with the congestion window, up to tcp_wmem[2]."""
 

@@ -105,6 +105,15 @@ class Reassembly:
         if have < upto:
             block.data += data[have - start : upto - start]
 
+    def overtaken(self, rcv_nxt: int) -> tuple[int, int] | None:
+        """What of the first block text in order has just brought again; None: nothing."""
+        self._advance(rcv_nxt)
+        if not self._blocks or self._blocks[0].start >= self._position:
+            return None
+        first, origin = self._blocks[0], self._nxt - self._position
+        end = min(first.start + len(first.data), self._position)
+        return (origin + first.start) & MASK, (origin + end) & MASK
+
     def extract(self, rcv_nxt: int) -> bytearray | None:
         """Take the bytes that follow `rcv_nxt` without a gap; None if there are none."""
         self._advance(rcv_nxt)
@@ -119,6 +128,19 @@ class Reassembly:
         edge = self._position + (len(found) if found else 0)
         self._reported = [pair for pair in self._reported if pair[0] > edge] if blocks else []
         return found
+
+    def last(self) -> int | None:
+        """Sequence number of the block farthest ahead; None: there is none."""
+        if not self._blocks:
+            return None
+        return (self._nxt - self._position + self._blocks[-1].start) & MASK
+
+    def drop_last(self) -> int:
+        """Take back the block farthest ahead (RFC 2018 §8 allows it) and all SACK reports; its bytes."""
+        n = len(self._blocks.pop().data)
+        self.held -= n
+        self._reported.clear()
+        return n
 
     def clear(self) -> None:
         """Forget everything: there is nothing behind a FIN."""

@@ -1,8 +1,8 @@
 """Segment text and FIN (RFC 9293 §3.10.7.4 "seventh" and "eighth"): queue, reassemble, acknowledge."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pymodel.tcp import berkeley, delack, ecn, lifecycle, rcvwindow, transmit
+from pymodel.tcp import berkeley, delack, ecn, lifecycle, rcvmem, rcvwindow, transmit
 from pymodel.tcp.seq import HALF, MASK, diff, gt
 from pymodel.tcp.state import State
 from pymodel.wire.tcp import FIN, PSH, TcpHeader
@@ -10,10 +10,12 @@ from pymodel.wire.tcp import FIN, PSH, TcpHeader
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
 
+_IP_HEADER: Final = 20
+
 
 def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, now: int, tos: int) -> None:
     """Take `payload` (and the FIN, if there is one) that begins at `seq`, in order or not."""
-    n = len(payload)
+    n = whole = len(payload)
     fin = header.flags & FIN
     if not n and not fin:
         return
@@ -46,14 +48,24 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
         n = len(payload)
         fin = 0
     if n:
+        size, room = _cost(header, whole)
+        if not rcvwindow.fits(tcb, seq) and _no_memory(tcb):
+            return
         tcb.recv_queue += payload
+        if rcvwindow.counts_memory(tcb):
+            tcb.rcv_memory.queued(n, size, room)
         tcb.rcv_nxt = (seq + n) & MASK
         tcb.bytes_received += n
-        _observed(tcb, n, header, now, tos)
+        _observed(tcb, n, size, header, now, tos)
     if len(tcb.reassembly):
+        twice = tcb.reassembly.overtaken(tcb.rcv_nxt)
+        if twice is not None and not tcb.profile.berkeley:
+            _dsack(tcb, *twice)
         more = tcb.reassembly.extract(tcb.rcv_nxt)
         if more is not None:
             tcb.recv_queue += more
+            if rcvwindow.counts_memory(tcb):
+                tcb.rcv_memory.released(len(more), tcb.reassembly.held)
             tcb.rcv_nxt = (tcb.rcv_nxt + len(more)) & MASK
             tcb.bytes_received += len(more)
             if tcb.rcv_fin >= 0 and gt(tcb.rcv_nxt, tcb.rcv_fin):
@@ -74,13 +86,32 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
         _fin(tcb, now)
     if tcb.discards:
         tcb.recv_queue.clear()
+        tcb.rcv_memory.drained()
         tcb.copied_seq = tcb.rcv_nxt
     tcb.queue.wake()
 
 
-def _observed(tcb: "Tcb", n: int, header: TcpHeader, now: int, tos: int) -> None:
+def _cost(header: TcpHeader, n: int) -> tuple[int, int]:
+    """`rcvmem.cost` of a segment with `n` bytes of text, or of several that were joined."""
+    if header.segments > 1:
+        return header.segments * rcvmem.cost(header.segment_size + header.header_len + _IP_HEADER)[0], 0
+    return rcvmem.cost(n + header.header_len + _IP_HEADER)
+
+
+def _no_memory(tcb: "Tcb") -> bool:
+    """There is no memory for text in order. True: it is dropped; not if the program has nothing to read."""
+    tcb.ack_scheduled = tcb.ack_now = tcb.rcv_no_memory = True
+    tcb.queue.wake()
+    if not tcb.recv_queue:
+        return False
+    tcb.layer.stats["receive_no_memory"] += 1
+    return True
+
+
+def _observed(tcb: "Tcb", n: int, size: int, header: TcpHeader, now: int, tos: int) -> None:
     """Data came in order: what its size, its time and its IP header tell."""
-    rcvwindow.observe_segment(tcb, header.segment_size or n, header.header_len, bool(header.flags & PSH))
+    one, push = header.segment_size or n, bool(header.flags & PSH)
+    rcvwindow.observe_segment(tcb, one, n, size, header.header_len, push)
     rcvwindow.measure_rtt(tcb, now)
     if tcb.profile.berkeley:
         berkeley.data_received(tcb, n, now)
@@ -88,7 +119,7 @@ def _observed(tcb: "Tcb", n: int, header: TcpHeader, now: int, tos: int) -> None
         delack.data_received(tcb, now)
     ecn.received(tcb, tos)
     if n >= 128:
-        rcvwindow.grow(tcb, n)
+        rcvwindow.grow(tcb, n, size)
 
 
 def _dsack(tcb: "Tcb", left: int, right: int) -> None:
@@ -114,24 +145,36 @@ def _out_of_window(tcb: "Tcb") -> None:
 def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, end: int, tos: int) -> None:
     """Something before it is missing. `end`: behind its FIN, or -1."""
     n = len(payload)
+    size, _ = _cost(header, n)
     ecn.received(tcb, tos)
+    if n and not rcvwindow.fits(tcb, seq):
+        tcb.layer.stats["receive_no_memory"] += 1
+        return
+    tcb.ack_scheduled = True
     if tcb.rcv_fin >= 0:
         # There is nothing behind a FIN, whatever a later segment claims.
         payload = payload[: max(diff(tcb.rcv_fin, seq), 0)]
     elif end >= 0:
         tcb.rcv_fin = (end - 1) & MASK
-    tcb.ack_scheduled = True
     if n:
-        rcvwindow.observe_segment(tcb, header.segment_size or n, header.header_len, bool(header.flags & PSH))
+        one, push = header.segment_size or n, bool(header.flags & PSH)
+        rcvwindow.observe_segment(tcb, one, n, size, header.header_len, push)
     held = payload
     if end >= 0 and end - 1 & MASK == tcb.rcv_fin and not tcb.profile.berkeley:
         held = bytes(payload) + b"\0"  # the FIN is reported, too; FreeBSD reports bytes only
     if held:
         tcb.layer.stats["out_of_order"] += 1
         tcb.rcv_ooopack += header.segments
+        before = tcb.reassembly.held
         twice = tcb.reassembly.insert(seq, held, tcb.rcv_nxt)
         if twice is not None:
             _dsack(tcb, *twice)
+        if tcb.reassembly.held > before and rcvwindow.counts_memory(tcb):
+            tcb.rcv_memory.held(size)
+            if tcb.sack_on:
+                rcvwindow.grow(tcb, n, size)
+            if not tcb.orphan and tcb.listener is None:
+                rcvwindow.grow_buffer(tcb, tcb.space)
     else:
         tcb.ack_now = True
 
@@ -141,6 +184,7 @@ def _fin(tcb: "Tcb", now: int) -> None:
     tcb.ack_scheduled = True
     tcb.ack_now |= tcb.profile.berkeley
     tcb.reassembly.clear()
+    tcb.rcv_memory.forgotten()
     if tcb.state in (State.SYN_RECEIVED, State.ESTABLISHED):
         lifecycle.set_state(tcb, State.CLOSE_WAIT)
         delack.enter_pingpong(tcb)  # our FIN can carry the ACK, if it comes soon
@@ -162,7 +206,7 @@ def acknowledge(tcb: "Tcb", now: int) -> None:
             transmit.ack(tcb, now)
         return
     if (
-        (delack.second_segment(tcb) and rcvwindow.wanted(tcb) >= tcb.rcv_wnd)
+        (delack.second_segment(tcb) and rcvwindow.wanted(tcb) >= rcvwindow.advertised(tcb))
         or delack.due_now(tcb)
         or delack.delay(tcb, now)
     ):

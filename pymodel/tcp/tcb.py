@@ -16,6 +16,7 @@ from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.lazytimer import LazyTimer
 from pymodel.tcp.options import TcpOptions
 from pymodel.tcp.profile import Profile, of_stack
+from pymodel.tcp.rcvmem import ReceiveMemory
 from pymodel.tcp.reassembly import Reassembly
 from pymodel.tcp.rtt import RttEstimator
 from pymodel.tcp.segment import SentSegment, unpack
@@ -184,6 +185,9 @@ class Tcb:
         """The peer's segments' size as observed: what "every second full-sized segment" means."""
         self.last_seg_size = 0
         self.recv_queue = bytearray()
+        self.rcv_memory = ReceiveMemory()
+        self.rcv_no_memory = False
+        """A segment was dropped for want of memory: the next ACK offers no window."""
         self.copied_seq = 0
         """Sequence number of the first byte that the program has not read."""
         self.reassembly = Reassembly(0)

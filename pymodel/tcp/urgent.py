@@ -35,6 +35,7 @@ def _announced(tcb: "Tcb", seq: int) -> None:
     if tcb.urgent_pending and tcb.rcv_up == tcb.copied_seq and not tcb.options.oobinline and tcb.recv_queue:
         # The old byte is at the mark and was never read: it is gone for good.
         del tcb.recv_queue[:1]
+        tcb.rcv_memory.read(1)
         tcb.copied_seq = (tcb.copied_seq + 1) & MASK
     tcb.urgent_pending = True
     tcb.urgent_read = False
@@ -54,6 +55,7 @@ def skip(tcb: "Tcb") -> None:
     """Reading has come to the mark: leave the urgent byte out."""
     if not tcb.options.oobinline and offset(tcb) == 0 and tcb.recv_queue:
         del tcb.recv_queue[:1]
+        tcb.rcv_memory.read(1)
         tcb.copied_seq = (tcb.copied_seq + 1) & MASK
         passed(tcb)
 

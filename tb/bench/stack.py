@@ -158,7 +158,9 @@ class Crowd:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        profile = replace(LINUX, quick_acks=0, adaptive_delayed_ack=False)
+        # Buffers that count payload offer all they have at once: while a window grows, each segment is
+        # acknowledged.
+        profile = replace(LINUX, quick_acks=0, adaptive_delayed_ack=False, skb_overhead=0)
         self._world, self._device = pipe_world(Scheduler(), profile=profile)
         self._near: list[AsyncSocket] = []
         self._far: list[AsyncSocket] = []
