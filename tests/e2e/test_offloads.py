@@ -17,6 +17,7 @@ from pymodel.link import GAP, Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
+from pymodel.socket import AsyncSocket
 from pymodel.tcp import segment
 from pymodel.tcp.profile import EMBEDDED, FREEBSD, LINUX, Profile
 from pymodel.tcp.segment import SentSegment
@@ -118,6 +119,38 @@ async def wire_of_the_rtl_is_what_scapy_makes_of_the_super_segments(dut: Any) ->
 @cocotb.test()
 async def wire_of_the_rtl_is_the_same_where_software_cuts(dut: Any) -> None:
     await _through_the_rtl(dut, WAYS["GSO"], ECN)
+
+
+@cocotb.test()
+async def driver_of_the_rtl_that_moderates_interrupts_joins_what_came(dut: Any) -> None:
+    bench = await Testbench.start(dut)
+    device = bench.a.device
+    device.gro_flush_timeout, device.napi_defer_hard_irqs = 20 * US, 2
+    sent = payload()
+
+    async def source() -> None:
+        listener = AsyncSocket()
+        listener.bind(("b", 7))
+        listener.listen()
+        sock, _ = await listener.accept()
+        await sock.sendall(sent)
+        await sock.close()
+
+    async def sink() -> bytes:
+        received = bytearray()
+        async with AsyncSocket() as sock:
+            await sock.connect(("b", 7))
+            while data := await sock.recv(1 << 16):
+                received.extend(data)
+        return bytes(received)
+
+    bench.b.spawn(source)
+    assert await bench.run(bench.a.spawn(sink)) == sent
+    frames = device.stats.rx_packets
+    assert frames > len(sent) / 1448
+    assert bench.a.ip.stats["ip_in"] < frames / 3
+    assert device.driver_stats.interrupts < frames / 6
+    await bench.finish()
 
 
 def test_wire_of_the_rtl() -> None:
