@@ -51,9 +51,9 @@ class Wire:
 class Sent:
     """What A's stack gave to its device: frames, and what scapy makes of super-segments."""
 
-    expected: list[bytes] = field(default_factory=list)
     largest: int = 0
     """Segments in one sk_buff."""
+    _given: list[tuple[bytes, int]] = field(default_factory=list)
 
     def watch(self, device: NetDevice) -> None:
         """Look at everything that the stack gives to `device` from now on."""
@@ -66,14 +66,18 @@ class Sent:
         device.xmit = noted  # type: ignore[method-assign]
 
     def _note(self, skb: SkBuff) -> None:
-        whole = Ether(skb.bytes())
-        if TCP in whole:
-            del whole[IP].len, whole[IP].chksum, whole[TCP].chksum
-        if skb.gso_size:
-            self.expected += segments_of(whole, skb.gso_size)
-            self.largest = max(self.largest, skb.gso_segs)
-        else:
-            self.expected.append(bytes(whole).ljust(60, b"\0"))
+        self._given.append((skb.bytes(), skb.gso_size))
+        self.largest = max(self.largest, skb.gso_segs)
+
+    def expected(self) -> list[bytes]:
+        """The frames, by scapy."""
+        frames = []
+        for data, size in self._given:
+            whole = Ether(data)
+            if TCP in whole:
+                del whole[IP].len, whole[IP].chksum, whole[TCP].chksum
+            frames += segments_of(whole, size) if size else [bytes(whole).ljust(60, b"\0")]
+        return frames
 
 
 def payload() -> bytes:

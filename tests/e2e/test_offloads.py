@@ -92,7 +92,7 @@ def test_wire_is_the_same_whoever_cuts(profile: Profile) -> None:
 def test_wire_is_what_scapy_makes_of_the_super_segments_under_loss(profile: Profile, way: str) -> None:
     result = run(WAYS[way], profile, LOSSY, lend=profile is LENT)
     assert result.world.link.counters(Direction.A_TO_B).lost
-    assert result.wire.out == result.sent.expected
+    assert result.wire.out == result.sent.expected()
 
 
 async def _through_the_rtl(dut: Any, switches: dict[str, bool], profile: Profile) -> None:
@@ -107,7 +107,7 @@ async def _through_the_rtl(dut: Any, switches: dict[str, bool], profile: Profile
     assert received() == payload()
     assert bench.link.counters(Direction.A_TO_B).lost
     assert sent.largest > 4
-    assert wire.out == sent.expected
+    assert wire.out == sent.expected()
 
 
 @cocotb.test()
@@ -157,7 +157,7 @@ def test_wire_of_the_rtl() -> None:
     run_nic(__name__)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     "profile",
     [LINUX, FREEBSD, replace(LINUX, sack=False), replace(LINUX, rack=False)],
@@ -218,7 +218,7 @@ def test_embedded_profile_uses_neither() -> None:
     assert "GRO" not in repr(result.world.b.device.features)
 
 
-@pytest.mark.parametrize("defer", [0, 1, 3])
+@pytest.mark.parametrize("defer", [0, 2])
 @pytest.mark.parametrize("impairments", [None, LOSSY], ids=["clean", "lossy"])
 def test_receiver_that_moderates_interrupts_joins_segments_and_counts_each(
     impairments: Impairments | None, defer: int
