@@ -134,6 +134,24 @@ def test_a_short_segment_ends_the_train_and_a_longer_one_begins_another(bench: B
     assert bench.feed(short + long) == [3, 1]
 
 
+def in_order(*sizes: int) -> list[bytes]:
+    """Segments of these sizes, one behind the other."""
+    frames, seq = [], 1000
+    for ident, size in enumerate(sizes):
+        frames.append(bytes(packet(bytes(size), flags="A", seq=seq, ident=ident)))
+        seq += size
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("sizes", "joined"),
+    [((1000, 1000, 500, 500), [3, 1]), ((1000, 1000, 1001), [2, 1]), ((500, 1000, 1000), [1, 2])],
+)
+def test_sizes_tell_where_a_train_ends(bench: Bench, sizes: tuple[int, ...], joined: list[int]) -> None:
+    assert bench.feed(in_order(*sizes)) == joined
+    assert bench.cut() == in_order(*sizes)
+
+
 def test_joined_packet_is_no_longer_than_ipv4_can_say(bench: Bench) -> None:
     frames = segments_of_long(100_000, 1448)
     counts = bench.feed(frames)
