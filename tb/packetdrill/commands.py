@@ -210,6 +210,9 @@ _OFFLOADS: Final = {
 """The long names of what `NetDevice.set_features` switches."""
 
 
+_ABSENT: Final = {"lro", "ufo", "ntuple", "rxhash", "rxvlan", "txvlan"}
+
+
 def _ethtool(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     """ethtool(8): `-K DEVICE offload on|off …`, for the host's one device, however the script calls it; other
     options change nothing here."""
@@ -218,9 +221,9 @@ def _ethtool(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     words = arguments[2:]
     if not words or len(words) % 2 or not set(words[1::2]) <= {"on", "off"}:
         raise ScriptError(f"`ethtool {' '.join(arguments)}` is not known here")
-    switches = {
-        _OFFLOADS.get(name, name): state == "on" for name, state in zip(*[iter(words)] * 2, strict=True)
-    }
+    wanted = zip(words[::2], words[1::2], strict=True)
+    # What this device never has may be switched off.
+    switches = {_OFFLOADS.get(n, n): s == "on" for n, s in wanted if s == "on" or n not in _ABSENT}
     try:
         host.device.set_features(**switches)
     except OSError as error:

@@ -33,6 +33,9 @@ def passes(line, profile="linux"):
         "sysctl -w net.inet.tcp.sack.enable=0 && test $(sysctl -n net.inet.tcp.sack.enable) = 0",
         "sysctl kern.timecounter.alloweddeviation=0",
         "kldload -n cc_cubic",
+        "ethtool -K tun0 tso off gso off lro off",
+        "ethtool --offload eth0 generic-segmentation-offload off tcp-segmentation-offload on",
+        "ethtool -i tun0",
     ],
 )
 def test_a_command_that_succeeds_lets_the_script_go_on(line):
@@ -53,6 +56,10 @@ def test_a_command_that_succeeds_lets_the_script_go_on(line):
         ("sysctl -w net.inet.tcp.insecure_rst=1", "only 0"),
         ("sysctl -w net.inet.tcp.functions_default=bbr", "only freebsd, rack"),
         ("sysctl -w net.ipv4.tcp_sack=many", "net.ipv4.tcp_sack=many"),
+        ("ethtool -K tun0 zork on", "no offload is called zork"),
+        ("ethtool -K tun0 lro on", "no offload is called lro"),
+        ("ethtool -K tun0 tso maybe", "not known here"),
+        ("ethtool -K tun0 tso", "not known here"),
         ("kldload sctp", "sctp stands for something that is not there"),
         ("ip route add 10.0.0.0/8 via 192.168.0.2 zork 5", "routes have no zork"),
         ("echo 'no end", "closing"),
