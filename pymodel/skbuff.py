@@ -484,7 +484,8 @@ class SkBuff:
 
     def linear(self) -> memoryview:
         """A window of the packet's bytes in the linear area."""
-        self._live()
+        if self._head is None:
+            self._live()
         offset = self.data - self._base
         return self._view[offset : offset + self.len - self.data_len]
 

@@ -13,11 +13,14 @@ from scapy.layers.l2 import Ether
 from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
 from pymodel.hostmem import HostMemory
+from pymodel.lab import Lab
 from pymodel.link import GAP, Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
+from pymodel.skbuff import Checksum
 from pymodel.socket import AsyncSocket
+from pymodel.socket import constants as c
 from pymodel.tcp import segment
 from pymodel.tcp.profile import EMBEDDED, FREEBSD, LINUX, Profile
 from pymodel.tcp.segment import SentSegment
@@ -198,6 +201,40 @@ def test_super_frames_of_the_golden_nic_leave_while_they_are_read_and_without_ga
     # A frame takes 1.2 µs on the wire, 60 kB take 24 µs to be read.
     assert frames[0].start - began < 3 * US
     assert {after.start - before.end for before, after in itertools.pairwise(frames)} == {GAP}
+
+
+def test_super_segments_pass_lo_uncut_and_unsummed() -> None:
+    sent = payload()
+
+    async def server() -> bytes:
+        listener = AsyncSocket()
+        listener.bind(("127.0.0.1", 7))
+        listener.listen()
+        sock, _ = await listener.accept()
+        received = bytearray()
+        while data := await sock.recv(1 << 20):
+            received.extend(data)
+        (connection,) = (each for each in lab.a.tcp.connections.values() if each.sport == 7)
+        counted.append(connection.data_segs_in)
+        return bytes(received)
+
+    async def client() -> None:
+        async with AsyncSocket() as sock:
+            sock.setsockopt(c.IPPROTO_TCP, c.TCP_MAXSEG, 1012)
+            await sock.connect(("127.0.0.1", 7))
+            await sock.sendall(sent)
+
+    counted: list[int] = []
+    with Lab() as lab:
+        lo = lab.a.ip.interfaces[0].dev
+        summed: list[Checksum] = []
+        up = lo.receive
+        lo.receive = lambda skb: (summed.append(skb.ip_summed), up(skb))[1]  # type: ignore[method-assign]
+        receiving = lab.a.spawn(server)
+        lab.a.spawn(client)
+        assert lab.run(receiving) == sent
+    assert counted[0] >= len(sent) // 1000
+    assert len(summed) < counted[0] / 2 and set(summed) == {Checksum.PARTIAL}
 
 
 def test_lost_segments_alone_are_sent_again() -> None:
