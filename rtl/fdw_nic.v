@@ -112,6 +112,7 @@ module fdw_nic #(
     localparam FETCH = 1; // + queue
     localparam USED = 3;  // + queue
     localparam TABLE = 5; // + queue
+    localparam FRAMES_IN_A_ROW = 8; // bursts of frames go before other reads: a frame on the wire must not run dry
 
     generate
         if (ADDR_WIDTH < 32 || ADDR_WIDTH > 64) begin : g_check_addr_width
@@ -259,7 +260,8 @@ module fdw_nic #(
     fdw_axi_read_mux #(
         .N(READERS),
         .ADDR_WIDTH(ADDR_WIDTH),
-        .AXI_ID_WIDTH(AXI_ID_WIDTH)
+        .AXI_ID_WIDTH(AXI_ID_WIDTH),
+        .PREFERRED(FRAMES_IN_A_ROW)
     ) read_mux (
         .clk(clk),
         .rst(rst),

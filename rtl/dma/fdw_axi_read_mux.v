@@ -3,7 +3,8 @@
 // Slave side: N masters, master 0 in the low bits of every vector. A master has no ID here: its bursts
 // carry its index as ARID, so answers come back in its own order (AXI4 A6.1) and others may overtake.
 // The R payload (s_axi_rdata, rresp, rlast) is shared by all; s_axi_rvalid[i] says for whom it is.
-// AR is granted round-robin, one burst a cycle. R is routed by RID; a master that does not take its
+// AR: one burst a cycle. Master 0 goes first, but after PREFERRED bursts of it in a row while others wait one of those
+// goes; among them, and with PREFERRED 0 among all, it is round-robin. R is routed by RID; a master that does not take its
 // data blocks the others, so masters ask only for what they have room for. A beat with the RID of
 // nobody is dropped.
 // s_axi_arready depends on s_axi_arvalid in the same cycle (AXI4 A3.2.1 lets it), so no master's arvalid may
@@ -12,7 +13,8 @@ module fdw_axi_read_mux #(
     parameter N = 2,
     parameter ADDR_WIDTH = 64,
     parameter DATA_WIDTH = 128,
-    parameter AXI_ID_WIDTH = 4
+    parameter AXI_ID_WIDTH = 4,
+    parameter PREFERRED = 0 // 0..255
 ) (
     input                       clk,
     input                       rst,
@@ -45,19 +47,33 @@ module fdw_axi_read_mux #(
 );
     localparam INDEX_WIDTH = N > 1 ? $clog2(N) : 1;
     localparam AR_WIDTH = ADDR_WIDTH + 8 + 3 + 2;
+    localparam [31:0] PREFERRED_BITS = PREFERRED;
 
     generate
         if (N < 1 || N > (1 << AXI_ID_WIDTH)) begin : g_check_n
             fdw_rule_N_must_be_1_to_2_to_the_AXI_ID_WIDTH violated ();
         end
+        if (PREFERRED < 0 || PREFERRED > 255) begin : g_check_preferred
+            fdw_rule_PREFERRED_must_be_0_to_255 violated ();
+        end
     endgenerate
 
     // AR: the arbiter, then a skid buffer. No register before it: each would delay a lone packet.
     wire [N*AR_WIDTH-1:0] ar_payload;
-    wire                   grant_valid;
-    wire [AXI_ID_WIDTH-1:0] grant_id;
+    wire                  turn_valid;
+    wire [AXI_ID_WIDTH-1:0] turn_id;
+    wire [N-1:0]          others = s_axi_arvalid >> 1 << 1;
+    reg  [7:0]            run; // bursts of master 0 in a row while others wait
+    wire                  prefers = PREFERRED != 0 && s_axi_arvalid[0] && (run != PREFERRED_BITS[7:0] || others == {N{1'b0}});
+    wire                  grant_valid = prefers || turn_valid;
+    wire [AXI_ID_WIDTH-1:0] grant_id = prefers ? {AXI_ID_WIDTH{1'b0}} : turn_id;
     wire [INDEX_WIDTH-1:0] grant = grant_id[INDEX_WIDTH-1:0];
     wire                  out_ready;
+
+    always @(posedge clk) begin
+        if (rst) run <= 8'd0;
+        else if (grant_valid && out_ready) run <= prefers && others != {N{1'b0}} ? run + 8'd1 : 8'd0;
+    end
 
     genvar g;
     generate
@@ -78,10 +94,10 @@ module fdw_axi_read_mux #(
     ) arbiter (
         .clk(clk),
         .rst(rst),
-        .request(s_axi_arvalid),
-        .accept(out_ready),
-        .valid(grant_valid),
-        .index(grant_id)
+        .request(PREFERRED != 0 ? others : s_axi_arvalid),
+        .accept(out_ready && !prefers),
+        .valid(turn_valid),
+        .index(turn_id)
     );
 
     fdw_skid #(

@@ -8,10 +8,13 @@
 // Out: m_*, m_tkeep contiguous from bit 0 and all ones but with m_tlast.
 //
 // A frame shows at the output when it is whole and known by its entry. A frame with s_cut shows already
-// when CUT_THROUGH beats of it, or all, are there and none before it is left (cut-through; 0: never).
-// If it then runs dry m_tvalid falls before m_tlast: the frame is broken off, shows again from its first
-// byte when it is whole, and from then on, until `calm`, all frames show only when whole. A frame's
-// place is free only when all of it has left.
+// when `threshold` beats of it, or all, are there and none before it is left (cut-through). If it then runs
+// dry m_tvalid falls before m_tlast: the frame is broken off and shows again, once, from its first byte when it is whole.
+// A frame's place is free only when all of it has left.
+//
+// The threshold begins at CUT_THROUGH beats (0: frames show only when whole). It doubles with each frame that ran
+// dry, up to where a frame must be whole, and halves, down to CUT_THROUGH, after FORGIVE frames in a row that did
+// not; `calm` puts it back at once.
 //
 // flush: the frame that is partly written is forgotten and the next beat begins a new one (the
 // packet stream's source is reset); whole frames still go out; if the forgotten one has begun to leave it
@@ -21,7 +24,8 @@
 // words; at most about BYTES / 64 frames are inside.
 module fdw_tx_fifo #(
     parameter BYTES = 32768,
-    parameter CUT_THROUGH = 2
+    parameter CUT_THROUGH = 2, // 0..15
+    parameter FORGIVE = 1024   // a power of two, at least 2
 ) (
     input          clk,
     input          rst,
@@ -51,7 +55,10 @@ module fdw_tx_fifo #(
     localparam ENTRY_DELAY = 4;
     localparam [31:0] FRAMES_USABLE = FRAMES - ENTRY_DELAY;
     localparam LEVEL_WIDTH = $clog2(FRAMES + 1);
-    localparam [31:0] ENOUGH = CUT_THROUGH;
+    localparam [31:0] ENOUGH_BITS = CUT_THROUGH;
+    localparam [8:0] ENOUGH = ENOUGH_BITS[8:0];
+    localparam [8:0] ALL = 9'd256; // beats, or more: frames must be whole
+    localparam FORGIVE_WIDTH = $clog2(FORGIVE);
 
     generate
         if (BYTES < 4096 || (BYTES & (BYTES - 1)) != 0) begin : g_check_bytes
@@ -59,6 +66,9 @@ module fdw_tx_fifo #(
         end
         if (CUT_THROUGH > 15) begin : g_check_cut_through
             fdw_rule_CUT_THROUGH_must_be_0_to_15_beats violated ();
+        end
+        if (FORGIVE < 2 || (FORGIVE & (FORGIVE - 1)) != 0) begin : g_check_forgive
+            fdw_rule_FORGIVE_must_be_a_power_of_two_and_at_least_2 violated ();
         end
     endgenerate
 
@@ -79,7 +89,7 @@ module fdw_tx_fifo #(
     reg  [PTR_WIDTH:0] young_ptr;
     reg  [15:0]        young_len;
     reg                young_cut;
-    reg  [3:0]         young_beats; // written, up to 15
+    reg  [7:0]         young_beats; // written, up to 255
     reg                young_whole;
 
     always @(posedge clk) begin
@@ -90,7 +100,7 @@ module fdw_tx_fifo #(
             young_ptr <= {PTR_WIDTH + 1{1'b0}};
             young_len <= 16'd0;
             young_cut <= 1'b0;
-            young_beats <= 4'd0;
+            young_beats <= 8'd0;
             young_whole <= 1'b0;
         end else if (flush) begin
             wr_ptr <= frame_ptr;
@@ -104,9 +114,9 @@ module fdw_tx_fifo #(
                 young_ptr <= wr_ptr;
                 young_len <= s_len;
                 young_cut <= s_cut && CUT_THROUGH != 0;
-                young_beats <= 4'd1;
-            end else if (young_beats != 4'hf) begin
-                young_beats <= young_beats + 4'd1;
+                young_beats <= 8'd1;
+            end else if (young_beats != 8'hff) begin
+                young_beats <= young_beats + 8'd1;
             end
             young_whole <= s_last;
         end
@@ -135,13 +145,15 @@ module fdw_tx_fifo #(
     reg                early;     // it left, or will, before its entry came
     reg  [15:0]        early_len;
     reg                owed;      // it has left, and its entry has still to come
-    reg                store_only;
+    reg                again;     // it ran dry, and leaves again when it is whole
+    reg  [8:0]         threshold;
+    reg  [FORGIVE_WIDTH-1:0] good; // frames since the threshold changed
 
     wire young_next = young_cut && young_ptr == base_ptr;
     wire lost = flush && young_ptr == base_ptr && !young_whole;
     wire known = old_valid && !owed;
-    wire offers = !known && !early && young_next && !store_only && !owed && !lost
-        && ({1'b0, young_beats} + 5'd1 > ENOUGH[4:0] || young_whole);
+    wire offers = !known && !early && young_next && !again && !owed && !lost
+        && ({1'b0, young_beats} >= threshold || young_whole);
     wire is_early = early || offers;
 
     wire [15:0] len = early ? early_len : known ? old_len : young_len;
@@ -149,6 +161,8 @@ module fdw_tx_fifo #(
     wire        gives = m_tvalid && m_tready;
     wire        ends = gives && m_tlast;
     wire        dries = begun && m_tready && !m_tvalid;
+    wire        starves = dries && !lost;
+    wire        forgives = ends && &good && threshold != ENOUGH;
     wire        upper = done[3];
     wire        next_word = gives && (upper || m_tlast);
     wire [PTR_WIDTH:0] rd_next = dries ? base_ptr : rd_ptr + {{PTR_WIDTH{1'b0}}, next_word};
@@ -182,7 +196,9 @@ module fdw_tx_fifo #(
             early <= 1'b0;
             early_len <= 16'd0;
             owed <= 1'b0;
-            store_only <= 1'b0;
+            again <= 1'b0;
+            threshold <= ENOUGH;
+            good <= {FORGIVE_WIDTH{1'b0}};
             around <= 1'b0;
         end else begin
             around <= takes && wr_ptr == rd_next;
@@ -194,7 +210,12 @@ module fdw_tx_fifo #(
             early <= is_early && !ends && !dries && !(lost && !begun);
             if (offers) early_len <= young_len;
             owed <= ends ? is_early && !known : owed && !old_valid;
-            store_only <= !calm && (store_only || dries);
+            again <= starves || (again && !ends && !lost);
+            if (calm) threshold <= ENOUGH;
+            else if (starves && threshold < ALL) threshold <= threshold << 1;
+            else if (forgives) threshold <= threshold >> 1;
+            if (calm || starves) good <= {FORGIVE_WIDTH{1'b0}};
+            else if (ends) good <= good + 1'b1;
         end
     end
 

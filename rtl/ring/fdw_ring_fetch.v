@@ -25,14 +25,15 @@
 // AXI4: INCR bursts of 16-byte beats that cross neither 4 KiB nor the ring's end, at most DEPTH descriptors
 // asked for or stored, so R is never blocked, and no more than the ring has; the number of bursts in flight
 // grows from two with success, so that a lone packet costs little and a full ring is read at the memory's
-// speed. After a kick the second burst is asked for only when the data of the first could have passed: near memory
-// has then answered that there is no more, and the lone packet's own data need not queue behind it. The last look
-// before sleep reads a single descriptor.
+// speed. After a kick the first burst is of at most FIRST descriptors, and the second is asked for only when the data of
+// a whole one could have passed: near memory has then answered that there is no more, and the lone packet's own data
+// need not queue behind it. The last look before sleep reads a single descriptor.
 `include "fdwire_regs.vh"
 module fdw_ring_fetch #(
     parameter ADDR_WIDTH = 64,
     parameter DEVICE_WRITES = 0, // 1: the descriptors must have WRITE set (receiveq), 0: must not
     parameter BURST = 8,         // descriptors in a burst, >= 1
+    parameter FIRST = 4,         // in the first one of a look, 1..BURST
     parameter DEPTH = 64         // descriptors stored or asked for, BURST..256
 ) (
     input                       clk,
@@ -90,6 +91,7 @@ module fdw_ring_fetch #(
     localparam WINDOW_WIDTH = $clog2(DEPTH / BURST + 1) + 1;
     localparam [31:0] DEPTH_BITS = DEPTH;
     localparam [31:0] BURST_BITS = BURST;
+    localparam [31:0] FIRST_BITS = FIRST;
     localparam [31:0] MAX_BURSTS = DEPTH / BURST;
     localparam [WINDOW_WIDTH-1:0] WINDOW_MAX = MAX_BURSTS[WINDOW_WIDTH-1:0];
     localparam [WINDOW_WIDTH-1:0] WINDOW_LOOK = 1; // bursts for the last look before sleep
@@ -98,6 +100,9 @@ module fdw_ring_fetch #(
     generate
         if (BURST < 1 || DEPTH < BURST || DEPTH < 2 || DEPTH > 256) begin : g_check_depth
             fdw_rule_DEPTH_must_be_2_to_256_and_not_below_BURST violated ();
+        end
+        if (FIRST < 1 || FIRST > BURST) begin : g_check_first
+            fdw_rule_FIRST_must_be_1_to_BURST violated ();
         end
     endgenerate
 
@@ -113,6 +118,7 @@ module fdw_ring_fetch #(
     reg        recheck, recheck_next;   // ENABLE was written and the ring not looked at since
     reg        kicked;                  // a kick came after the present look at the ring began
     reg        start;                   // this cycle begins a new look at the ring
+    reg        fresh;                   // it began, and nothing has been asked for yet
     reg        ev_start;                // this cycle begins the write of ev_next
     reg [31:0] ev_value, ev_next;       // of the whole structure
     reg        ev_waiting;              // for B
@@ -135,7 +141,8 @@ module fdw_ring_fetch #(
     wire [59:0] ask_unit = ring_addr[63:4] + {44'd0, ask_idx};
     wire [16:0] to_end = {1'b0, ring_size} - {1'b0, ask_idx};
     wire [8:0]  to_page = 9'd256 - {1'b0, ask_unit[7:0]}; // AXI4 A3.4.1: no burst crosses 4 KiB
-    wire [8:0]  limit = to_page < BURST_BITS[8:0] ? to_page : BURST_BITS[8:0];
+    wire [8:0]  most = start || fresh ? FIRST_BITS[8:0] : BURST_BITS[8:0];
+    wire [8:0]  limit = to_page < most ? to_page : most;
     wire [8:0]  ask_whole = to_end < {8'd0, limit} ? to_end[8:0] : limit;
     wire [8:0]  ask_count = recheck ? 9'd1 : ask_whole;
     wire [7:0]  ask_len = ask_count[7:0] - 8'd1;
@@ -281,6 +288,7 @@ module fdw_ring_fetch #(
             armed <= 1'b0;
             recheck <= 1'b0;
             kicked <= 1'b0;
+            fresh <= 1'b0;
             error <= 1'b0;
             ask_idx <= 16'd0;
             take_idx <= 16'd0;
@@ -300,6 +308,7 @@ module fdw_ring_fetch #(
             error <= error_next;
             // A look that begins now reads after this kick's descriptor was written: the kick is served.
             kicked <= enable && (kick || kicked) && !start;
+            fresh <= enable && (start || fresh) && !ask;
 
             if (ask) begin
                 m_axi_arvalid <= 1'b1;

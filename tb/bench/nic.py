@@ -16,7 +16,7 @@ FRAMES = 120
 """A measurement lasts so many cycles, or so many frames if that is longer."""
 SIZES = (
     64, 65, 66, 67, 68, 71, 72, 73, 79, 80, 96, 127, 128, 129, 192, 256, 257, 384, 511, 512, 513, 768,
-    1023, 1024, 1025, 1280, 1499, 1500, 1514, 1517, 1518,
+    1023, 1024, 1025, 1280, 1499, 1500, 1514, 1517, 1518, 4096, 9018,
 )  # fmt: skip
 """Frame sizes, bytes with FCS: round ones, those with each number of bytes in the last word, and
 neighbours of powers of two."""

@@ -129,13 +129,9 @@ struct Bench {
         top->clk = 0;
         top->eval();
         run(32);
-        for (uint32_t status : {0u, 1u, 3u}) write(0x70, status);
-        if (const uint64_t offset = arguments.number("mtu_register", 0)) {
-            // The register is only writable while Status is 0.
-            write(0x70, 0);
-            write(static_cast<uint16_t>(offset), static_cast<uint32_t>(arguments.number("mtu", 1500)));
-            for (uint32_t status : {1u, 3u}) write(0x70, status);
-        }
+        // Status is 0 after rst: the only time when the register can be written.
+        if (const uint64_t offset = arguments.number("mtu_register", 0)) write(static_cast<uint16_t>(offset), static_cast<uint32_t>(arguments.number("mtu", 1500)));
+        for (uint32_t status : {1u, 3u}) write(0x70, status);
         const uint64_t accepted = features | 5ull << 32;  // VERSION_1, RING_PACKED
         for (uint32_t half = 0; half < 2; ++half) {
             write(0x24, half);

@@ -1,4 +1,5 @@
-// fdw_axi_read_mux with three masters: any one request of any one master, and any one answer for it, are followed.
+// fdw_axi_read_mux with three masters: any one request of any one master, and any one answer for it, are followed. Master
+// 0 is preferred for two bursts in a row.
 module axi_read_mux_proof (
     input clk
 );
@@ -6,6 +7,10 @@ module axi_read_mux_proof (
     localparam AW = 4;
     localparam DW = 4;
     localparam P = AW + 8 + 3 + 2;
+    localparam PREFERRED = 2;
+    // While a master asks others go before it so often: of master 0 one, of others each of the rest and as many of
+    // master 0 before each and before itself.
+    localparam [3:0] MOST_0 = 4'd1, MOST = (N - 2) * (PREFERRED + 1) + PREFERRED;
 
     (* anyconst *) reg [1:0] me;
     (* anyconst *) reg [2:0] n;
@@ -26,7 +31,7 @@ module axi_read_mux_proof (
     wire [7:0] arlen;
     wire [2:0] arsize;
 
-    fdw_axi_read_mux #(.N(N), .ADDR_WIDTH(AW), .DATA_WIDTH(DW), .AXI_ID_WIDTH(2)) dut (
+    fdw_axi_read_mux #(.N(N), .ADDR_WIDTH(AW), .DATA_WIDTH(DW), .AXI_ID_WIDTH(2), .PREFERRED(PREFERRED)) dut (
         .clk(clk), .rst(rst), .s_axi_araddr(s_araddr), .s_axi_arlen(s_arlen), .s_axi_arsize(s_arsize),
         .s_axi_arburst(s_arburst), .s_axi_arvalid(s_arvalid), .s_axi_arready(s_arready), .s_axi_rdata(s_rdata),
         .s_axi_rresp(s_rresp), .s_axi_rlast(s_rlast), .s_axi_rvalid(s_rvalid), .s_axi_rready(s_rready),
@@ -37,6 +42,7 @@ module axi_read_mux_proof (
 
     reg started = 1'b0;
     reg [3:0] asked, passed, came, given; // requests of `me` in and out, answers for `me` in and out
+    reg [3:0] waited;
     reg ask_known, answer_known;
     reg [P-1:0] request;
     reg [DW+2:0] answer;
@@ -54,7 +60,10 @@ module axi_read_mux_proof (
         if (rst) begin
             {asked, passed, came, given} <= 16'd0;
             {ask_known, answer_known} <= 2'b00;
+            waited <= 4'd0;
         end else begin
+            if (!s_arvalid[me] || s_arready[me]) waited <= 4'd0;
+            else if (|(s_arvalid & s_arready)) waited <= waited + 4'd1;
             asked <= asked + {3'd0, s_arvalid[me] && s_arready[me]};
             passed <= passed + {3'd0, arvalid && arready && arid == me};
             came <= came + {3'd0, rvalid && rready && rid == me};
@@ -63,6 +72,7 @@ module axi_read_mux_proof (
             if (rvalid && rready && rid == me && came == {1'b0, n}) {answer_known, answer} <= {1'b1, rdata, rresp, rlast};
         end
         if (started && !rst) begin
+            assert (waited <= (me == 2'd0 ? MOST_0 : MOST));
             assert (passed + {3'd0, arvalid && arid == me} <= asked); // nothing made up, nothing twice
             if (arvalid) assert (arid < N);
             if (arvalid && arid == me && passed == {1'b0, n}) assert (ask_known && out == request);
@@ -75,6 +85,7 @@ module axi_read_mux_proof (
             end
         end
         cover (started && !rst && arvalid && arready && arid == me && passed == 4'd2 && n == 3'd2);
+        cover (started && !rst && me == 2'd2 && waited == MOST);
         cover (started && !rst && s_rvalid[me] && s_rready[me] && given == 4'd2);
     end
 endmodule

@@ -29,7 +29,7 @@ module ring_fetch_proof #(
     wire [1:0] arburst, awburst, flying;
     wire [127:0] wdata;
 
-    fdw_ring_fetch #(.ADDR_WIDTH(AW), .BURST(2), .DEPTH(4)) dut (
+    fdw_ring_fetch #(.ADDR_WIDTH(AW), .BURST(2), .FIRST(1), .DEPTH(4)) dut (
         .clk(clk), .rst(rst), .enable(enable), .ring_addr({48'd0, BASE}), .ring_size({14'd0, size}),
         .device_event_addr({48'd0, EVENT}), .kick(kick), .settled(settled), .event_idx(event_idx), .indirect(1'b0),
         .error(error), .busy(busy),

@@ -203,12 +203,15 @@ class WriteWatch(Watch):
 class ReadMemory(AxiRamRead):  # type: ignore[misc]
     """AxiRamRead whose first beat comes `latency` cycles after the AR, however many are in flight.
 
-    Reads of addresses in `faults` (offsets) answer SLVERR.
+    Reads of addresses in `faults` (offsets) answer SLVERR. `allowed`: so many beats are given in all, then
+    it rests until there are to be more; `given`: so many were.
     """
 
     def __init__(self, dut: Any, watch: ReadWatch, latency: int = 0, memory: bytes | None = None) -> None:
         self.latency = latency
         self.faults = range(0)
+        self.allowed = float("inf")
+        self.given = 0
         self._watch = watch
         self._served = 0
         self._left = 0
@@ -229,6 +232,9 @@ class ReadMemory(AxiRamRead):  # type: ignore[misc]
             if wait > 0:
                 await ClockCycles(self.clock, wait)
         self._left -= 1
+        while self.given >= self.allowed:
+            await RisingEdge(self.clock)
+        self.given += 1
         offset = address % SIZE
         if offset in self.faults:
             raise ValueError("injected fault")

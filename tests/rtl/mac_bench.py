@@ -149,6 +149,7 @@ class Wire:
 
     def __init__(self, dut: Any) -> None:
         self.spans: list[Span] = []
+        self.starts = 0
         self.errors = 0
         self._dut = dut
         cocotb.start_soon(self._run())
@@ -179,6 +180,7 @@ class Wire:
                     self.errors += 1
                 elif not inside and byte == START and lane in (0, 4):
                     began, inside = at + lane, True
+                    self.starts += 1
                 else:
                     assert not inside and byte == IDLE, f"lane {lane} of {data:016x}/{control:02x}"
 

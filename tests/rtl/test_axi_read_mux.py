@@ -4,6 +4,7 @@ from collections import deque
 from typing import Any
 
 import cocotb
+import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from dma_bench import Watch, rng, start
 from simulators import BOTH
@@ -153,17 +154,45 @@ async def answers_out_of_order_reach_their_own_master_in_its_order(
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-async def masters_that_always_ask_get_equal_turns_and_one_burst_every_cycle(dut: Any) -> None:
+async def masters_that_always_ask_get_their_turns_and_one_burst_every_cycle(dut: Any) -> None:
+    """Equal ones, or some of master 0 before each one of the others, which are equal among themselves."""
     masters = Masters(dut)
     slave = Slave(dut)
+    preferred = int(dut.PREFERRED.value)
     await begin(dut)
     for queue in masters.todo:
         queue.extend((16 * n, 0) for n in range(100))
     while masters.beats < 300:
         await RisingEdge(dut.clk)
-    assert [master for _, master in slave.grants[3:-3]] == [slave.grants[n % 3][1] for n in range(3, 297)]
+    turn = [0] * preferred + [1] + [0] * preferred + [2] if preferred else [0, 1, 2]
+    both = 100 if not preferred else 100 // preferred  # while master 0 has something to ask for
+    assert sum(master == 0 for _, master in slave.grants) == 100
+    granted = [master for _, master in slave.grants][1:both]
+    starts = [(turn * 100)[n : n + len(granted)] for n in range(len(turn))]
+    assert granted in starts, f"{granted}"
     assert slave.grants[-1][0] - slave.grants[0][0] == 299, "AR was not full every cycle"
     assert slave.r_cycles[-1] - slave.r_cycles[0] == 299, "R was not full every cycle"
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def master_0_that_asks_now_and_then_goes_before_those_that_always_ask_if_it_is_preferred(
+    dut: Any,
+) -> None:
+    if int(dut.PREFERRED.value) == 0:
+        return
+    masters = Masters(dut)
+    slave = Slave(dut)
+    await begin(dut)
+    for queue in masters.todo[1:]:
+        queue.extend((16 * n, 0) for n in range(150))
+    for _ in range(20):
+        masters.todo[0].append((0x1000, 0))
+        before = len(slave.grants)
+        while not any(master == 0 for _, master in slave.grants[before:]):
+            await RisingEdge(dut.clk)
+        # Two were on their way through the skid buffer and one more is seen late.
+        assert [m for _, m in slave.grants[before:]].index(0) <= 3
+        await ClockCycles(dut.clk, masters.random.randint(1, 6))
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -196,5 +225,7 @@ async def answer_for_nobody_is_dropped_and_the_next_arrives(dut: Any) -> None:
 
 
 @BOTH
-def test_axi_read_mux(simulator: str) -> None:
-    run_block("fdw_axi_read_mux", SOURCES, __name__, parameters={"N": MASTERS}, simulator=simulator)
+@pytest.mark.parametrize("preferred", [0, 3])
+def test_axi_read_mux(simulator: str, preferred: int) -> None:
+    parameters = {"N": MASTERS, "PREFERRED": preferred}
+    run_block("fdw_axi_read_mux", SOURCES, __name__, parameters=parameters, simulator=simulator)

@@ -75,10 +75,14 @@ def pieces(generator: random.Random, length: int, count: int) -> list[int]:
 
 @dataclass
 class Caught:
-    """What the far end has got: `good` frames without FCS, and how many were `broken` off."""
+    """What the far end has got: `good` frames without FCS, and the beginnings of those `cut` off by /E/."""
 
     good: list[bytes] = field(default_factory=list)
-    broken: int = 0
+    cut: list[bytes] = field(default_factory=list)
+
+    @property
+    def broken(self) -> int:
+        return len(self.cut)
 
 
 class TxBench:
@@ -222,7 +226,7 @@ class TxBench:
         while not self.sink.empty():
             frame = self.sink.recv_nowait()
             if frame.ctrl is not None and any(frame.ctrl):
-                self.caught.broken += 1
+                self.caught.cut.append(bytes(frame.data[8 : frame.ctrl.index(1)]))
             else:
                 assert frame.check_fcs(), "a bad FCS and no /E/"
                 self.caught.good.append(bytes(frame.get_payload()))

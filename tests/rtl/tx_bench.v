@@ -1,6 +1,7 @@
 // Test bench: all of transmit between the descriptor stream and XGMII.
 module tx_bench #(
     parameter CUT_THROUGH = 2,
+    parameter FORGIVE = 1024,
     parameter MAX_BURST = 16,
     parameter OUTSTANDING = 64,
     parameter DESCRIPTORS = 64
@@ -111,7 +112,7 @@ module tx_bench #(
         .stat_tso(stat_tso), .stat_oversize(stat_oversize), .stat_bad_offload(stat_bad_offload)
     );
 
-    fdw_tx_fifo #(.CUT_THROUGH(CUT_THROUGH)) fifo (
+    fdw_tx_fifo #(.CUT_THROUGH(CUT_THROUGH), .FORGIVE(FORGIVE)) fifo (
         .clk(clk), .rst(rst), .flush(!enable), .calm(calm), .busy(fifo_busy),
         .s_valid(frame_valid), .s_ready(frame_ready), .s_data(frame_data), .s_last(frame_last),
         .s_len(frame_len), .s_cut(frame_cut),
