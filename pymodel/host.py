@@ -131,7 +131,8 @@ def _secret(seed: int, name: str) -> bytes:
 class World:
     """Two hosts, A (10.0.0.1) and B (10.0.0.2), joined by a link; names ``a`` and ``b`` resolve.
 
-    Either NIC may be golden or RTL. `impairments` and `delay` (ps) are those of the link.
+    Either NIC may be golden or RTL. `impairments` and `delay` (ps) are those of the link. `without`: features
+    that A does not use.
     """
 
     def __init__(
@@ -144,11 +145,21 @@ class World:
         delay: int = 1 * US,
         impairments: Impairments | None = None,
         profile: Profile = LINUX,
+        without: Collection[Feature] = (),
     ) -> None:
         self.scheduler = scheduler
         names = {"a": bytes((10, 0, 0, 1)), "b": bytes((10, 0, 0, 2))}
         self.link = Link(scheduler, nic_a, nic_b, delay=delay, impairments=impairments, seed=seed)
-        self.a = Host("a", scheduler, nic_a, address="10.0.0.1/24", names=names, seed=seed, profile=profile)
+        self.a = Host(
+            "a",
+            scheduler,
+            nic_a,
+            address="10.0.0.1/24",
+            names=names,
+            seed=seed,
+            profile=profile,
+            without=without,
+        )
         self.b = Host("b", scheduler, nic_b, address="10.0.0.2/24", names=names, seed=seed, profile=profile)
 
     def bring_up(self) -> Task[None]:

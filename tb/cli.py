@@ -43,6 +43,17 @@ def _size(text: str) -> int:
     return value
 
 
+def _features(text: str) -> tuple[str, ...]:
+    from pymodel.driver import probe
+
+    names = tuple(text.replace(",", " ").upper().split())
+    known = [feature.name for feature in sorted(probe.OPTIONAL)]
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no feature {name} to do without; there are {', '.join(known)}")
+    return names
+
+
 _size.__name__ = "number of bytes (0 to 1 GiB)"
 _waves.__name__ = "number of microseconds (or all, off)"
 _seconds.__name__ = "number of seconds"
@@ -67,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name}", type=_probability, default=0.0, metavar="P", help=f"{name} a frame with P"
         )
     sim.add_argument("--plant", choices=BUGS, default="", help="plant a bug in the NIC, to see it caught")
+    sim.add_argument(
+        "--without",
+        type=_features,
+        default=(),
+        metavar="FEATURE[,FEATURE]",
+        help="virtio features that host A's driver does not accept, nor what needs them: CSUM, EVENT_IDX …",
+    )
     sim.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
     sim.add_argument(
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory for the results (build/sim)"
@@ -164,6 +182,7 @@ def main() -> int:
                 reorder=arguments.reorder,
                 corrupt=arguments.corrupt,
                 plant=arguments.plant,
+                without=arguments.without,
                 lockstep=not arguments.no_lockstep,
             )
             return command.run(job, waves=arguments.waves, console=console)

@@ -10,6 +10,7 @@
 Programs are coroutines with `AsyncSocket`, or plain blocking functions with `import socket`.
 """
 
+from collections.abc import Collection
 from typing import Any, Protocol, TypeVar
 
 from pymodel.golden.nic import GoldenNic
@@ -17,7 +18,7 @@ from pymodel.host import World
 from pymodel.hostmem import HostMemory
 from pymodel.link import Direction, Impairments
 from pymodel.ports import mmio_read
-from pymodel.regs import Stat
+from pymodel.regs import Feature, Stat
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
 from pymodel.task import Task
@@ -51,8 +52,8 @@ class Testbench:
     """Host A on the RTL NIC (the cocotb handle `dut` of `fdw_tb`), host B on a golden NIC, a link between.
 
     `a`, `b`, `link`: see `pymodel.host` and `pymodel.link`. `rtl`: knobs of the NIC's surroundings.
-    `checker`: the lockstep comparison, None if it is off. `profile`: how both hosts' TCP behaves. Make it
-    with `start`.
+    `checker`: the lockstep comparison, None if it is off. `profile`: how both hosts' TCP behaves. `without`:
+    features that A's driver does not accept. Make it with `start`.
     """
 
     __test__ = False  # not a class of tests, whatever its name makes pytest think
@@ -65,6 +66,7 @@ class Testbench:
         impairments: Impairments | None = None,
         lockstep: bool = True,
         profile: Profile = LINUX,
+        without: Collection[Feature] = (),
     ) -> None:
         scheduler = self.scheduler = Scheduler()
         scheduler.run_until(load().fdw_now())
@@ -74,7 +76,15 @@ class Testbench:
         self.checker = Checker(self.rtl.memory) if lockstep else None
         self.rtl.observe(self.checker.observe if self.checker is not None else None)
         golden = GoldenNic(scheduler, HostMemory(), mac=b"\x02\0\0\0\0\2")
-        self.world = World(scheduler, self.rtl, golden, seed=seed, impairments=impairments, profile=profile)
+        self.world = World(
+            scheduler,
+            self.rtl,
+            golden,
+            seed=seed,
+            impairments=impairments,
+            profile=profile,
+            without=without,
+        )
         self.a, self.b, self.link = self.world.a, self.world.b, self.world.link
         self.loop = Loop(dut, scheduler, self.rtl)
 

@@ -19,6 +19,7 @@ from pymodel.task import Blocking, sleep_until
 
 __all__ = [
     "FEATURES",
+    "OPTIONAL",
     "RESET_TIMEOUT",
     "NetConfig",
     "drive",
@@ -62,6 +63,9 @@ FEATURES: Final = _REQUIRED | {
 }
 """What this driver understands; the subset that is offered, and not switched off, is accepted."""
 
+OPTIONAL: Final = FEATURES - _REQUIRED
+"""Those that may be switched off."""
+
 
 def wanted(without: Collection[Feature]) -> frozenset[Feature]:
     """The features to accept if they are offered: all that are known but `without` and what needs those.
@@ -69,7 +73,7 @@ def wanted(without: Collection[Feature]) -> frozenset[Feature]:
     Raises ValueError for one that the driver does not know or cannot do without.
     """
     for feature in without:
-        if feature not in FEATURES or feature in _REQUIRED:
+        if feature not in OPTIONAL:
             raise ValueError(f"{Feature(feature).name} cannot be switched off")
     return _closed(FEATURES - frozenset(without))
 

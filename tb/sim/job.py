@@ -19,6 +19,7 @@ import cocotb
 from pymodel.capture import Capture
 from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame
+from pymodel.regs import Feature
 from pymodel.simtime import SEC
 from pymodel.socket import ProgramFailed
 from tb import toolchain
@@ -64,7 +65,13 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
     impairments = Impairments(
         loss=options.loss, duplicate=options.duplicate, reorder=options.reorder, corrupt=options.corrupt
     )
-    bench = Testbench(dut, seed=options.seed, impairments=impairments, lockstep=options.lockstep)
+    bench = Testbench(
+        dut,
+        seed=options.seed,
+        impairments=impairments,
+        lockstep=options.lockstep,
+        without=[Feature[name] for name in options.without],
+    )
     traffic = _Traffic(capture)
     bench.link.on_frame = traffic.frame
     page = (toolchain.ROOT / "docs" / "architecture.md").read_bytes()
@@ -130,6 +137,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         "ok": same and status == 201 and not mismatches and not trouble,
         "trouble": trouble,
         "seed": options.seed,
+        "features": [f.name for f in Feature if bench.a.device.negotiated >> f & 1],
         "frames_a_to_b": traffic.frames[Direction.A_TO_B],
         "frames_b_to_a": traffic.frames[Direction.B_TO_A],
         "bytes_a_to_b": traffic.bytes[Direction.A_TO_B],

@@ -23,6 +23,8 @@ class Options:
     """A bug to plant once both hosts are up (`RtlNic.plant`), to see it caught; empty for none."""
     waves: str = ""
     """File name of the waves in `out`, empty for none."""
+    without: tuple[str, ...] = ()
+    """Names of virtio features that host A's driver does not accept."""
     progress: str = ""
     """A pipe to write progress to, empty for none."""
 
@@ -33,7 +35,8 @@ class Options:
     @classmethod
     def from_json(cls, text: str) -> "Options":
         """The inverse of `to_json`."""
-        return cls(**json.loads(text))
+        values = json.loads(text)
+        return cls(**values | {"without": tuple(values["without"])})
 
     @property
     def directory(self) -> Path:

@@ -119,6 +119,16 @@ def test_bad_wire_still_delivers_every_byte_in_lockstep(
     assert summary["mismatches"] == 0
 
 
+def test_features_left_out_and_what_needs_them_are_not_negotiated_and_every_byte_arrives(
+    clean_run: tuple[Path, str, dict[str, object]], tmp_path: Path
+) -> None:
+    result, summary = sim(tmp_path, "--without", "CSUM,event_idx")
+    assert result.returncode == 0, result.stdout + result.stderr
+    all_of_them, these = clean_run[2]["features"], summary["features"]
+    assert isinstance(all_of_them, list) and isinstance(these, list)
+    assert {*all_of_them} - {*these} == {"CSUM", "HOST_TSO4", "HOST_ECN", "EVENT_IDX"}
+
+
 def test_planted_bug_fails_the_run_and_says_why(tmp_path: Path) -> None:
     result, summary = sim(tmp_path, "--plant", "used length")
     assert result.returncode == 1
@@ -155,7 +165,14 @@ def test_second_run_rebuilds_nothing(clean_run: tuple[Path, str, dict[str, objec
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--waves", "soon"], ["--waves", "-5"], ["--loss", "2"], ["--bytes", "-1"], ["--plant", "gremlins"]],
+    [
+        ["--waves", "soon"],
+        ["--waves", "-5"],
+        ["--loss", "2"],
+        ["--bytes", "-1"],
+        ["--plant", "gremlins"],
+        ["--without", "GREMLINS"],
+    ],
     ids=lambda v: "".join(v),
 )
 def test_absurd_option_is_refused_in_one_sentence(arguments: list[str]) -> None:

@@ -331,6 +331,62 @@ async def frames_that_break_off_leave_no_trace_and_take_no_buffer(dut: Any, merg
     assert bool(bench.rollbacks.seen) == bool(int(dut.CUT_THROUGH.value))
 
 
+def stray(bench: RxBench, data: bytes) -> list[bool]:
+    """Which of the posted chains hold their part of `data`, sent in a frame that broke off?"""
+    stream, found = bytes(HEADER) + data, []
+    for chain in bench.chains:
+        for at, n in chain.pieces:
+            part, stream = stream[:n], stream[n:]
+            skip = 0 if found else HEADER
+            if len(part) > skip:
+                found.append(bytes(bench.memory.mem[at + skip : at + len(part)]) == part[skip:])
+    return found
+
+
+@cocotb.test()
+@cocotb.parametrize(merge=[False, True])
+async def bad_fcs_of_a_frame_written_already_gives_its_buffers_to_the_next_one(dut: Any, merge: bool) -> None:
+    """Nothing is used, and the next good frame, longer or shorter, finds all the chains that the bad one took."""
+    bench = await RxBench.create(dut, merge=merge)
+    early = bool(int(dut.CUT_THROUGH.value))
+    for bad, good in ((1518, 60), (300, 1518), (700, 700), (1000, 400), (64, 64)):
+        for size in [90] * 17 if merge else [1600]:
+            bench.post(size)
+        used, rollbacks = len(bench.used), len(bench.rollbacks.seen)
+        data = bench.random.randbytes(bad)
+        bench.send(data, broken="fcs")
+        await until(dut, lambda: len(bench.taps.seen) == bench.sent)
+        await ClockCycles(dut.clk, 100)
+        written = stray(bench, data)
+        assert len(written) == (-(-(HEADER + bad) // 90) if merge else 1)
+        if early and bad > 64:
+            assert all(written[:-1]) and any(written), f"not written before its end: {written}"
+        assert early or not any(written)
+        assert len(bench.rollbacks.seen) == rollbacks + early and len(bench.used) == used
+        bench.send(*bench.packet(good))
+        await bench.finish()
+        if merge:  # the rest of this round's chains: the next round begins with fresh ones
+            while bench.chains:
+                bench.send(*bench.packet(60))
+            await bench.finish()
+
+
+@cocotb.test()
+async def frame_given_up_for_want_of_chains_that_turns_out_bad_leaves_no_trace(dut: Any) -> None:
+    """64 chains are taken and the rest of the frame thrown away when its FCS proves wrong: nothing is truncated."""
+    bench = await RxBench.create(dut)
+    for broken in ("fcs", "error", "fcs"):
+        for _ in range(FRAME_CHAINS + 6):
+            bench.post(10)
+        bench.post(100)
+        bench.send(bench.random.randbytes(1518), broken=broken)
+        bench.send(*bench.packet(FRAME_CHAINS * 10 - HEADER))
+        bench.send(*bench.packet(60))
+        await bench.finish()
+        assert not bench.chains
+    assert bench.model.truncated == 0
+
+
 @cocotb.test()
 async def frame_without_buffers_waits_whether_it_turns_out_good_or_bad(dut: Any) -> None:
     bench = await RxBench.create(dut)

@@ -1,6 +1,6 @@
 """Transmit frames that begin on the wire before they are whole, and memory that stops at any beat of them.
 
-What a frame needs to begin, how it breaks off (IEEE 802.3 §46.3.3.1) and comes again, and how the need grows and
+What a frame needs to begin, how it breaks off (IEEE 802.3 §46.3.3.1) and comes again, how the need grows and
 shrinks: docs/device.md, "Transmit".
 """
 
@@ -136,9 +136,7 @@ async def frame_broken_off_by_a_stopped_queue_does_not_come_again_and_the_need_s
 
 @SIMULATORS
 def test_tx_cut_through(simulator: str) -> None:
-    run_block(
-        "tx_bench", SOURCES, __name__, {"FORGIVE": 8}, simulator=simulator, wrappers=["tx_bench.v"]
-    )
+    run_block("tx_bench", SOURCES, __name__, {"FORGIVE": 8}, simulator=simulator, wrappers=["tx_bench.v"])
 
 
 @pytest.mark.slow

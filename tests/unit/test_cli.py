@@ -42,10 +42,11 @@ def test_every_argument_of_sim_reaches_the_job_and_survives_the_way_to_the_simul
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = "--seed 7 --waves all --bytes 0 --loss .1 --duplicate .2 --reorder .3 --corrupt 1 --no-lockstep"
-    fdwire(monkeypatch, "sim", *line.split(), "--plant", "used twice", "--out", "here")
+    fdwire(monkeypatch, "sim", *line.split(), "--plant", "used twice", "--out", "here",
+            "--without", "csum,EVENT_IDX")  # fmt: skip
     expected = Options(
         str(tmp_path / "here"), 7, 0, loss=0.1, duplicate=0.2, reorder=0.3, corrupt=1.0,
-        lockstep=False, plant="used twice",
+        lockstep=False, plant="used twice", without=("CSUM", "EVENT_IDX"),
     )  # fmt: skip
     assert asked == [(expected, "all")]
     assert Options.from_json(expected.to_json()) == expected and expected.directory == tmp_path / "here"
@@ -65,6 +66,8 @@ def test_every_argument_of_sim_reaches_the_job_and_survives_the_way_to_the_simul
         (("--waves", "inf"), "number of microseconds"),
         (("--plant", "weeds"), "used length"),
         (("--seed", "x"), "invalid int"),
+        (("--without", "CSUM,TSO9"), "no feature TSO9 to do without; there are CSUM, GUEST_CSUM, MTU, MAC"),
+        (("--without", "VERSION_1"), "no feature VERSION_1 to do without"),
     ],
 )
 def test_senseless_argument_is_refused_by_name_before_anything_runs(
