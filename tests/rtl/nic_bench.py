@@ -24,7 +24,7 @@ RX, TX = 0, 1
 # §4.2.2
 DRIVER_FEATURES, DRIVER_FEATURES_SEL, QUEUE_SEL, QUEUE_NUM, QUEUE_READY = 0x020, 0x024, 0x030, 0x038, 0x044
 QUEUE_NOTIFY, INTERRUPT_STATUS, INTERRUPT_ACK, STATUS = 0x050, 0x060, 0x064, 0x070
-QUEUE_DESC, QUEUE_DRIVER, QUEUE_DEVICE = 0x080, 0x090, 0x0A0
+QUEUE_DESC, QUEUE_DRIVER, QUEUE_DEVICE, QUEUE_RESET = 0x080, 0x090, 0x0A0, 0x0C0
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, NEEDS_RESET = 1, 2, 4, 8, 0x40
 FEATURES = 1 << 32 | 1 << 33 | 1 << 34 | 1 << 36 | 1 << 5 | 1 << 16 | 1 << 3
 
@@ -114,8 +114,8 @@ class Nic:
             await self.write(register + 4, address >> 32)
         await self.write(QUEUE_READY, 1)
 
-    async def init(self, rx: int = 16, tx: int = 16, offset: int = 0) -> None:
-        """§3.1.1 and §4.2.3.2 with fresh rings of `rx` and `tx` descriptors."""
+    async def init(self, rx: int = 16, tx: int = 16, offset: int = 0, features: int = FEATURES) -> None:
+        """§3.1.1 and §4.2.3.2 with fresh rings of `rx` and `tx` descriptors, and `features` accepted."""
         await self.reset()
         self.ram.take_back()
         self.buffers.clear()
@@ -127,7 +127,7 @@ class Nic:
         await self.write(STATUS, ACKNOWLEDGE | DRIVER)
         for half in (0, 1):
             await self.write(DRIVER_FEATURES_SEL, half)
-            await self.write(DRIVER_FEATURES, FEATURES >> 32 * half & 0xFFFF_FFFF)
+            await self.write(DRIVER_FEATURES, features >> 32 * half & 0xFFFF_FFFF)
         await self.write(STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK)
         assert await self.read(STATUS) & FEATURES_OK
         self.rings = [DriverRing(self.ram, rx, offset), DriverRing(self.ram, tx, offset)]
@@ -232,3 +232,17 @@ def bad_descriptor(ring: DriverRing, address: int, length: int, flags: int) -> N
     """A single descriptor with these flags, whatever they are, made available."""
     slot = ring.slot(0)
     ring.ram.poke(slot, struct.pack("<QIHH", address, length, 7, flags | AVAIL))
+
+
+async def echo_works(nic: Nic) -> None:
+    """One frame each way arrives."""
+    up, down = ethernet(nic.random, 100), ethernet(nic.random, 100)
+    nic.transmit(up, 2)
+    nic.receive([50, 2000])
+    await nic.kick(TX)
+    await nic.kick(RX)
+    nic.inject(down)
+    await nic.until(lambda: len(nic.received) == 1 and not nic.tx_order, "a frame each way")
+    assert nic.received[0][1][:112] == HEADER + down
+    await nic.until(lambda: not nic.sink.empty(), "the frame on the wire")
+    assert nic.frames() == [padded(up)]

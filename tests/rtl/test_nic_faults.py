@@ -20,6 +20,7 @@ from nic_bench import (
     STATUS,
     TX,
     Nic,
+    echo_works,
     ethernet,
     padded,
 )
@@ -36,20 +37,6 @@ NOWHERE = 0x6_0000_0000
 
 Fault = Callable[[Nic], object]
 """Something a driver must not do, done."""
-
-
-async def echo_works(nic: Nic) -> None:
-    """One frame each way arrives."""
-    up, down = ethernet(nic.random, 100), ethernet(nic.random, 100)
-    nic.transmit(up, 2)
-    nic.receive([50, 2000])
-    await nic.kick(TX)
-    await nic.kick(RX)
-    nic.inject(down)
-    await nic.until(lambda: len(nic.received) == 1 and not nic.tx_order, "a frame each way")
-    assert nic.received[0][1][:112] == HEADER + down
-    await nic.until(lambda: not nic.sink.empty(), "the frame on the wire")
-    assert nic.frames() == [padded(up)]
 
 
 async def stands_still(nic: Nic) -> None:

@@ -346,7 +346,7 @@ def stray(bench: RxBench, data: bytes) -> list[bool]:
 @cocotb.test()
 @cocotb.parametrize(merge=[False, True])
 async def bad_fcs_of_a_frame_written_already_gives_its_buffers_to_the_next_one(dut: Any, merge: bool) -> None:
-    """Nothing is used, and the next good frame, longer or shorter, finds all the chains that the bad one took."""
+    """Nothing is used; the next good frame, longer or shorter, finds all the chains that the bad one took."""
     bench = await RxBench.create(dut, merge=merge)
     early = bool(int(dut.CUT_THROUGH.value))
     for bad, good in ((1518, 60), (300, 1518), (700, 700), (1000, 400), (64, 64)):
@@ -373,7 +373,7 @@ async def bad_fcs_of_a_frame_written_already_gives_its_buffers_to_the_next_one(d
 
 @cocotb.test()
 async def frame_given_up_for_want_of_chains_that_turns_out_bad_leaves_no_trace(dut: Any) -> None:
-    """64 chains are taken and the rest of the frame thrown away when its FCS proves wrong: nothing is truncated."""
+    """64 chains are taken and the rest thrown away when its FCS proves wrong: nothing is truncated."""
     bench = await RxBench.create(dut)
     for broken in ("fcs", "error", "fcs"):
         for _ in range(FRAME_CHAINS + 6):
