@@ -1,7 +1,7 @@
 """Device reset and RING_RESET while a transfer of the queue stands at any point of its way through AXI.
 
-virtio 1.2 §2.4.1, §2.6.1, docs/device.md, "Registers and life". `nic_gate.v` holds the transfer; until it has ended the
-reset must not be over, and once it is over nothing of that queue may be touched.
+virtio 1.2 §2.4.1, §2.6.1, docs/device.md, "Registers and life". `nic_gate.v` holds the transfer; until it has
+ended the reset must not be over, and once it is over nothing of that queue may be touched.
 """
 
 from dataclasses import dataclass
