@@ -94,8 +94,7 @@ class _Runner(Verilator):
         if spec.main is not None:
             verilate = [str(spec.main) if a in stock else a for a in verilate]
         if not spec.cocotb:
-            at = verilate.index("--vpi")
-            del verilate[at : at + 2]
+            # All but what is linked stays as it is: the compiler cache then has the model's code already.
             verilate = [a for a in verilate if "cocotbvpi" not in a]
             verilate.remove("-LDFLAGS")
         self.env |= _compiler_cache()

@@ -119,6 +119,7 @@ struct Bench {
         const uint32_t stored = kHeader + frame_bytes - fdw::kFcsBytes;
         if (!(features & kMrgRxbuf) && stored > rx.length) rx.length = stored;
         rx_slots_per_frame = (stored + rx.length - 1) / rx.length;
+        probe.per_frame[rx.queue] = rx_slots_per_frame;
         const uint32_t cycles = static_cast<uint32_t>(arguments.number("memory", 32));
         fdw::MemoryConfig config;
         config.read_latency = config.write_latency = cycles;
@@ -227,7 +228,7 @@ int measure_rate(const Arguments& arguments) {
     if (!checked) throw std::runtime_error("the NIC sent nothing");
     // From the first of a kind to the last: free of what the window's ends cut off.
     const double tx_cycles = sent > 1 ? static_cast<double>(last_sent - first_sent) / static_cast<double>(fdw::kCyclePs * (sent - 1)) : 0;
-    const double rx_cycles = probe.used[0].spacing() * bench.rx_slots_per_frame;
+    const double rx_cycles = probe.used[0].spacing();
     std::printf("{\"cycles_per_frame_tx\": %.4f, \"cycles_per_frame_rx\": %.4f, ", tx_cycles, rx_cycles);
     std::printf("\"frame_bytes\": %u, \"cycles\": %llu, \"frames_tx\": %llu, \"frames_rx\": %llu, \"broken_tx\": %llu, \"lost_rx\": %llu, ", bench.frame_bytes,
                 static_cast<unsigned long long>(fdw::cycles - cycles_before), static_cast<unsigned long long>(sent),

@@ -26,12 +26,14 @@ public:
     std::vector<Moment> moments;
     // Bytes asked for by reads, and bytes with a strobe in writes.
     std::array<std::array<uint64_t, kRegions>, 2> read{}, written{};
-    // Used entries: how many, and when the first and the last of them were written.
+    // Used entries, of which a frame has `per_frame`: one of each frame is looked at, always the same one.
     struct Series {
-        uint64_t count = 0, first = 0, last = 0;
-        double spacing() const { return count > 1 ? static_cast<double>(last - first) / static_cast<double>(count - 1) : 0; }
+        uint64_t count = 0, frames = 0, first = 0, last = 0;
+        // Cycles from frame to frame.
+        double spacing() const { return frames > 1 ? static_cast<double>(last - first) / static_cast<double>(frames - 1) : 0; }
     };
     std::array<Series, 2> used{};
+    std::array<uint32_t, 2> per_frame{1, 1};
 
     void restart() {
         read = written = {};
@@ -59,8 +61,10 @@ public:
                 note("W", writes_.front(), what.last);
                 if (writes_.front().region == kDescriptors) {
                     Series& series = used[writes_.front().queue];
-                    if (!series.count++) series.first = cycles;
-                    series.last = cycles;
+                    if (series.count++ % per_frame[writes_.front().queue] == 0) {
+                        if (!series.frames++) series.first = cycles;
+                        series.last = cycles;
+                    }
                 }
                 if (what.last) writes_.pop_front();
                 break;

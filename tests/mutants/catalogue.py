@@ -32,9 +32,9 @@ QUEUE = ("regs/fdw_regs_queue.v", "test_regs.py::test_regs[default-{simulator}]"
 STATS = ("regs/fdw_stats.v", "test_regs_bus.py::test_regs_bus[{simulator}]")
 DMA_READ = ("dma/fdw_dma_read.v", "test_dma_read.py::test_dma_read[{simulator}]")
 DMA_WRITE = ("dma/fdw_dma_write.v", "test_dma_write.py::test_dma_write[{simulator}]")
-READ_MUX = ("dma/fdw_axi_read_mux.v", "test_axi_read_mux.py::test_axi_read_mux[{simulator}]")
+READ_MUX = ("dma/fdw_axi_read_mux.v", "test_axi_read_mux.py::test_axi_read_mux[0-{simulator}]")
 WRITE_MUX = ("dma/fdw_axi_write_mux.v", "test_axi_write_mux.py::test_axi_write_mux[{simulator}]")
-ARBITER = ("lib/fdw_arbiter.v", "test_axi_read_mux.py::test_axi_read_mux[{simulator}]")
+ARBITER = ("lib/fdw_arbiter.v", "test_axi_read_mux.py::test_axi_read_mux[0-{simulator}]")
 FIFO = ("lib/fdw_fifo.v", "test_mac_leaf.py::test_mac_leaf[{simulator}]")
 CRC = ("mac/fdw_crc32.v", "test_mac_leaf.py::test_mac_leaf[{simulator}]")
 MAC_TX = ("mac/fdw_mac_tx.v", "test_mac_tx.py::test_mac_tx[{simulator}]")
@@ -211,7 +211,7 @@ MUTANTS = (
         "bursts_of_three_masters_arrive_whole_and_each_gets_its_own_answers"),
     _in(ARBITER, "unfair", "the first master is always preferred",
         "else if (accept && valid) preferred <= {N{1'b1}} << 1 << index;", "",
-        "masters_that_always_ask_get_equal_turns_and_one_burst_every_cycle"),
+        "masters_that_always_ask_get_their_turns_and_one_burst_every_cycle"),
     _in(FIFO, "fifo-around", "a word written to an empty FIFO is read from the memory before it is there",
         "around <= push && wr_ptr == rd_next;", "around <= 1'b0;",
         "fifo_push_and_pop_every_cycle_full_or_empty_loses_nothing"),
