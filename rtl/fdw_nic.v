@@ -25,8 +25,8 @@ module fdw_nic #(
     parameter ADDR_WIDTH = 64,
     parameter AXI_ID_WIDTH = 4,
     parameter TX_FIFO_BYTES = 32768, // power of two, >= 4096
-    // Beats of 16 bytes that are there when a frame begins on the wire; 0: all. Four last until a burst of eight
-    // descriptors, between two of the frame's own, has passed.
+    // Beats of 16 bytes that are there when a frame begins on the wire, at the least (fdw_tx_fifo); 0: all. Four last
+    // until a burst of eight descriptors that was asked for before the frame has passed.
     parameter TX_CUT_THROUGH = 4,
     parameter RX_FIFO_BYTES = 32768, // power of two, >= 4096
     parameter RX_CUT_THROUGH = 1     // 1: a received frame may be written to memory before its end has come
