@@ -171,7 +171,9 @@ async def ring_reset_at_any_point_of_a_transfer_waits_for_its_end_and_the_other_
             if await nic.read(QUEUE_RESET) == 0:
                 break
         assert await nic.read(QUEUE_RESET) == 0 and await nic.read(QUEUE_READY) == 0
+        nic.poll()
         old = nic.rings[queue]
+        nic.rings[queue] = DriverRing(nic.ram, 6)
         for area in ((old.ring, 16 * old.size), (old.device_area, 4)):
             nic.ram.take_back(*area)
         if queue == RX:
@@ -189,7 +191,6 @@ async def ring_reset_at_any_point_of_a_transfer_waits_for_its_end_and_the_other_
         # The other queue finishes what it had; then this one begins anew at slot 0.
         if other == TX:
             await nic.until(lambda: not nic.tx_order, f"{point}: the other queue's frame")
-        nic.rings[queue] = DriverRing(nic.ram, 6)
         await nic.queue(queue)
         nic.received.clear()
         up, down = ethernet(nic.random, 100), ethernet(nic.random, 100)

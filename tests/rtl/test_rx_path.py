@@ -357,11 +357,9 @@ async def bad_fcs_of_a_frame_written_already_gives_its_buffers_to_the_next_one(d
         bench.send(data, broken="fcs")
         await until(dut, lambda: len(bench.taps.seen) == bench.sent)
         await ClockCycles(dut.clk, 100)
-        written = stray(bench, data)
-        assert len(written) == (-(-(HEADER + bad) // 90) if merge else 1)
-        if early and bad > 64:
-            assert all(written[:-1]) and any(written), f"not written before its end: {written}"
-        assert early or not any(written)
+        written = stray(bench, data[:-100])  # of the last words nobody knows
+        assert len(written) == ((HEADER + bad - 100 + 89) // 90 if merge else 1) * (bad > 100)
+        assert all(written) if early else not any(written), f"{written}"
         assert len(bench.rollbacks.seen) == rollbacks + early and len(bench.used) == used
         bench.send(*bench.packet(good))
         await bench.finish()
