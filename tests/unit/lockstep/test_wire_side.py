@@ -92,14 +92,38 @@ def test_frame_broken_off_twice_is_found(wire):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_second_frame_broken_off_is_found_unless_a_reset_was_between(wire, reset):
+def test_second_frame_broken_off_that_began_too_early_is_found_unless_a_reset_was_between(wire, reset):
     for data in (A, B):
         wire.expect(data)
-        broken(wire, data[:9])
+        broken(wire, data[:31])
         send(wire, data)
         if reset:
             wire.release()
-    assert len(found(wire)) == (not reset)
+    expected = [] if reset else ["a frame broke off after 31 bytes, and began when 32 had to be there"]
+    assert found(wire) == expected
+
+
+def test_frames_broken_off_where_they_may_are_right_and_one_too_early_is_found(wire):
+    frames = [(32, ()), (64, ()), (128, ()), (255, "256")]
+    for number, (length, complaint) in enumerate([(9, ()), *frames]):
+        data = bytes([number]) * 400
+        wire.expect(data)
+        broken(wire, data[:length])
+        send(wire, data)
+        texts = found(wire)
+        assert bool(texts) == bool(complaint) and all(str(complaint) in text for text in texts)
+
+
+@pytest.mark.parametrize("good", [1022, 1023])
+def test_need_is_halved_after_so_many_good_frames(wire, good):
+    for data in [A, *[B] * good]:  # the frame that was broken off comes again, and counts
+        wire.expect(data)
+    broken(wire, A[:9])
+    send(wire, A, *[B] * good)
+    wire.expect(C)
+    broken(wire, C[:9])
+    send(wire, C)
+    assert bool(found(wire)) == (good < 1023)
 
 
 def test_frame_with_offload_work_broken_off_is_found(wire):
