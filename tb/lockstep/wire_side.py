@@ -2,7 +2,7 @@
 
 A frame that was broken off with /E/ (its data came too late, IEEE 802.3 §46.3.3.1) must be the beginning
 of the next one, which comes whole. What must be there of a frame before it begins doubles each time, and
-halves after a number of good frames: of how much that is, only the least is known, a beat of 16 bytes at first.
+halves after a number of good frames. Of how much that is only the least is known, a beat at first.
 """
 
 from collections import deque

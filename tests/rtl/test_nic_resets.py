@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import cocotb
-import pytest
 from cocotb.triggers import ClockCycles
 from nic_bench import (
     FEATURES,
@@ -27,6 +26,7 @@ from nic_bench import (
     pieces,
 )
 from ring_bench import WRITE, DriverRing, rng
+from simulators import ICARUS_SLOW
 
 from tb.block import run_block
 
@@ -205,6 +205,6 @@ async def ring_reset_at_any_point_of_a_transfer_waits_for_its_end_and_the_other_
     nic.finish()
 
 
-@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.slow)])
+@ICARUS_SLOW
 def test_nic_resets(simulator: str) -> None:
     run_block("nic_gate", SOURCES, __name__, simulator=simulator, wrappers=["nic_gate.v"])

@@ -9,7 +9,8 @@ from typing import Any
 import cocotb
 import pytest
 from cocotb.triggers import ClockCycles
-from mac_bench import SIMULATORS, fast, until
+from mac_bench import fast, until
+from simulators import ICARUS_SLOW
 from tx_bench import SOURCES, Header, TxBench
 
 from tb.block import run_block
@@ -134,7 +135,7 @@ async def frame_broken_off_by_a_stopped_queue_does_not_come_again_and_the_need_s
     assert began, "memory was not to blame"
 
 
-@SIMULATORS
+@ICARUS_SLOW
 def test_tx_cut_through(simulator: str) -> None:
     run_block("tx_bench", SOURCES, __name__, {"FORGIVE": 8}, simulator=simulator, wrappers=["tx_bench.v"])
 
