@@ -9,6 +9,7 @@ are expected to carry the ACKs.
 from typing import TYPE_CHECKING, Final
 
 from pymodel.simtime import MS
+from pymodel.tcp import ackcompress
 from pymodel.tcp.seq import MASK
 
 if TYPE_CHECKING:
@@ -79,12 +80,13 @@ def sent(tcb: "Tcb") -> None:
             tcb.ato = tcb.profile.delayed_ack
     tcb.ack_scheduled = tcb.ack_now = False
     tcb.ack_pushed = 0
+    ackcompress.sent(tcb)
     tcb.delack_timer.deadline = None
 
 
 def due_now(tcb: "Tcb") -> bool:
     """The ACK that is due must not wait, whatever the window."""
-    return tcb.ack_now or in_quick_mode(tcb) or len(tcb.reassembly) > 0
+    return tcb.ack_now or in_quick_mode(tcb)
 
 
 def second_segment(tcb: "Tcb") -> bool:

@@ -2,7 +2,7 @@
 
 from errno import ECONNREFUSED, ECONNRESET, EPIPE
 
-from pymodel.tcp import output, transmit
+from pymodel.tcp import ackcompress, output, transmit
 from pymodel.tcp.state import TRANSITIONS, State
 from pymodel.tcp.tcb import Tcb
 
@@ -23,6 +23,7 @@ def finish(tcb: Tcb, error: int = 0) -> None:
         tcb.error = error
     tcb.rtx_timer.cancel()
     tcb.delack_timer.cancel()
+    ackcompress.cancel(tcb)
     tcb.keepalive_timer.cancel()
     tcb.state_timer.cancel()
     tcb.sent.clear()
@@ -61,6 +62,7 @@ def enter_time_wait(tcb: Tcb, now: int) -> None:
     """TIME-WAIT: every other timer off, 2 MSL on (RFC 9293 §3.10.7.4)."""
     tcb.rtx_timer.cancel()
     tcb.delack_timer.cancel()
+    ackcompress.cancel(tcb)
     tcb.keepalive_timer.cancel()
     set_state(tcb, State.TIME_WAIT)
     tcb.state_timer.set(now + tcb.profile.time_wait)

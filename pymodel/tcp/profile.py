@@ -137,6 +137,12 @@ class Profile:
 
     acks_are_delayed: bool = True
     """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""
+    comp_sack_delay: int = 1 * MS
+    """tcp_comp_sack_delay_ns: ACKs that only report SACK blocks wait so long for each other at most."""
+    comp_sack_count: int = 44  # tcp_comp_sack_nr: so many may become one; 0: none
+    comp_sack_rtt_percent: int = 5
+    """tcp_comp_sack_rtt_percent: and no longer than this part of a round trip. (Since 6.19 it can be set, and
+    is 33.)"""
     delayed_ack: int = 40 * MS  # TCP_DELACK_MIN; RFC 9293 §3.8.6.3: below 500 ms
     delayed_ack_max: int = 200 * MS  # TCP_DELACK_MAX
     quick_acks: int = 16

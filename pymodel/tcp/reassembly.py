@@ -89,6 +89,15 @@ class Reassembly:
                 rest.append((left, right))
         self._reported = [(start, end), *rest][:_REPORTED]
 
+    def report_place(self, seq: int, n: int, rcv_nxt: int) -> int:
+        """Which of the reported blocks `n` bytes at `seq` would join; how many there are if none."""
+        self._advance(rcv_nxt)
+        start = self._position + ((seq - rcv_nxt) & MASK)
+        for place, (left, right) in enumerate(self._reported):
+            if start <= right and left <= start + n:
+                return place
+        return len(self._reported)
+
     def _overlap(self, blocks: list[_Block], start: int, end: int) -> tuple[int, int] | None:
         """What D-SACK reports of several overlaps: the first (as Linux; RFC 2883 §4 has room for one)."""
         origin = self._nxt - self._position

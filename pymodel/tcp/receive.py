@@ -1,8 +1,9 @@
 """Segment text and FIN (RFC 9293 §3.10.7.4 "seventh" and "eighth"): queue, reassemble, acknowledge."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pymodel.tcp import berkeley, delack, ecn, lifecycle, rcvmem, rcvwindow, transmit
+from pymodel.tcp import ackcompress, berkeley, delack, ecn, lifecycle, rcvmem, rcvwindow, transmit
 from pymodel.tcp.seq import HALF, MASK, diff, gt
 from pymodel.tcp.state import State
 from pymodel.wire.tcp import FIN, PSH, TcpHeader
@@ -165,6 +166,8 @@ def _ahead(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader,
     if held:
         tcb.layer.stats["out_of_order"] += 1
         tcb.rcv_ooopack += header.segments
+        if ackcompress.must_tell_first(tcb, seq, len(held)):
+            transmit.ack(tcb, tcb.layer.scheduler.now)  # Linux takes it for this segment's ACK, too
         before = tcb.reassembly.held
         twice = tcb.reassembly.insert(seq, held, tcb.rcv_nxt)
         if twice is not None:
@@ -208,6 +211,14 @@ def acknowledge(tcb: "Tcb", now: int) -> None:
     if (
         (delack.second_segment(tcb) and rcvwindow.wanted(tcb) >= rcvwindow.advertised(tcb))
         or delack.due_now(tcb)
-        or delack.delay(tcb, now)
+        or (not _compressed(tcb, now) if len(tcb.reassembly) else delack.delay(tcb, now))
     ):
         transmit.ack(tcb, now)
+
+
+def _compressed(tcb: "Tcb", now: int) -> bool:
+    return ackcompress.waits(tcb, now, partial(_send_compressed, tcb))
+
+
+def _send_compressed(tcb: "Tcb") -> None:
+    transmit.ack(tcb, tcb.layer.scheduler.now)

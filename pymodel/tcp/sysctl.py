@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pymodel.simtime import MS, SEC, US
+from pymodel.simtime import MS, NS, SEC, US
 from pymodel.tcp.fastopen import parse_keys, show_keys
 from pymodel.tcp.profile import Profile
 
@@ -134,6 +134,9 @@ SETTINGS: Final[dict[str, _Setting]] = {
     "tcp_pingpong_thresh": _number("pingpong_threshold", low=1, high=255),
     "tcp_moderate_rcvbuf": _number("moderate_rcvbuf"),
     "tcp_shrink_window": _number("shrink_window"),
+    "tcp_comp_sack_delay_ns": _number("comp_sack_delay", NS),
+    "tcp_comp_sack_nr": _number("comp_sack_count", high=255),
+    "tcp_comp_sack_rtt_percent": _number("comp_sack_rtt_percent", low=1, high=1000),
     "tcp_retries1": _number("retries1", high=255),
     "tcp_syncookies": _number("syncookies", high=2),
     "tcp_syn_retries": _number("syn_retries", low=1, high=127),
@@ -159,9 +162,6 @@ INERT: Final[dict[str, str]] = {
     "tcp_backlog_ack_defer": "1",
     "tcp_base_mss": "1024",
     "tcp_child_ehash_entries": "0",
-    "tcp_comp_sack_delay_ns": "1000000",
-    "tcp_comp_sack_nr": "44",
-    "tcp_comp_sack_rtt_percent": "33",
     "tcp_comp_sack_slack_ns": "100000",
     "tcp_early_demux": "1",
     "tcp_ecn_fallback": "1",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pymodel.scheduler import Scheduler
 from pymodel.task import WaitQueue
+from pymodel.tcp.ackcompress import Compression
 from pymodel.tcp.algorithms import Algorithm
 from pymodel.tcp.chrono import Clock, Timeouts
 from pymodel.tcp.ipsender import IpSender
@@ -210,6 +211,7 @@ class Tcb:
         # Acknowledging.
         self.ack_scheduled = False
         self.ack_now = False
+        self.compression: Compression | None = None
         self.ack_pushed = 0
         """A short segment came (1), or several (3), since the last ACK: reading everything sends one."""
         self.quick_acks = 0
