@@ -10,6 +10,7 @@ from pymodel.tcp import (
     ecn,
     mss,
     output,
+    plpmtud,
     prr,
     rack,
     recovery,
@@ -102,6 +103,8 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         if tcb.stamps:
             tcb.stamps.acknowledged(ack)
         tcb.dup_acks = 0
+        if tcb.probing is not None:
+            plpmtud.acknowledged(tcb, now)
         sndtune.acked(tcb)
         if tcb.state > State.SYN_RECEIVED:
             tcb.queue.wake()

@@ -1,8 +1,8 @@
 """ACKs that only carry SACK blocks wait a little for each other (Linux: tcp_comp_sack_*).
 
 The first three after an advance go at once, which is what fast retransmission counts (RFC 5681 §3.2); those
-after them become one, a fraction of a round trip later, or earlier if a block would be pushed out of the report
-(__tcp_ack_snd_check, tcp_sack_new_ofo_skb).
+after them become one, a fraction of a round trip later, or earlier if a block would be pushed out of the
+report (__tcp_ack_snd_check, tcp_sack_new_ofo_skb).
 """
 
 from typing import TYPE_CHECKING, Final

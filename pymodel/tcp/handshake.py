@@ -13,6 +13,7 @@ from pymodel.tcp import (
     lifecycle,
     mss,
     output,
+    plpmtud,
     rcvwindow,
     receive,
     sndtune,
@@ -58,6 +59,8 @@ def learn_syn(tcb: "Tcb", header: TcpHeader, now: int, tos: int) -> None:
     tcb.peer_mss = header.mss or mss.default(tcb)
     tcb.snd_wl1 = tcb.rcv_nxt
     ack.set_window(tcb, header.window)
+    if tcb.state is State.SYN_SENT:
+        plpmtud.begin(tcb, now)
     mss.sync(tcb)
     tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.snd_mss, mss.default(tcb), max(tcb.rcv_wnd // 2, 1)), 88)
     tcb.reordering = profile.dup_ack_threshold
@@ -83,6 +86,7 @@ def established(tcb: "Tcb", now: int) -> None:
     tcb.soft_error = 0
     timerset.stop(tcb)
     tcb.state_timer.cancel()
+    plpmtud.begin(tcb, now)  # a passive open's MSS is bounded from the first answered probe on
     rcvwindow.established(tcb, now)
     sndtune.expand(tcb)
     tcb.cwnd_stamp = now

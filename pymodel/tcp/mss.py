@@ -6,6 +6,7 @@ from pymodel.tcp import md5sig, transmit
 from pymodel.wire.tcp import TIMESTAMPS_LEN
 
 if TYPE_CHECKING:
+    from pymodel.tcp.plpmtud import MtuProbing
     from pymodel.tcp.tcb import Tcb
 
 DEFAULT_MSS: Final = 536
@@ -30,6 +31,18 @@ def _within_half_window(tcb: "Tcb", size: int) -> int:
     return size
 
 
+def of_mtu(tcb: "Tcb", mtu: int) -> int:
+    """Payload of a packet of `mtu` bytes, if the peer takes as much (tcp_mtu_to_mss)."""
+    mss = max(min(mtu - tcb.ip_overhead, tcb.peer_mss), tcb.profile.min_mss)
+    return mss - (TIMESTAMPS_LEN if tcb.ts_on else 0)
+
+
+def _within_search(tcb: "Tcb", probing: "MtuProbing", mss: int) -> int:
+    """Where the path MTU is searched for: no more than is known to pass (tcp_sync_mss)."""
+    probing.high = min(probing.high, tcb.layer.ip.mtu_for(tcb.dst))
+    return min(mss, of_mtu(tcb, probing.low)) if probing.enabled else mss
+
+
 def sync(tcb: "Tcb") -> None:
     """Eff.snd.MSS = min(SendMSS, path MTU - headers) - options, from what is known of the route now."""
     mss = min(tcb.peer_mss, tcb.layer.ip.mtu_for(tcb.dst) - tcb.ip_overhead)
@@ -41,7 +54,8 @@ def sync(tcb: "Tcb") -> None:
     if tcb.md5_key is not None:
         mss -= md5sig.OPTION_LEN
     mss = max(mss, tcb.profile.min_mss - (TIMESTAMPS_LEN if tcb.ts_on and tcb.profile.berkeley else 0))
-    tcb.snd_mss = mss if tcb.profile.berkeley else _within_half_window(tcb, mss)
+    mss = mss if tcb.profile.berkeley else _within_half_window(tcb, mss)
+    tcb.snd_mss = mss if tcb.probing is None else _within_search(tcb, tcb.probing, mss)
 
 
 def current(tcb: "Tcb") -> int:

@@ -6,7 +6,7 @@
 from typing import Final
 
 from pymodel.simtime import MS
-from pymodel.tcp import berkeley, cwndcheck, delack, ecn, mss, prr, segment, timerset, transmit
+from pymodel.tcp import berkeley, cwndcheck, delack, ecn, mss, plpmtud, prr, segment, timerset, transmit
 from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, gt, le
@@ -59,6 +59,16 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
     tcb.output_from_idle = not tcb.packets_out
     if tcb.profile.berkeley:
         berkeley.grow_send_buffer(tcb)
+    if tcb.probing is not None and not push_one:
+        size = plpmtud.wanted(tcb, now)
+        if size < 0:
+            return False
+        if size:
+            seq, end, _, _ = _head(tcb)
+            chunk = tcb.send_queue.chunks[0]
+            flags = PSH if chunk.push and (seq + size) & MASK == end else 0
+            sent += _train(tcb, now, seq, size, flags, size)
+            plpmtud.sent(tcb, seq, size)
     while tcb.has_unsent:
         quota = cc.cwnd - tcb.in_flight
         if quota <= 0:

@@ -137,6 +137,12 @@ class Profile:
 
     acks_are_delayed: bool = True
     """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""
+    mtu_probing: int = 0
+    """tcp_mtu_probing (RFC 4821): 0 never, 1 when a black hole shows, 2 from the start."""
+    base_mss: int = 1024  # tcp_base_mss: where probing begins
+    mtu_probe_floor: int = 48  # tcp_mtu_probe_floor: no black hole makes the MSS smaller
+    mtu_probe_threshold: int = 8  # tcp_probe_threshold: a search that is so close is over
+    mtu_probe_interval: int = 600 * SEC  # tcp_probe_interval: and begins anew
     comp_sack_delay: int = 1 * MS
     """tcp_comp_sack_delay_ns: ACKs that only report SACK blocks wait so long for each other at most."""
     comp_sack_count: int = 44  # tcp_comp_sack_nr: so many may become one; 0: none

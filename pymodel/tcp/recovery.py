@@ -7,7 +7,7 @@ sends: segments are marked lost, and `Resend` says what `retransmit.after_ack` d
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from pymodel.tcp import ecn, prr, rack, sack, undo
+from pymodel.tcp import ecn, plpmtud, prr, rack, sack, undo
 from pymodel.tcp.segment import LOST, RETRANS, SACKED, mark_lost, split
 from pymodel.tcp.seq import MASK, gt, lt
 from pymodel.tcp.tcb import Pending, Recovery
@@ -302,6 +302,9 @@ def alert(tcb: "Tcb", event: "AckEvent", duplicates: int, now: int) -> Resend:
     if not tcb.lost_out:
         _try_to_open(tcb, event)
         return resend
+    if tcb.probing is not None and plpmtud.lost(tcb):
+        resend_too_big(tcb)
+        return Resend.LOST
     enter_recovery(tcb, event.echo)
     return Resend.LOST
 

@@ -19,6 +19,8 @@ def _send(tcb: "Tcb", index: int, now: int, pushed: int = 0) -> bool:
     """Transmit the segment at `index` again, with the flags `pushed` as well. False: it lies beyond the
     window the peer offers now."""
     entry = tcb.sent[index]
+    if tcb.probing is not None:
+        tcb.probing.size = 0  # a probe among losses tells nothing
     if entry.seq == tcb.iss:
         transmit.syn(tcb, now, tcb.state is State.SYN_RECEIVED)
     else:
@@ -144,6 +146,9 @@ def _group(tcb: "Tcb", index: int, most: int) -> int:
     """How many of the segments from `index` on leave as one, as they did at first (Linux: one sk_buff)."""
     if tcb.profile.berkeley:
         return 1
+    first = tcb.sent[index]
+    if first.payload > tcb.snd_mss:  # the MSS has shrunk since: it is cut when its turn comes
+        return max(min(-(-first.payload // tcb.snd_mss), most), 1)
     count = 0
     for entry in tcb.sent[index : index + most]:
         if not entry.marks & LOST or entry.marks & (SACKED | RETRANS):

@@ -30,6 +30,7 @@ from pymodel.wire.tcp import HEADER_LEN, PROTO
 
 if TYPE_CHECKING:
     from pymodel.tcp.listener import Listener
+    from pymodel.tcp.plpmtud import MtuProbing
 
 LONG_AGO: Final = -(1 << 62)
 
@@ -142,6 +143,8 @@ class Tcb:
         self.snd_up = iss
         """SND.UP: behind the urgent byte; SND.UNA when there is none."""
         self.fin_queued = False
+        self.probing: MtuProbing | None = None
+        """Path MTU discovery by probes (`pymodel.tcp.plpmtud`), where the profile wants it."""
         self.fast_child = False
         """Made at its SYN by Fast Open; our SYN,ACK is not acknowledged yet."""
         self.syn_deferred = False

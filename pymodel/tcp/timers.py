@@ -8,6 +8,7 @@ from pymodel.tcp import (
     fastopen,
     lifecycle,
     output,
+    plpmtud,
     prr,
     rack,
     recovery,
@@ -103,6 +104,13 @@ def _retransmission(tcb: Tcb, now: int) -> None:
         _give_up(tcb)
         return
     tcb.layer.stats["rto_expirations"] += 1
+    profile = tcb.profile
+    if (
+        tcb.probing is not None
+        and tcb.retries
+        and now - tcb.retrans_stamp >= _modelled(tcb, profile.retries1, profile.rto_min)
+    ):
+        plpmtud.black_hole(tcb, now)
     if opening:
         _syn_again(tcb, now)
         return

@@ -26,7 +26,6 @@ _HARMLESS: Final = frozenset(
     for name in [
         "autocorking",
         "backlog_ack_defer",
-        "base_mss",
         "child_ehash_entries",
         "early_demux",
         "ecn_option",
@@ -37,11 +36,8 @@ _HARMLESS: Final = frozenset(
         "max_orphans",
         "max_tw_buckets",
         "mem",
-        "mtu_probe_floor",
         "no_metrics_save",
         "no_ssthresh_metrics_save",
-        "probe_interval",
-        "probe_threshold",
         "thin_dupack",
         "tw_reuse_delay",
     ]
