@@ -729,6 +729,8 @@ class TcpSocket(Socket):
             raise error(errno.EINVAL)
         number = spec.check(INT.unpack_from(value)[0], self.uid)
         self._own[name] = number if name != c.TCP_THIN_DUPACK else 0  # Linux forgets that one
+        if name == c.TCP_THIN_LINEAR_TIMEOUTS:
+            self._tell_tcp("thin_linear_timeouts", bool(number))
         if name == c.TCP_QUICKACK and self.connection is not None:
             self.connection.set_quickack(bool(number))
 

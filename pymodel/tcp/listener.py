@@ -108,7 +108,7 @@ class Listener:
             if profile.syncookies:
                 self._answer_with_cookie(header, local, remote, now, tos)
             return
-        child = self.layer.new_connection(local, remote, iss, replace(self.options))
+        child = self.layer.new_connection(local, remote, iss, self._inherited(tos))
         child.listener = self
         handshake.learn_syn(child, header, now, tos)
         if profile.fastopen & fastopen.ALL_LISTENERS and not child.options.fastopen:
@@ -130,6 +130,13 @@ class Listener:
         transmit.syn(child, now, True, extra)
         timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
 
+    def _inherited(self, tos: int) -> TcpOptions:
+        """The options of a connection whose SYN came with `tos`."""
+        options = replace(self.options)
+        if self.layer.profile.reflect_tos:
+            options.tos = tos & ~3
+        return options
+
     def _answer_with_cookie(
         self, header: TcpHeader, local: tuple[bytes, int], remote: tuple[bytes, int], now: int, tos: int
     ) -> None:
@@ -138,7 +145,7 @@ class Listener:
         layer.stats["syn_cookies_sent"] += 1
         profile = layer.profile
         cookie = layer.cookies.make((*local, *remote), header.seq, syncookie.described(profile, header), now)
-        child = layer.new_connection(local, remote, cookie, replace(self.options))
+        child = layer.new_connection(local, remote, cookie, self._inherited(tos))
         handshake.learn_syn(child, syncookie.remembered_syn(profile, header), now, tos)
         said = syncookie.stamp_bits(profile, header)
         if said is not None:
@@ -185,6 +192,8 @@ class Listener:
         if not self.has_room():
             # Our SYN,ACK will be repeated.
             self.layer.stats["accept_queue_full"] += 1
+            if self.layer.profile.abort_on_overflow:
+                lifecycle.abort(child, now)
             return False
         if not length and child.handshake_deferred(now):
             child.deferred = True

@@ -25,6 +25,8 @@ class TcpOptions:
     """TCP_USER_TIMEOUT (RFC 9293 §3.8.3): how long sent data may stay unacknowledged; 0: by tcp_retries2."""
     notsent_lowat: int | None = None
     """TCP_NOTSENT_LOWAT: see `TcpConnection.writable_for_poll`."""
+    thin_linear_timeouts: bool = False
+    """TCP_THIN_LINEAR_TIMEOUTS: with little in flight the first six time-outs are not doubled."""
     linger2: int | None = None
     """TCP_LINGER2: FIN-WAIT-2's duration once closed (tcp_fin_timeout); negative: none at all."""
     defer_accept: int = 0

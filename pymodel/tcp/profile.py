@@ -137,6 +137,13 @@ class Profile:
 
     acks_are_delayed: bool = True
     """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""
+    thin_linear_timeouts: bool = False  # tcp_thin_linear_timeouts: see `TcpOptions`
+    standard_urgent: bool = False
+    """tcp_stdurg: an urgent pointer points at the urgent byte (RFC 1122 §4.2.2.4), not behind it."""
+    reflect_tos: bool = False  # tcp_reflect_tos: a passive open answers with the TOS of its SYN
+    abort_on_overflow: bool = False
+    """tcp_abort_on_overflow: the last ACK of a handshake that finds the accept queue full gets a RST."""
+    min_rtt_window: int = 300 * SEC  # tcp_min_rtt_wlen: how long the smallest RTT is remembered
     mtu_probing: int = 0
     """tcp_mtu_probing (RFC 4821): 0 never, 1 when a black hole shows, 2 from the start."""
     base_mss: int = 1024  # tcp_base_mss: where probing begins

@@ -4,14 +4,8 @@ Karn's rule is the caller's: a segment that was retransmitted gives no sample, u
 which copy was acknowledged.
 """
 
-from typing import Final
-
-from pymodel.simtime import SEC
 from pymodel.tcp.profile import Profile
 from pymodel.tcp.seq import gt
-
-MIN_RTT_WINDOW: Final = 300 * SEC
-"""tcp_min_rtt_wlen: how long the smallest RTT is remembered."""
 
 
 class RttEstimator:
@@ -93,9 +87,9 @@ class RttEstimator:
         self.rto = min(self._base + profile.rto_slop, profile.rto_max)
 
     def observe_min(self, rtt: int, now: int) -> None:
-        """`rtt` may be the smallest of the last five minutes."""
+        """`rtt` may be the smallest of the last five minutes (tcp_min_rtt_wlen)."""
         rtt = max(rtt, 1)
-        if not self.min_rtt or rtt <= self.min_rtt or now - self._min_at > MIN_RTT_WINDOW:
+        if not self.min_rtt or rtt <= self.min_rtt or now - self._min_at > self._profile.min_rtt_window:
             self.min_rtt = rtt
             self._min_at = now
 

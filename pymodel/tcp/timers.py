@@ -1,6 +1,7 @@
 """What happens when a connection's timers expire."""
 
 from errno import ETIMEDOUT
+from typing import Final
 
 from pymodel.simtime import SEC
 from pymodel.tcp import (
@@ -121,8 +122,26 @@ def _retransmission(tcb: Tcb, now: int) -> None:
     if not retransmit.one(tcb, 0, now):
         timerset.start(tcb, Pending.RETRANSMIT, now + SEC // 2)
         return
-    tcb.rtt.back_off()
+    if _stays_linear(tcb):
+        tcb.rtt.set_rto()
+        tcb.rtt.backoff = 0
+    else:
+        tcb.rtt.back_off()
     timerset.start(tcb, Pending.RETRANSMIT, now + timerset.clamped_rto(tcb, now))
+
+
+_THIN_PACKETS: Final = 4
+_THIN_RETRIES: Final = 6
+
+
+def _stays_linear(tcb: Tcb) -> bool:
+    """A thin stream's time-outs are not doubled at first (tcp_thin_linear_timeouts)."""
+    return (
+        (tcb.options.thin_linear_timeouts or tcb.profile.thin_linear_timeouts)
+        and tcb.state is State.ESTABLISHED
+        and tcb.packets_out < _THIN_PACKETS
+        and tcb.retries <= _THIN_RETRIES
+    )
 
 
 def _syn_again(tcb: Tcb, now: int) -> None:

@@ -1,7 +1,8 @@
 """Urgent data (RFC 9293 §3.8.5, RFC 6093): one byte ahead of the others, as the BSD interface shows it.
 
 The urgent pointer is read as every stack sends it: just behind the urgent byte (RFC 6093 §3.1 tells why the
-original wording differs). Unless `TcpOptions.oobinline` is set, the byte is taken out of the stream.
+original wording differs; tcp_stdurg goes by that). Unless `TcpOptions.oobinline` is set, the byte is taken
+out of the stream.
 """
 
 from errno import EAGAIN, EINVAL
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def segment(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes) -> None:
     """An acceptable segment: does it announce urgent data, and does it hold the byte?"""
     if header.flags & URG:
-        _announced(tcb, (header.seq + max(header.urgent - 1, 0)) & MASK)
+        pointer = header.urgent if tcb.profile.standard_urgent else max(header.urgent - 1, 0)
+        _announced(tcb, (header.seq + pointer) & MASK)
     if tcb.urgent_pending and tcb.urgent_byte < 0 and not tcb.urgent_read:
         offset = (tcb.rcv_up - header.seq) & MASK
         if offset < len(payload):

@@ -24,12 +24,15 @@ expect window scale 8, no ECN, no slow start after idle, and Fast Open with this
 _HARMLESS: Final = frozenset(
     f"tcp_{name}"
     for name in [
+        "adv_win_scale",
         "autocorking",
         "backlog_ack_defer",
         "child_ehash_entries",
         "early_demux",
         "ecn_option",
         "ecn_option_beacon",
+        "comp_sack_slack_ns",
+        "fack",
         "fastopen_blackhole_timeout_sec",
         "limit_output_bytes",
         "low_latency",
@@ -38,7 +41,9 @@ _HARMLESS: Final = frozenset(
         "mem",
         "no_metrics_save",
         "no_ssthresh_metrics_save",
+        "rcvbuf_low_rtt",
         "thin_dupack",
+        "tso_rtt_log",
         "tw_reuse_delay",
     ]
 )

@@ -52,7 +52,7 @@ def test_a_command_that_succeeds_lets_the_script_go_on(line):
         ("tcpdrop 192.168.0.1 8080 192.0.2.1 5", "No such connection"),
         ("rm -rf /", "rm is no command known here"),
         ("sysctl -w net.ipv4.tcp_zork=1", "net.ipv4.tcp_zork is not known here"),
-        ("sysctl -w net.ipv4.tcp_mtu_probing=1", "only 0"),
+        ("sysctl -w net.ipv4.tcp_plb_enabled=1", "only 0"),
         ("sysctl -w net.inet.tcp.insecure_rst=1", "only 0"),
         ("sysctl -w net.inet.tcp.functions_default=bbr", "only freebsd, rack"),
         ("sysctl -w net.ipv4.tcp_sack=many", "net.ipv4.tcp_sack=many"),

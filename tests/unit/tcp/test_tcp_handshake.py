@@ -452,6 +452,25 @@ def test_ipv6_connection_without_an_mss_option_sends_1220_bytes(monkeypatch: pyt
     assert [len(TCP(r).payload) for r in raw] == [0, 1220, 1220, 560]
 
 
+@pytest.mark.parametrize("abort", [False, True])
+def test_last_ack_that_finds_the_accept_queue_full_is_ignored_or_reset(abort: bool) -> None:
+    bench = listening(backlog=2, profile=replace(LINUX, abort_on_overflow=abort))
+    for first in (1000, 1002):
+        for port in (first, first + 1):
+            bench.peer("S", seq=0, sport=port, options=MSS_ONLY)
+        for port in (first, first + 1):
+            bench.iss = bench.tcp.connections[(HERE, 80, THERE, port)].iss
+            bench.out.clear()
+            bench.peer("A", seq=1, ack=1, sport=port)
+    assert bench.listener.pending == 3
+    if abort:
+        bench.expect("RA", ack=1)
+        assert (HERE, 80, THERE, 1003) not in bench.tcp.connections
+    else:
+        bench.silent()
+        assert bench.tcp.connections[(HERE, 80, THERE, 1003)].state is State.SYN_RECEIVED
+
+
 # --- SYN cookies (RFC 4987 §3.6) ----------
 
 
