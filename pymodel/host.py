@@ -184,7 +184,7 @@ class World:
             deadline = scheduler.next_deadline()
             if deadline is None or deadline > limit:
                 raise TimeoutError(f"not done at {scheduler.now / SEC:.9f} s of simulated time")
-            scheduler.step()
+            scheduler.run_until(deadline)
 
     def check_programs(self) -> None:
         """ProgramFailed if a program of either host has raised, and nobody has asked for its result."""

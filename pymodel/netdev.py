@@ -61,6 +61,7 @@ _SWITCHES: Final = {
 
 _SG: Final = int(Features.SG)
 _HW_CSUM: Final = int(Features.HW_CSUM)
+_RXCSUM: Final = int(Features.RXCSUM)
 _TSO: Final = int(Features.TSO)
 _TSO_ECN: Final = int(Features.TSO_ECN)
 _GRO: Final = int(Features.GRO)
@@ -138,6 +139,11 @@ class NetDevice(abc.ABC):
     @features.setter
     def features(self, features: Features) -> None:
         self._features = int(features)  # operators of an IntFlag are slow
+
+    @property
+    def rxcsum(self) -> bool:
+        """`Features.RXCSUM` is in use."""
+        return bool(self._features & _RXCSUM)
 
     def offer(self, features: Features) -> None:
         """A driver says what its device can do; what was switched off stays so."""

@@ -10,7 +10,7 @@ from typing import Final
 from pymodel.driver.errors import RingError
 from pymodel.driver.packed_ring import PackedRing
 from pymodel.hostmem import HostMemory
-from pymodel.netdev import Features, NetDevice
+from pymodel.netdev import NetDevice
 from pymodel.regs import NetHdrFlag
 from pymodel.skbuff import MAX_SKB_FRAGS, Checksum, SkBuff, alloc_skb
 from pymodel.wire import eth, virtio_net_hdr
@@ -88,7 +88,7 @@ class RxQueue:
         """
         ring = self.ring
         device = self._device
-        checked = device.features & Features.RXCSUM
+        checked = device.rxcsum
         done = 0
         while done < budget and (used := ring.get_used()) is not None:
             skb, length = used

@@ -1,5 +1,6 @@
 """The NIC's statistics: 64-bit counters, named as in the register description."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -75,8 +76,7 @@ class Counters:
 
     def _count_good(self, direction: str, data: bytes) -> None:
         """RFC 2819 §5: etherStatsPkts64Octets and those after it, BroadcastPkts and MulticastPkts."""
-        length = len(data)
-        self.count(f"{direction}_{next(name for most, name in _SIZES if length <= most)}")
+        self.count(_SIZES[direction][bisect_left(_BOUNDS, len(data))])
         if data[:6] == _BROADCAST:
             self.count(f"{direction}_broadcast")
         elif data[0] & _GROUP:
@@ -87,15 +87,15 @@ _BROADCAST: Final = b"\xff" * 6
 _GROUP: Final = 1
 """The bit of a destination address's first byte that makes it a group's (IEEE 802.3 §3.2.3)."""
 
-_SIZES: Final = (
-    (64, "64"),
-    (127, "65_127"),
-    (255, "128_255"),
-    (511, "256_511"),
-    (1023, "512_1023"),
-    (1518, "1024_1518"),
-    (1 << 16, "1519_max"),
-)
+_BOUNDS: Final = (64, 127, 255, 511, 1023, 1518)
+_SIZES: Final = {
+    direction: tuple(
+        f"{direction}_{sizes}"
+        for sizes in ("64", "65_127", "128_255", "256_511", "512_1023", "1024_1518", "1519_max")
+    )
+    for direction in ("rx", "tx")
+}
+"""The counter of frames up to each bound, and of longer ones."""
 
 _DROPPED: Final = {
     RxStatus.BAD_PREAMBLE: "rx_bad_preamble",
