@@ -3,6 +3,9 @@
 States and times are Linux's (net/core/neighbour.c, defaults of /proc/sys/net/ipv4/neigh): INCOMPLETE asks
 three times a second apart while packets wait; REACHABLE lasts 30 s, then STALE; a STALE entry in use is
 trusted for 5 s (DELAY), then asked by unicast three times (PROBE); no answer is FAILED.
+
+A neighbour that says it has another address is believed when it asks for ours, or when nothing has changed
+for a second (`LOCK_TIME`). What is STALE or FAILED stays, until there are more than `FEW` entries.
 """
 
 from collections import Counter, deque
@@ -22,8 +25,14 @@ RETRANS_TIME = 1 * SEC
 PROBES = 3
 QUEUE_LENGTH = 101
 """Packets that may wait for one answer (Linux: unres_qlen); the oldest makes room."""
+LOCK_TIME = 1 * SEC
+"""Of several answers the first counts: for so long no other is believed (locktime)."""
 GC_STALE_TIME = 60 * SEC
-"""An entry not used for so long is forgotten."""
+"""An entry not used for so long is forgotten if there are many."""
+FEW = 128
+"""So many entries are no reason to forget any (gc_thresh1)."""
+MOST = 1024
+"""There are never more (gc_thresh3)."""
 
 
 class NudState(Enum):
@@ -40,7 +49,7 @@ class NudState(Enum):
 class Neighbour:
     """One next hop. `mac` is None until it was learned; `queue` holds packets that wait for it."""
 
-    __slots__ = ("address", "mac", "probes", "queue", "state", "timer", "used")
+    __slots__ = ("address", "mac", "probes", "queue", "state", "timer", "updated", "used")
 
     def __init__(self, address: bytes) -> None:
         self.address = address
@@ -50,6 +59,8 @@ class Neighbour:
         self.queue: deque[SkBuff] = deque()
         self.timer: Timer | None = None
         self.used = 0
+        self.updated = -LOCK_TIME
+        """When it last became something else."""
 
 
 class NeighbourTable:
@@ -77,9 +88,10 @@ class NeighbourTable:
 
     def output(self, skb: SkBuff, next_hop: bytes) -> None:
         """Send an IP packet to `next_hop`: at once when its address is known, else after ARP."""
-        entry = self.entries.get(next_hop)
+        entry = self.entries.get(next_hop) or self._new(next_hop)
         if entry is None:
-            entry = self.entries[next_hop] = Neighbour(next_hop)
+            skb.free()
+            return
         entry.used = self._scheduler.now
         if entry.state is NudState.STALE:
             self._enter(entry, NudState.DELAY, DELAY_TIME)
@@ -101,6 +113,10 @@ class NeighbourTable:
 
     def input(self, skb: SkBuff) -> None:
         """An ARP packet from the device, Ethernet header pulled. Consumes it."""
+        to_us = (
+            skb.mac_header is None
+            or bytes(skb.memory.slice(skb.mac_header, len(self._dev.mac))) == self._dev.mac
+        )
         try:
             packet = arp.parse(skb.bytes())
         except WireError as error:
@@ -116,11 +132,11 @@ class NeighbourTable:
         entry = self.entries.get(packet.spa)
         for_us = packet.tpa == own
         if entry is None and for_us and packet.spa != bytes(4):
-            entry = self.entries[packet.spa] = Neighbour(packet.spa)
-            entry.used = self._scheduler.now
+            entry = self._new(packet.spa)
         if entry is not None:
-            solicited = packet.op == arp.REPLY and for_us
-            self._learned(entry, packet.sha, solicited)
+            asks_us = packet.op == arp.REQUEST and for_us
+            overrides = asks_us or self._scheduler.now - entry.updated > LOCK_TIME
+            self._learned(entry, packet.sha, packet.op == arp.REPLY and to_us, overrides)
         if packet.op == arp.REQUEST and for_us:
             self.stats["arp_requests_in"] += 1
             self._send(arp.ArpPacket(arp.REPLY, self._dev.mac, own, packet.sha, packet.spa), packet.sha)
@@ -150,22 +166,37 @@ class NeighbourTable:
 
     # ---- states ----
 
+    def _new(self, address: bytes) -> Neighbour | None:
+        """An entry for `address`; None if there are too many of which nothing can be spared."""
+        if len(self.entries) >= FEW:
+            self._collect()
+        if len(self.entries) >= MOST:
+            self.stats["arp_table_full"] += 1
+            return None
+        entry = self.entries[address] = Neighbour(address)
+        entry.used = self._scheduler.now
+        return entry
+
+    def _collect(self) -> None:
+        """Forget what was not used for long; all that may be forgotten, if the table is full."""
+        now, full = self._scheduler.now, len(self.entries) >= MOST
+        for entry in list(self.entries.values()):
+            idle = entry.state in (NudState.STALE, NudState.FAILED)
+            if idle and (full or now - entry.used >= GC_STALE_TIME):
+                del self.entries[entry.address]
+
     def _enter(self, entry: Neighbour, state: NudState, stay: int) -> None:
+        """Be `state` for `stay` ps; 0: until something happens."""
         if entry.timer is not None:
             entry.timer.cancel()
+        entry.timer = self._scheduler.after(stay, lambda: self._expired(entry)) if stay else None
         entry.state = state
-        entry.timer = self._scheduler.after(stay, lambda: self._expired(entry))
+        entry.updated = self._scheduler.now
 
     def _expired(self, entry: Neighbour) -> None:
         state = entry.state
         if state is NudState.REACHABLE:
-            self._enter(entry, NudState.STALE, GC_STALE_TIME)
-        elif state is NudState.STALE or state is NudState.FAILED:
-            idle = self._scheduler.now - entry.used
-            if idle >= GC_STALE_TIME:
-                self.entries.pop(entry.address, None)
-            else:
-                self._enter(entry, state, GC_STALE_TIME - idle)
+            self._enter(entry, NudState.STALE, 0)
         elif state is NudState.DELAY:
             entry.probes = 0
             self._enter(entry, NudState.PROBE, RETRANS_TIME)
@@ -179,18 +210,21 @@ class NeighbourTable:
     def _failed(self, entry: Neighbour) -> None:
         self.stats["arp_failed"] += 1
         entry.mac = None
-        self._enter(entry, NudState.FAILED, GC_STALE_TIME)
+        self._enter(entry, NudState.FAILED, 0)
         waiting, entry.queue = entry.queue, deque()
         for skb in waiting:
             self._unreachable(skb)
 
-    def _learned(self, entry: Neighbour, mac: bytes, solicited: bool) -> None:
+    def _learned(self, entry: Neighbour, mac: bytes, solicited: bool, overrides: bool) -> None:
         changed = entry.mac != mac
+        if changed and entry.mac is not None and not overrides:
+            self.stats["arp_locked"] += 1
+            return
         entry.mac = mac
         if solicited:
             self._enter(entry, NudState.REACHABLE, REACHABLE_TIME)
         elif changed or entry.state in (NudState.INCOMPLETE, NudState.FAILED):
-            self._enter(entry, NudState.STALE, GC_STALE_TIME)
+            self._enter(entry, NudState.STALE, 0)
         waiting, entry.queue = entry.queue, deque()
         for skb in waiting:
             self._transmit(skb, mac, eth.ETHERTYPE_IPV4)
