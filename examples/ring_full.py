@@ -34,7 +34,7 @@ def sender() -> None:
     sock.send(b"first")
     time.sleep(0.001)  # for ARP, which keeps only some packets while it asks
     for number in range(DATAGRAMS - 1):
-        sock.send(b"%1000d" % number)
+        sock.send(b"%100d" % number)
     print(f"{DATAGRAMS} calls of send() have returned, without any time having passed")
 
 
@@ -47,7 +47,7 @@ def main() -> None:
         print(f"queue stopped: {stopped}; in the qdisc wait {device.queued} frames")
         assert stopped and device.queued
         while device.queued:
-            lab.sleep(20e-6)
+            lab.sleep(5e-6)
             print(f"{lab.now * 1e6:10.3f} us  {device.queued:3d} wait, {device.stats.tx_packets:3d} sent")
         counted = lab.run(receiving)
         print(f"B has received {counted} datagrams; dropped on the way: {device.stats.tx_dropped}")

@@ -131,9 +131,10 @@ class Profile:
     """Received segments of a flow are joined before IP sees them (`Features.GRO` of the host's devices)."""
     max_connections: int = 0
     """So many may exist at a time, and no receive buffer is larger than `rcvbuf_max`; 0: no bound."""
-    scatter_gather: bool = False
+    scatter_gather: bool = True
     """The send buffer is in DMA memory and segments refer to it: one copy of what is written, none of what is
-    lent. The device must take frames in pieces."""
+    lent. False: as for a device that takes a frame in one piece only (no NETIF_F_SG), each segment is a
+    second copy, and loans are copied."""
 
     acks_are_delayed: bool = True
     """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""

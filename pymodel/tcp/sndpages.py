@@ -12,9 +12,12 @@ from pymodel.skbuff import MAX_SKB_FRAGS, Page
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.sndbuf import Chunk, SendBuffer
 
-__all__ = ["PAGE", "SMALL_PAGE", "Loan", "PagedSendBuffer"]
+__all__ = ["LARGE_PAGE", "PAGE", "SMALL_PAGE", "Loan", "PagedSendBuffer"]
 
 PAGE: Final = 4096
+LARGE_PAGE: Final = 32_768
+"""For a write beyond a page: fewer pieces to a segment (Linux: SKB_FRAG_PAGE_ORDER)."""
+
 SMALL_PAGE: Final = 1024
 """For send buffers of a few segments, of which a large page would hold too much."""
 
@@ -45,7 +48,7 @@ class _Piece:
 
 
 class PagedSendBuffer(SendBuffer):
-    """As `SendBuffer`, in pages of `page_size` bytes from `memory`."""
+    """As `SendBuffer`, in pages of `page_size` bytes from `memory`; a large write gets `LARGE_PAGE`s."""
 
     __slots__ = ("_memory", "_page_size", "_pieces")
 
@@ -79,6 +82,8 @@ class PagedSendBuffer(SendBuffer):
         if last is not None and not isinstance(last.page, Loan):
             room = min(last.page.size - last.offset - last.size, len(data))
         size = self._page_size
+        if size == PAGE and len(data) - room > PAGE:
+            size = LARGE_PAGE
         pages: list[Page] = []
         try:
             for _ in range(room, len(data), size):

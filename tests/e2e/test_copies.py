@@ -12,7 +12,7 @@ def ways() -> dict[str, copies.Record]:
 
 
 @pytest.mark.parametrize(
-    ("way", "expected"), [("send()", 2.0), ("send(), scatter-gather", 1.0), ("send(MSG_ZEROCOPY)", 0.0)]
+    ("way", "expected"), [("send()", 1.0), ("send(), no scatter-gather", 2.0), ("send(MSG_ZEROCOPY)", 0.0)]
 )
 def test_copies_for_each_byte_sent_through_the_rtl(
     ways: dict[str, copies.Record], way: str, expected: float
@@ -31,9 +31,11 @@ def test_copies_of_lwip_through_the_rtl(ways: dict[str, copies.Record], way: str
     assert ways[way].copies_per_byte == expected
 
 
-def test_pieces_cost_bus_bytes_for_descriptors_but_no_line_rate(ways: dict[str, copies.Record]) -> None:
-    whole, pieces = ways["send()"], ways["send(MSG_ZEROCOPY)"]
-    assert 1.0 < whole.bus_bytes_per_byte < pieces.bus_bytes_per_byte < 1.4
-    for record in (whole, pieces):
-        # 1538 byte times are 192.25 cycles; the rest is the opening of the window.
-        assert record.cycles_per_frame is not None and 192 < record.cycles_per_frame < 205
+@pytest.mark.parametrize("way", ["send()", "send(), no scatter-gather", "send(MSG_ZEROCOPY)"])
+def test_pieces_cost_a_tenth_of_the_bus_at_most_and_no_line_rate(
+    ways: dict[str, copies.Record], way: str
+) -> None:
+    record = ways[way]
+    assert 1.0 < record.bus_bytes_per_byte < 1.1
+    # 1538 byte times are 192.25 cycles; the rest is the opening of the window.
+    assert record.cycles_per_frame is not None and 192 < record.cycles_per_frame < 205

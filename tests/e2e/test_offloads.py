@@ -30,7 +30,7 @@ from tb.testbench import Testbench
 
 LOSSY = Impairments(loss=0.02)
 ECN = replace(LINUX, ecn=1)
-LENT = replace(LINUX, scatter_gather=True)
+LENT = replace(LINUX)  # told from LINUX by identity: the client lends its memory
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pymodel.hostmem import HostMemory
 from pymodel.skbuff import alloc_skb
 from pymodel.tcp.seq import MASK
 from pymodel.tcp.sndbuf import SendBuffer
-from pymodel.tcp.sndpages import PagedSendBuffer
+from pymodel.tcp.sndpages import LARGE_PAGE, PAGE, SMALL_PAGE, PagedSendBuffer
 
 SEED = int(os.environ.get("FDWIRE_SEED", "20261126"))
 
@@ -118,3 +118,19 @@ def test_write_with_too_little_memory_takes_what_it_can_and_then_nothing():
     paged.acknowledge(1024)
     paged.append(b"c" * 10, False)
     assert paged.read(4090, 16) == b"b" * 6 + b"c" * 10
+
+
+@pytest.mark.parametrize(
+    ("page_size", "written", "pages"),
+    [
+        (PAGE, 100, [PAGE]),
+        (PAGE, PAGE, [PAGE]),
+        (PAGE, PAGE + 1, [LARGE_PAGE]),
+        (PAGE, LARGE_PAGE + 1, [LARGE_PAGE, LARGE_PAGE]),
+        (SMALL_PAGE, 5000, [SMALL_PAGE] * 5),
+    ],
+)
+def test_large_write_takes_large_pages_unless_the_pool_has_small_ones_only(page_size, written, pages):
+    _, _, paged = both(0, page_size)
+    paged.append(bytes(written), False)
+    assert [page.size for page, _, _ in paged.pieces(0, written)] == pages
