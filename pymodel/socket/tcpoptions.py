@@ -89,7 +89,7 @@ def parse(name: int, value: bytes, *, closed: bool, maxseg: int = 0) -> tuple[st
     """setsockopt(2): the `TcpOptions` attribute and its value. `closed`: there is no connection.
 
     `maxseg`: TCP_MAXSEG can only lower the segment size, which is this now (the BSDs); 0: as in Linux.
-    OSError: ENOPROTOOPT, EINVAL, ENOENT (an unknown congestion control).
+    OSError: ENOPROTOOPT, EINVAL, ENOENT (an unknown congestion control or upper layer protocol).
     """
     if name == c.TCP_CONGESTION:
         if not value:
@@ -98,6 +98,8 @@ def parse(name: int, value: bytes, *, closed: bool, maxseg: int = 0) -> tuple[st
         if text not in ALGORITHMS:
             raise error(errno.ENOENT)
         return "congestion", text
+    if name == c.TCP_ULP:
+        raise error(errno.ENOENT if value else errno.EINVAL)  # no upper layer protocol is there
     if name == c.TCP_FASTOPEN_KEY:
         if len(value) not in (16, 32):
             raise error(errno.EINVAL)

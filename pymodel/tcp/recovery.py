@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pymodel.tcp import ecn, plpmtud, prr, rack, sack, undo
-from pymodel.tcp.segment import LOST, RETRANS, SACKED, mark_lost, split
+from pymodel.tcp.segment import LOST, RETRANS, SACKED, mark_lost, rejoin, split
 from pymodel.tcp.seq import MASK, gt, lt
 from pymodel.tcp.tcb import Pending, Recovery
 
@@ -373,6 +373,8 @@ def resend_too_big(tcb: "Tcb") -> None:
     As after a time-out they are sent one by one, but the window stays (Linux: tcp_simple_retransmit).
     """
     before = tcb.lost_out
+    if not tcb.profile.berkeley:
+        rejoin(tcb, tcb.snd_mss)
     for segment in tcb.sent:
         if segment.payload > tcb.snd_mss:
             mark_lost(tcb, segment)

@@ -243,6 +243,30 @@ def split(tcb: "Tcb", index: int, size: int, mss: int) -> None:
         tcb.by_time = dict.fromkeys(order)
 
 
+def rejoin(tcb: "Tcb", mss: int) -> None:
+    """The MSS has become `mss`: segments above it that left as one sk_buff, and of which nothing is known,
+    are one entry, to be cut anew."""
+    kept: list[SentSegment] = []
+    for entry in tcb.sent:
+        before = kept[-1] if kept else None
+        if (
+            before is None
+            or before.closes
+            or before.edge
+            or before.marks
+            or entry.marks
+            or before.payload <= mss
+            or before.flags
+        ):
+            kept.append(entry)
+            continue
+        before.end, before.flags = entry.end, entry.flags
+        before.eor, before.closes, before.edge = entry.eor, entry.closes, entry.edge
+        before.count += entry.count
+        tcb.by_time.pop(entry, None)
+    tcb.sent[:] = kept
+
+
 def mark_lost(tcb: "Tcb", segment: SentSegment) -> None:
     """`segment`, or its retransmission, is thought to be lost."""
     marks = segment.marks

@@ -15,6 +15,7 @@ from tb.packetdrill.flows import Address, Flows
 from tb.packetdrill.machine import Machine
 from tb.packetdrill.syntax import ANYTHING, Array, Call, Expression, Name, Number, Structure, Text
 from tb.packetdrill.transfers import Transfers, is_null
+from tb.packetdrill.wire import UDP
 
 _AF_INET: Final = CONSTANTS["AF_INET"]
 _TYPE_MASK: Final = 0xF
@@ -138,7 +139,7 @@ class Calls(Transfers):
         address = self._address(a[1], self.remote, self.config.connect_port)
         flow = self.flows.of(fd)
         if flow is not None and address is not None and not flow.listening:
-            if not flow.remote[1]:
+            if not flow.remote[1] or flow.protocol == UDP:
                 flow.remote = address
             self.flows.current = flow
         yield from self.machine.call("connect", fd, address)
