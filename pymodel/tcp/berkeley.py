@@ -5,11 +5,11 @@ are in the comments). Both keep to RFC 9293; they differ in what it leaves open,
 """
 
 from enum import Enum
-from errno import ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT
+from errno import ECONNREFUSED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT
 from typing import TYPE_CHECKING, Final
 
 from pymodel.simtime import SEC
-from pymodel.tcp import challenge, lifecycle, segment, transmit
+from pymodel.tcp import challenge, lifecycle, mss, segment, transmit
 from pymodel.tcp.segment import SentSegment
 from pymodel.tcp.seq import HALF, MASK, diff, gt, le, lt
 from pymodel.tcp.state import State
@@ -58,7 +58,10 @@ def screen(
         return drop
     if flags & SYN and tcb.state is not State.SYN_RECEIVED:
         stats["syn_in_connection"] += 1
-        challenge.send(tcb, now)
+        if tcb.profile.insecure_syn and 0 <= diff(header.seq, tcb.rcv_wup) < tcb.rcv_wnd:
+            lifecycle.abort(tcb, now, ECONNRESET)
+        else:
+            challenge.send(tcb, now)
         return drop
     if tcb.ts_on and header.ts_val is None and not tcb.profile.missing_timestamps_tolerated:
         stats["timestamp_missing"] += 1
@@ -108,7 +111,7 @@ def _cut_left(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes) -> mem
 
 def _reset(tcb: "Tcb", seq: int, now: int) -> None:
     ahead = diff(seq, tcb.rcv_wup)
-    if ahead == 0:
+    if ahead == 0 or (tcb.profile.insecure_rst and 0 < ahead < tcb.rcv_wnd):
         lifecycle.reset_by_peer(tcb)
     elif 0 < ahead < tcb.rcv_wnd:
         challenge.send(tcb, now)
@@ -186,7 +189,8 @@ def unreachable(tcb: "Tcb", error: int) -> None:
     Else an open goes on until it has been tried four times and was told twice; an established connection
     does not mind an unreachable host at all (RFC 5927 §5.2).
     """
-    if tcb.state is State.SYN_SENT and error in (ECONNREFUSED, ENOPROTOOPT):
+    refused = error in (ECONNREFUSED, ENOPROTOOPT) and tcb.profile.icmp_may_reset
+    if tcb.state is State.SYN_SENT and refused:
         lifecycle.finish(tcb, ECONNREFUSED)
     elif tcb.state in (State.SYN_SENT, State.SYN_RECEIVED):
         if tcb.retries > 3 and tcb.soft_error:
@@ -195,6 +199,23 @@ def unreachable(tcb: "Tcb", error: int) -> None:
             tcb.soft_error = error
     elif tcb.state is not State.ESTABLISHED or error not in (EHOSTUNREACH, ENETUNREACH, EHOSTDOWN):
         tcb.soft_error = error
+
+
+def suspect_black_hole(tcb: "Tcb") -> None:
+    """A full segment was resent `tcb.retries` times: each size gets two chances, then the first one is back
+    (tcp_timer_rexmt)."""
+    profile, retries = tcb.profile, tcb.retries
+    if retries >= 6:
+        tcb.mss_bound = 0
+    elif (
+        retries in (2, 4)
+        and tcb.state is State.ESTABLISHED
+        and tcb.sent[0].payload >= tcb.snd_mss
+        and tcb.mss_bound != profile.default_mss
+    ):
+        large = maxseg(tcb) > profile.black_hole_mss
+        tcb.mss_bound = profile.black_hole_mss if large else profile.default_mss
+    mss.sync(tcb)
 
 
 # --- when to acknowledge ----------

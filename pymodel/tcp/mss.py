@@ -49,6 +49,8 @@ def sync(tcb: "Tcb") -> None:
     tcb.gso_max_segs = min(tcb.profile.gso_max_segs, tcb.layer.ip.gso_max_segs(tcb.dst))
     if tcb.options.maxseg:
         mss = min(mss, tcb.options.maxseg)
+    if tcb.mss_bound:
+        mss = min(mss, tcb.mss_bound)
     if tcb.ts_on:
         mss -= TIMESTAMPS_LEN
     if tcb.md5_key is not None:

@@ -138,6 +138,16 @@ class Profile:
 
     acks_are_delayed: bool = True
     """False: every segment with text is acknowledged at once (net.inet.tcp.delayed_ack; the BSDs only)."""
+    syn_options_dropped: bool = False
+    """From its third retransmission on a SYN has only the MSS option (net.inet.tcp.rexmit_drop_options)."""
+    insecure_rst: bool = False
+    """An RST anywhere in the window is believed (net.inet.tcp.insecure_rst), as before RFC 5961."""
+    insecure_syn: bool = False  # net.inet.tcp.insecure_syn: a SYN in the window resets
+    icmp_may_reset: bool = True
+    """An ICMP refusal ends an active open (net.inet.tcp.icmp_may_rst); the BSDs only."""
+    black_hole_detection: bool = False
+    """Full segments that do not get through become smaller (net.inet.tcp.pmtud_blackhole_detection)."""
+    black_hole_mss: int = 1200  # net.inet.tcp.pmtud_blackhole_mss
     thin_linear_timeouts: bool = False  # tcp_thin_linear_timeouts: see `TcpOptions`
     standard_urgent: bool = False
     """tcp_stdurg: an urgent pointer points at the urgent byte (RFC 1122 §4.2.2.4), not behind it."""

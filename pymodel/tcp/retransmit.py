@@ -59,6 +59,8 @@ def _collapse(tcb: "Tcb", index: int, limit: int) -> int:
     while index + 1 < len(tcb.sent):
         other = tcb.sent[index + 1]
         room = limit - size
+        if tcb.profile.berkeley and other.count > 1:
+            recount(tcb, other, max(-(-other.payload // limit), 1))  # the MSS may have grown again
         if (
             tcb.profile.berkeley
             and 0 < room < other.payload

@@ -136,6 +136,8 @@ class Tcb:
         self.snd_wl1 = 0
         self.snd_wscale = 0
         self.max_snd_wnd = 0
+        self.mss_bound = 0
+        """While a black hole is suspected (the BSDs): of a segment's payload and options; 0: none."""
         self.snd_sml = iss
         """End of the last segment sent that was smaller than the MSS (Minshall's Nagle)."""
         self.snd_fin = -1

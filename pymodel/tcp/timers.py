@@ -5,6 +5,7 @@ from typing import Final
 
 from pymodel.simtime import SEC
 from pymodel.tcp import (
+    berkeley,
     delack,
     fastopen,
     lifecycle,
@@ -118,6 +119,8 @@ def _retransmission(tcb: Tcb, now: int) -> None:
     recovery.enter_loss(tcb, now)
     tcb.timeouts.expired(not tcb.retries, now)
     tcb.retries += 1
+    if profile.black_hole_detection:
+        berkeley.suspect_black_hole(tcb)
     tcb.sent[0].edge = True  # it goes alone
     if not retransmit.one(tcb, 0, now):
         timerset.start(tcb, Pending.RETRANSMIT, now + SEC // 2)

@@ -37,6 +37,10 @@ _GSO_PAYLOAD: Final = 0xFFFF - 20 - MAX_HEADER_LEN
 """What a super-segment carries at most: its IPv4 header has 16 bits for the length of it all."""
 
 
+_LATE: Final = 3
+"""Retransmissions of a SYN after which its options may be to blame."""
+
+
 def timestamp_now(tcb: Tcb, now: int) -> int:
     """TSval: a 1 ms clock with an offset per connection (RFC 7323 §5.4: 1 ms…1 s per tick)."""
     return (now // MS + tcb.ts_offset) & MASK
@@ -234,6 +238,8 @@ def syn(
     bare = tcb.options.no_options
     if bare:
         header.mss = None
+    if profile.syn_options_dropped and not with_ack and tcb.retries >= _LATE:
+        bare = True
     if tcb.ts_on if with_ack else profile.timestamps and tcb.md5_key is None and not bare:
         header.ts_val = timestamp_now(tcb, now)
         header.ts_ecr = tcb.ts_recent if with_ack else 0

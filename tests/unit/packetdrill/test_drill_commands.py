@@ -53,7 +53,7 @@ def test_a_command_that_succeeds_lets_the_script_go_on(line):
         ("rm -rf /", "rm is no command known here"),
         ("sysctl -w net.ipv4.tcp_zork=1", "net.ipv4.tcp_zork is not known here"),
         ("sysctl -w net.ipv4.tcp_plb_enabled=1", "only 0"),
-        ("sysctl -w net.inet.tcp.insecure_rst=1", "only 0"),
+        ("sysctl -w net.inet.tcp.insecure_ack=1", "only 0"),
         ("sysctl -w net.inet.tcp.functions_default=bbr", "only freebsd, rack"),
         ("sysctl -w net.ipv4.tcp_sack=many", "net.ipv4.tcp_sack=many"),
         ("ethtool -K tun0 zork on", "no offload is called zork"),
