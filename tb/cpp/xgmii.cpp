@@ -73,6 +73,8 @@ void XgmiiPlayer::reset() {
     raw_.clear();
     columns_.clear();
     at_ = 0;
+    free_ = 0;  // the rest of a frame that was being played is gone: nothing waits for it
+    deficit_ = 0;
     reader_.reset();
 }
 
