@@ -2,7 +2,6 @@
 
 import errno
 import struct
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -163,7 +162,7 @@ class ErrorQueue:
     """The errors that recvmsg(MSG_ERRQUEUE) returns, the oldest first."""
 
     def __init__(self) -> None:
-        self._entries: deque[QueuedError] = deque()
+        self._entries: list[QueuedError] = []  # mostly none, for which a deque takes 760 bytes
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -181,7 +180,7 @@ class ErrorQueue:
         """The oldest entry, and the errno that becomes pending (that of the next ICMP error). EAGAIN."""
         if not self._entries:
             raise error(errno.EAGAIN)
-        entry = self._entries.popleft()
+        entry = self._entries.pop(0)
         following = self._entries[0] if self._entries else None
         pending = following.number if following and following.origin == c.SO_EE_ORIGIN_ICMP else 0
         return entry, pending
@@ -192,7 +191,7 @@ class ZeroCopy:
 
     def __init__(self) -> None:
         self._next = 0
-        self._pending: deque[tuple[int, int, bool]] = deque()
+        self._pending: list[tuple[int, int, bool]] = []
 
     def sent(self, end: int, copied: bool = True) -> None:
         """One call whose last byte is number `end` (counted from 1). `copied`: its bytes were, after all."""
@@ -215,6 +214,6 @@ class ZeroCopy:
         first, _, copied = pending[0]
         last = first
         while pending and pending[0][1] <= end and pending[0][2] == copied:
-            last = pending.popleft()[0]
+            last = pending.pop(0)[0]
         code = c.SO_EE_CODE_ZEROCOPY_COPIED if copied else 0
         return QueuedError(0, c.SO_EE_ORIGIN_ZEROCOPY, code=code, info=first, data=last)

@@ -38,6 +38,8 @@ class TcpConnection(Tcb):
     SO_RCVBUF shows (see `Profile`). `pymodel.tcp.tcpinfo.tcp_info` gives TCP_INFO.
     """
 
+    __slots__ = ()
+
     def __init__(
         self,
         layer: Services,

@@ -4,7 +4,6 @@ A write is copied once, into pages; what a program lends (MSG_ZEROCOPY, from mem
 all. Segments are built of references to both (Linux: sk_page_frag, skb_zerocopy_iter_stream).
 """
 
-from collections import deque
 from typing import Final
 
 from pymodel.hostmem import HostMemory
@@ -56,7 +55,7 @@ class PagedSendBuffer(SendBuffer):
         super().__init__(base)
         self._memory = memory
         self._page_size = page_size
-        self._pieces: deque[_Piece] = deque()
+        self._pieces: list[_Piece] = []
 
     def append(self, data: bytes | bytearray | memoryview, continued: bool, *, lent: bool = False) -> Chunk:
         """As `SendBuffer.append`. `lent`: refer to `data` if it lies in DMA memory.
@@ -154,12 +153,12 @@ class PagedSendBuffer(SendBuffer):
                 first.size -= left
                 break
             left -= first.size
-            pieces.popleft().page.put()
+            pieces.pop(0).page.put()
         return n
 
     def clear(self) -> None:
         """Forget everything."""
         while self._pieces:
-            self._pieces.popleft().page.put()
+            self._pieces.pop().page.put()
         self._length = 0
         self.chunks.clear()

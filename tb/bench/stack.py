@@ -37,7 +37,7 @@ SUPER_COST = 60.0
 """µs, for a super-frame of 64 KiB."""
 MODERATION = 50 * US
 """So long frames come together before the host looks at them, where there are offloads."""
-MEMORY_PER_CONNECTION = 32 << 10
+MEMORY_PER_CONNECTION = 24 << 10
 """Bytes, both ends together, that an idle connection may take."""
 
 _ROUNDS = 3
