@@ -44,6 +44,9 @@ ENGINE_NIC = ("tx/fdw_tx_engine.v", "test_nic_traffic.py::test_nic_traffic[{simu
 CHECKSUM = ("tx/fdw_tx_checksum.v", "test_tx_path.py::test_tx_path[{simulator}]")
 TX_FIFO = ("mac/fdw_tx_fifo.v", "test_tx_path.py::test_tx_path[{simulator}]")
 TX_FIFO_EARLY = ("mac/fdw_tx_fifo.v", "test_tx_path.py::test_tx_path_cut_through_otherwise[1]")
+TX_FIFO_DRY = ("mac/fdw_tx_fifo.v", "test_tx_cut_through.py::test_tx_cut_through[{simulator}]")
+READ_MUX_FIRST = ("dma/fdw_axi_read_mux.v", "test_axi_read_mux.py::test_axi_read_mux[3-{simulator}]")
+NIC_RESET = ("fdw_nic.v", "test_nic_resets.py::test_nic_resets[verilator]")
 SEGMENT = ("tx/fdw_tx_segment.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
 PARSE = ("tx/fdw_tx_segment_parse.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
 MAC_RX_LONG = ("mac/fdw_mac_rx.v", "test_mac_rx.py::test_mac_rx[verilator]")
@@ -166,6 +169,21 @@ MUTANTS = (
     _in(TX_FIFO_EARLY, "underflow-retry", "a frame that was broken off goes on where it stopped",
         "rd_next = dries ? base_ptr : rd_ptr", "rd_next = rd_ptr",
         "frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_order"),
+    _in(TX_FIFO_DRY, "underflow-unheeded", "a frame that ran dry changes nothing for the next ones",
+        "else if (starves && threshold < ALL) threshold <= threshold << 1;", "",
+        "each_frame_that_runs_dry_doubles_what_the_next_ones_need_until_they_must_be_whole"),
+    _in(TX_FIFO_DRY, "underflow-unforgiven", "one underflow costs every later frame its latency",
+        "else if (forgives) threshold <= threshold >> 1;", "",
+        "need_halves_after_so_many_frames_that_did_not_run_dry_and_goes_no_lower_than_it_began"),
+    _in(TX_FIFO_DRY, "underflow-blamed", "a frame broken off by a stopped queue counts as memory that was slow",
+        "starves = dries && !lost;", "starves = dries;",
+        "frame_broken_off_by_a_stopped_queue_does_not_come_again_and_the_need_stays"),
+    _in(READ_MUX_FIRST, "starvation", "the preferred master is preferred for ever",
+        "(run != PREFERRED_BITS[7:0] || others == {N{1'b0}})", "1'b1",
+        "masters_that_always_ask_get_their_turns_and_one_burst_every_cycle"),
+    _in(NIC_RESET, "reset-before-write", "a reset of the receive queue is over before its frame's last write is",
+        "&& !used_busy[RX] && !dma_write_busy;", "&& !used_busy[RX];",
+        "ring_reset_at_any_point_of_a_transfer_waits_for_its_end_and_the_other_queue_goes_on"),
     _in(SEGMENT, "tso-fin", "every segment carries FIN and PSH",
         "~(last ? 16'd0 : FIN_PSH)", "~16'd0",
         "fin_psh_cwr_urg_go_where_they_belong"),
