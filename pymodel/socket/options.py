@@ -268,6 +268,8 @@ def load(options: Options, level: int, name: int) -> bytes:
         return options.ip_options
     if key == (_IP, c.IP_MULTICAST_IF):
         return bytes(4)
+    if key == (_IP, c.IP_HDRINCL):
+        return INT.pack(0)  # only raw sockets may set it
     raise error(errno.ENOPROTOOPT)
 
 

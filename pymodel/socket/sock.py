@@ -55,6 +55,10 @@ class Network:
         own = list(self.addresses())
         return address == ANY or address in own or (address[0] == LOOPBACK[0] and LOOPBACK in own)
 
+    def is_group(self, address: bytes) -> bool:
+        """Whether `address` is multicast or broadcast: one to be bound to, but none to send from."""
+        return address[0] >> 4 == 0xE or (self.udp is not None and self.udp.ip.is_broadcast(address))
+
 
 class Socket(OpenFile):
     """A socket of `family`, `type` and `protocol`, owned by user `uid`."""

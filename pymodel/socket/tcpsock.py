@@ -212,9 +212,10 @@ class TcpSocket(Socket):
     # Names
 
     def bind(self, address: SockAddr) -> None:
-        """bind(2): EINVAL if bound, EACCES, EADDRNOTAVAIL, EADDRINUSE."""
+        """bind(2): EINVAL if bound, EACCES, EADDRNOTAVAIL, EADDRINUSE. Groups and broadcast are taken (ip(7))."""
         host, port = address
         foreign = self.options.number(c.IPPROTO_IP, c.IP_FREEBIND)
+        foreign |= self.network.is_group(host)
         foreign |= self.options.number(c.IPPROTO_IP, c.IP_TRANSPARENT)
         if not foreign and not self.network.is_local(host):
             raise error(errno.EADDRNOTAVAIL)
@@ -399,7 +400,7 @@ class TcpSocket(Socket):
         source = network.ip.source_for(host)
         if source is None:
             raise error(errno.ENETUNREACH)
-        if self._name[0] != ANY:
+        if self._name[0] != ANY and not network.is_group(self._name[0]):
             source = self._name[0]
 
         def unused(local_port: int) -> bool:

@@ -118,10 +118,10 @@ class UdpSocket(Socket):
     def bind(self, address: SockAddr) -> None:
         """bind(2): EADDRNOTAVAIL, EACCES, EINVAL if bound (by sending, too), EADDRINUSE.
 
-        A broadcast address is allowed: only what is sent to it is received then.
+        A broadcast or group address is allowed: only what is sent to it is received then.
         """
         host, port = address
-        group = self.udp.ip.is_broadcast(host)
+        group = self.network.is_group(host)
         foreign = self.options.number(c.IPPROTO_IP, c.IP_FREEBIND)
         foreign |= self.options.number(c.IPPROTO_IP, c.IP_TRANSPARENT)
         if not group and not foreign and not self.network.is_local(host):

@@ -329,11 +329,15 @@ class TcpConnection(Tcb):
         return self.urgent_byte >= 0
 
     def shutdown_read(self) -> None:
-        """The program reads no more. Linux hands over what comes all the same; the BSDs throw it away."""
+        """The program reads no more. Linux hands over what comes all the same, unless the writing side is
+        shut, too; the BSDs throw it away.
+        """
         if self.profile.berkeley:
             self.discards = True
             self.recv_queue.clear()
             self.copied_seq = self.rcv_nxt
+        else:
+            self.read_shut = True
 
     def shutdown_write(self) -> None:
         """No more data will be sent: FIN after what is queued (half close). Repeating it does nothing."""

@@ -3,6 +3,8 @@
 SYN-SENT is in `handshake`; CLOSED and LISTEN have no connection and live in `layer` and `listener`.
 """
 
+from errno import ECONNRESET
+
 from pymodel.simtime import MS, SEC
 from pymodel.tcp import (
     ack,
@@ -149,10 +151,10 @@ def _acceptable_text(
     urgent.segment(tcb, header, payload)
     if payload or flags & FIN:
         if tcb.state in RECEIVING:
-            if tcb.orphan and payload and gt((seq + len(payload)) & MASK, tcb.rcv_nxt):
-                # Nobody will read it: the peer should know that data was lost (§3.6.1).
+            if payload and _nobody_reads(tcb) and gt((seq + len(payload)) & MASK, tcb.rcv_nxt):
+                # The peer should know that data was lost (§3.6.1).
                 stats["data_after_close"] += 1
-                lifecycle.finish(tcb)
+                lifecycle.finish(tcb, 0 if tcb.orphan else ECONNRESET)
                 return False
             receive.text(tcb, seq, payload, header, now, tos)
         elif tcb.state is State.TIME_WAIT:
@@ -165,6 +167,11 @@ def _acceptable_text(
         output.push(tcb, now)
         receive.acknowledge(tcb, now)
     return True
+
+
+def _nobody_reads(tcb: Tcb) -> bool:
+    """The connection is closed, or shut both ways (RCV_SHUTDOWN in tcp_rcv_state_process)."""
+    return tcb.orphan or (tcb.read_shut and tcb.state in (State.FIN_WAIT_1, State.FIN_WAIT_2))
 
 
 def _update_ts_recent(tcb: Tcb, header: TcpHeader, seq: int, now: int) -> None:

@@ -155,6 +155,8 @@ class Tcb:
         """Nothing but a SYN cookie was there before the handshake ended (`pymodel.tcp.syncookie`)."""
         self.orphan = False
         """No program holds the connection any more: text that still arrives is answered with RST."""
+        self.read_shut = False
+        """shutdown(SHUT_RD) in Linux: once the writing side is shut, too, text is answered with RST."""
         self.discards = False
         """Text that arrives is acknowledged and thrown away: shutdown(SHUT_RD) in the BSDs."""
         self.error = 0

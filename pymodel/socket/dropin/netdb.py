@@ -25,6 +25,7 @@ _KINDS = ((c.SOCK_STREAM, c.IPPROTO_TCP), (c.SOCK_DGRAM, c.IPPROTO_UDP), (c.SOCK
 
 _MESSAGES = {
     c.EAI_BADFLAGS: "Bad value for ai_flags",
+    c.EAI_ADDRFAMILY: "Address family for hostname not supported",
     c.EAI_NONAME: "Name or service not known",
     c.EAI_FAMILY: "ai_family not supported",
     c.EAI_SOCKTYPE: "ai_socktype not supported",
@@ -62,7 +63,7 @@ def _packed_6(host: str | bytes | None) -> bytes | None:
 
 
 def resolve(host: str | bytes | bytearray) -> bytes:
-    """The packed address of a name or dotted quad; "" is any; gaierror(EAI_NONAME)."""
+    """The packed address of a name or dotted quad; "" is any; gaierror: EAI_NONAME, EAI_ADDRFAMILY."""
     name = host.decode("ascii") if isinstance(host, bytes | bytearray) else host
     if not name:
         return b"\0\0\0\0"
@@ -74,7 +75,7 @@ def resolve(host: str | bytes | bytearray) -> bytes:
     if address is None and name.lower() == LOCALHOST:
         address = b"\x7f\0\0\1"
     if address is None:
-        raise _failure(c.EAI_NONAME)
+        raise _failure(c.EAI_NONAME if _packed_6(name) is None else c.EAI_ADDRFAMILY)
     return address
 
 
@@ -166,8 +167,11 @@ def getaddrinfo(
     if host is None and port is None:
         raise _failure(c.EAI_NONAME)
     six = _packed_6(host)
-    if family not in (c.AF_UNSPEC, c.AF_INET6 if six is not None else c.AF_INET):
-        raise _failure(c.EAI_NONAME if family == c.AF_INET6 else c.EAI_FAMILY)
+    if family not in (c.AF_UNSPEC, c.AF_INET, c.AF_INET6):
+        raise _failure(c.EAI_FAMILY)
+    if family not in (c.AF_UNSPEC, c.AF_INET if six is None else c.AF_INET6):
+        text = host.decode("ascii", "replace") if isinstance(host, bytes) else host or ""
+        raise _failure(c.EAI_NONAME if six is None and packed(text) is None else c.EAI_ADDRFAMILY)
     kinds = [
         (kind, proto if kind == c.SOCK_RAW else protocol)
         for kind, protocol in _KINDS

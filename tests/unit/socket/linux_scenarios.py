@@ -245,6 +245,39 @@ def reading_side_shut():
     return report
 
 
+def both_sides_shut_and_the_peer_sends():
+    import socket
+    import time
+
+    reports = []
+    for order in ((socket.SHUT_RDWR,), (socket.SHUT_RD, socket.SHUT_WR), (socket.SHUT_WR, socket.SHUT_RD)):
+        client, server = pair()
+        for how in order:
+            client.shutdown(how)
+        time.sleep(SETTLE)
+        report = [server.send(b"late")]
+        time.sleep(SETTLE)
+        report += [mask(client), attempt(client.recv, 9), mask(client), attempt(client.recv, 9)]
+        report += [mask(server), attempt(server.send, b"x"), attempt(server.recv, 9), mask(server)]
+        reports.append([*report, attempt(client.shutdown, socket.SHUT_RDWR), attempt(client.getpeername)])
+    return reports
+
+
+def bind_to_groups_and_broadcast():
+    import socket
+
+    report = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        for host in ("224.0.0.1", "239.255.255.255", "255.255.255.255", "240.0.0.1", "192.0.2.1"):
+            s = socket.socket(socket.AF_INET, kind)
+            report += [attempt(s.bind, (host, 0)), s.getsockname()[0], attempt(s.bind, (host, 0))]
+            report += [attempt(s.connect, listener.getsockname())]
+            if kind == socket.SOCK_STREAM:
+                report += [s.getsockname()[0]]
+    return report
+
+
 def peer_closes_with_unread_data():
     import socket
     import time
@@ -563,6 +596,8 @@ SCENARIOS = [
     nonblocking_connect_refused,
     orderly_end_both_ways,
     reading_side_shut,
+    both_sides_shut_and_the_peer_sends,
+    bind_to_groups_and_broadcast,
     peer_closes_with_unread_data,
     peer_is_gone_and_we_go_on_sending,
     linger_zero_resets,
