@@ -116,7 +116,7 @@ class Tcb:
         "rack_rtt", "rack_sent_at", "rack_steps", "rate_app_limited", "rate_delivered", "rate_interval",
         "rcv_adv", "rcv_fin", "rcv_memory", "rcv_mss", "rcv_no_memory", "rcv_nxt", "rcv_ooopack",
         "rcv_rtt", "rcv_rtt_at", "rcv_rtt_ecr", "rcv_rtt_seq", "rcv_ssthresh", "rcv_up", "rcv_wscale",
-        "rcv_wup", "rcvbuf", "rcvbuf_locked", "reassembly", "recovery", "recv_queue", "remote",
+        "rcv_wup", "rcvbuf", "rcvbuf_locked", "read_shut", "reassembly", "recovery", "recv_queue", "remote",
         "reneging", "reord_seen", "reordering", "retrans_out", "retrans_stamp", "retransmit_hint",
         "retries", "rtt", "rtx_timer", "sack_on", "sacked_out", "scale_on", "segs_in", "segs_out",
         "send_queue", "settled", "snd_fin", "snd_mss", "snd_nxt", "snd_sml", "snd_una", "snd_up",

@@ -36,7 +36,7 @@ class FakeConnection:
         self.quickack = True
         self.state = State.CLOSED
         self.error = 0
-        self.orphan = False
+        self.orphan = self.read_shut = False
         self.peer = None
         self.rx = bytearray()
         self.tx = bytearray()
@@ -122,8 +122,10 @@ class FakeConnection:
             self.later(self.peer.receive_fin)
 
     def deliver(self, data):
-        if self.state == State.CLOSED or self.orphan:
+        unread = self.read_shut and self.state in (State.FIN_WAIT_1, State.FIN_WAIT_2)
+        if self.state == State.CLOSED or self.orphan or unread:
             self.later(self.peer.reset, errno.ECONNRESET)
+            self.error = errno.ECONNRESET if unread and not self.orphan else self.error
             self.become(State.CLOSED)
             return
         self.rx += data
@@ -164,7 +166,7 @@ class FakeConnection:
             self.become(after[self.state])
 
     def shutdown_read(self):
-        pass
+        self.read_shut = True
 
     def shutdown_write(self):
         after = {State.ESTABLISHED: State.FIN_WAIT_1, State.CLOSE_WAIT: State.LAST_ACK}

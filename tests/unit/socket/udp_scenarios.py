@@ -217,6 +217,21 @@ def datagram_ports_shared():
     return [*report, outcome, second, attempt(tcp.bind, ("127.0.0.1", port)), c is d]
 
 
+def bind_datagrams_to_groups():
+    import socket
+
+    b, receiver = pair()
+    b.close()
+    report = []
+    for host in ("224.0.0.1", "239.255.255.255", "255.255.255.255", "240.0.0.1", "192.0.2.1"):
+        s = socket.socket(type=socket.SOCK_DGRAM)
+        report += [attempt(s.bind, (host, 0)), s.getsockname()[0], attempt(s.bind, (host, 0))]
+        report += [attempt(s.sendto, b"x", receiver.getsockname()), attempt(receiver.recvfrom, 9)[1][0]]
+        report += [attempt(s.connect, receiver.getsockname()), s.getsockname()[0]]
+        report += [attempt(s.send, b"y"), attempt(receiver.recvfrom, 9)[1][0]]
+    return report
+
+
 def datagram_time_limits():
     import socket
     import struct
@@ -297,6 +312,7 @@ SCENARIOS = [
     associations_changed,
     broadcast_needs_permission,
     datagram_ports_shared,
+    bind_datagrams_to_groups,
     datagram_time_limits,
     connected_datagram_socket_shut,
     datagram_options,
