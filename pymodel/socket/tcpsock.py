@@ -212,7 +212,7 @@ class TcpSocket(Socket):
     # Names
 
     def bind(self, address: SockAddr) -> None:
-        """bind(2): EINVAL if bound, EACCES, EADDRNOTAVAIL, EADDRINUSE. Groups and broadcast are taken (ip(7))."""
+        """bind(2): EINVAL if bound, EACCES, EADDRNOTAVAIL (not for groups: ip(7)), EADDRINUSE."""
         host, port = address
         foreign = self.options.number(c.IPPROTO_IP, c.IP_FREEBIND)
         foreign |= self.network.is_group(host)

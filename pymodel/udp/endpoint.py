@@ -12,13 +12,27 @@ from typing import Final, NamedTuple
 BUFFER_DEFAULT: Final = 212_992
 """net.core.rmem_default and wmem_default, in bytes of truesize."""
 
-SKB_OVERHEAD: Final = 768
-"""What a packet costs beside its data: `struct sk_buff` (256) and `skb_shared_info` with headroom (512)."""
+_SKB: Final = 256
+"""`struct sk_buff`, cache-aligned."""
+_SHARED_INFO: Final = 320
+"""`struct skb_shared_info` at the end of every buffer."""
+_SMALL: Final = 640
+"""What `skb_small_head_cache` hands out."""
+_BEFORE: Final = 28 + 31
+"""IP and UDP header, link header and alignment (`__ip_append_data`)."""
+_LINEAR_MOST: Final = 16_384 - _SHARED_INFO
+"""SKB_MAX_ALLOC: a longer datagram has its data in page fragments."""
 
 
 def truesize(length: int) -> int:
-    """What a datagram of `length` bytes is charged to a buffer."""
-    return SKB_OVERHEAD + (length + 63 & ~63)
+    """What a datagram of `length` bytes is charged to a buffer: `skb->truesize` of one sent over loopback.
+
+    Its buffer is of the smallest size class that holds the data, the headers and the end.
+    """
+    if length + _BEFORE >= _LINEAR_MOST:
+        return _SKB + _SMALL + length
+    need = (length + _BEFORE + 63 & ~63) + _SHARED_INFO
+    return _SKB + (_SMALL if need <= _SMALL else 1 << (need - 1).bit_length())
 
 
 class Datagram(NamedTuple):
@@ -129,11 +143,12 @@ class Endpoint:
         return score
 
     def deliver(self, datagram: Datagram) -> bool:
-        """Queue `datagram`; False if the buffer is full. One that is not overfull takes one more."""
-        if self._held > self.rcvbuf:
+        """Queue `datagram`; False if the buffer is full. An empty one takes a datagram of any size."""
+        size = truesize(len(datagram.data))
+        if self._held and self._held + size > self.rcvbuf:
             self.drops += 1
             return False
-        self._held += truesize(len(datagram.data))
+        self._held += size
         self._received.append(datagram)
         self.arrivals += 1
         self.tell(Event.DATA)
