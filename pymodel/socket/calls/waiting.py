@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 FD_SETSIZE = 1024
 
 POLL_ALWAYS = c.POLLERR | c.POLLHUP
-SELECT_READ = c.POLLRDNORM | c.POLLRDBAND | c.POLLIN | c.POLLHUP | c.POLLERR
-SELECT_WRITE = c.POLLWRBAND | c.POLLWRNORM | c.POLLOUT | c.POLLERR
-SELECT_EXCEPT = c.POLLPRI
+SELECT_READ = c.POLLRDNORM | c.POLLRDBAND | c.POLLIN | c.POLLHUP | c.POLLERR | c.POLLNVAL
+SELECT_WRITE = c.POLLWRBAND | c.POLLWRNORM | c.POLLOUT | c.POLLERR | c.POLLNVAL
+SELECT_EXCEPT = c.POLLPRI | c.POLLNVAL
 """POLLIN_SET, POLLOUT_SET, POLLEX_SET of fs/select.c."""
 
 FdSets = tuple[list[int], list[int], list[int]]
@@ -32,31 +32,32 @@ class WaitCalls(Calls):
     ) -> Blocking[list[tuple[int, int]]]:
         """poll(2): (fd, events) in, those with something to report out; `timeout` None: for ever.
 
-        A negative descriptor is ignored, one that is not open reports POLLNVAL. EINVAL for more entries
-        than the process may have descriptors.
+        A negative descriptor is ignored, one that is not open reports POLLNVAL; one that is closed meanwhile
+        does not wake the caller, who finds out when it looks again. EINVAL for more entries than the process
+        may have descriptors.
         """
         if len(fds) > process.files.limit:
             raise error(errno.EINVAL)
-        files = [(fd, events, process.files.peek(fd)) for fd, events in fds if fd >= 0]
-        for _, _, file in files:
-            if file is not None:
-                file.get()
+        files = [file for fd, _ in fds if (file := process.files.peek(fd)) is not None]
+        for file in files:
+            file.get()
         try:
             deadline = None if timeout is None else self.scheduler.now + max(timeout, 0)
             while True:
                 ready = []
-                for fd, events, file in files:
-                    mask = c.POLLNVAL if file is None else file.poll() & (events | POLL_ALWAYS)
+                for fd, events in fds:
+                    if fd < 0:
+                        continue
+                    now = process.files.peek(fd)
+                    mask = c.POLLNVAL if now is None else now.poll() & (events | POLL_ALWAYS)
                     if mask:
                         ready.append((fd, mask))
                 if ready or (deadline is not None and deadline <= self.scheduler.now):
                     return ready
-                queues = [file.queue for _, _, file in files if file is not None]
-                yield Wait(*queues, deadline=deadline)
+                yield Wait(*(file.queue for file in files), deadline=deadline)
         finally:
-            for _, _, file in files:
-                if file is not None:
-                    file.put()
+            for file in files:
+                file.put()
 
     def select(
         self,

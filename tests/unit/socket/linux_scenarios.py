@@ -549,6 +549,38 @@ def port_shared_by_listeners():
     return report, min(counts) >= 5, sum(counts)
 
 
+def descriptor_closed_while_a_thread_waits_for_it():
+    import select
+    import socket
+    import threading
+    import time
+
+    def polled(s):
+        poller = select.poll()
+        poller.register(s, select.POLLIN)
+        return lambda: [events for _, events in poller.poll(5000 * SETTLE)]
+
+    def selected(s):
+        fd = s.fileno()
+        return lambda: select.select([fd], [], [], 5 * SETTLE)[0] == [fd]
+
+    waits = [polled, selected, lambda s: lambda: s.recv(1), lambda s: s.accept]
+    report = []
+    for prepare in waits:
+        s, peer = pair() if prepare is not waits[-1] else (socket.create_server(("127.0.0.1", 0)), None)
+        s.settimeout(5 * SETTLE)
+        wait = prepare(s)
+        start = time.monotonic()
+        thread = threading.Thread(target=lambda wait=wait: report.append(attempt(wait)))
+        thread.start()
+        time.sleep(SETTLE)
+        s.close()
+        thread.join()
+        report.append(time.monotonic() - start > 4 * SETTLE)
+        del peer
+    return report
+
+
 def select_arguments():
     import select
     import socket
@@ -608,6 +640,7 @@ SCENARIOS = [
     duplicate_shares_the_description,
     local_port_in_time_wait,
     port_shared_by_listeners,
+    descriptor_closed_while_a_thread_waits_for_it,
     select_arguments,
     file_interface,
 ]
