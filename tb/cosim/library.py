@@ -13,6 +13,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fdw_now": (_U64, []),
     "fdw_cycles": (_U64, []),
     "fdw_set_alarm": (None, [_U64]),
+    "fdw_quiet": (_INT, []),
     "fdw_log_bytes": (_PTR, []),
     "fdw_log_size": (_U64, []),
     "fdw_log_clear": (None, []),

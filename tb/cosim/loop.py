@@ -34,6 +34,11 @@ class Loop:
         self._error: BaseException | None = None
         self.on_wake: Callable[[], None] | None = None
         """Called each time Python runs, e.g. to show progress; must not touch the simulation."""
+        self.pace: Callable[[bool], int] | None = None
+        """Decides up to which time (ps) the simulator runs alone, instead of the scheduler's next deadline.
+
+        Its argument: nothing moves in the NIC. It may block: simulated time stands still meanwhile.
+        """
 
     async def run(self, done: Callable[[], bool], *, timeout: int = 10 * SEC, what: str = "the run") -> None:
         """Run until `done()`; raise SimulationTimeout after `timeout` ps, naming `what`.
@@ -67,11 +72,11 @@ class Loop:
                 self.on_wake()
             if self._done() or scheduler.now >= self._limit:
                 return 1
+            deadline = scheduler.next_deadline() if self.pace is None else self.pace(bool(self._lib.fdw_quiet()))
         except BaseException as error:
             # ctypes would print and swallow it; cocotb's coroutine raises it instead.
             self._error = error
             return 1
-        deadline = scheduler.next_deadline()
         self._lib.fdw_set_alarm(self._limit if deadline is None else min(deadline, self._limit))
         return 0
 

@@ -134,13 +134,12 @@ int fdw_clock(int in_flags, int rdata) {
         cosim.log.add(Event::kIrq, irq, 0, 0, 0);
         wake = true;
     }
-    if (fdw::now_ps >= cosim.alarm) {
-        cosim.alarm = UINT64_MAX;
-        wake = true;
-    }
+    const bool due = fdw::now_ps >= cosim.alarm;
+    if (due) cosim.alarm = UINT64_MAX;
     // Called straight from here, Python's loop costs a fifth of a trip through VPI and cocotb's scheduler.
-    const bool tell_cocotb = wake && cosim.on_wake && cosim.on_wake();
-    const bool active = wake || cosim.tx_active || cosim.registers.busy() || cosim.memory.busy() || cosim.received.busy();
+    const bool tell_cocotb = (wake || due) && cosim.on_wake && cosim.on_wake();
+    // An alarm alone moves nothing: what Python does about it shows at registers or wire.
+    const bool active = wake || tell_cocotb || cosim.tx_active || cosim.registers.busy() || cosim.memory.busy() || cosim.received.busy();
     cosim.quiet = active ? 0 : cosim.quiet + 1;
     cosim.tx_active = false;
     uint32_t out = 0;
@@ -166,6 +165,7 @@ int fdw_clock(int in_flags, int rdata) {
 uint64_t fdw_now() { return fdw::now_ps; }
 uint64_t fdw_cycles() { return fdw::cycles; }
 void fdw_set_alarm(uint64_t when) { cosim.alarm = when; }
+int fdw_quiet() { return cosim.quiet > fdw::kQuietCycles; }
 
 const uint8_t* fdw_log_bytes() { return cosim.log.bytes().data(); }
 uint64_t fdw_log_size() { return cosim.log.bytes().size(); }
