@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim test test-all icarus lint waves bench formal mutants coverage regs clean distclean
+.PHONY: help env sim test test-all icarus links lint waves bench formal mutants coverage regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-all: $(VENV)/dev ## Run every test, the long ones too
 
 icarus: $(VENV)/dev ## Run the block tests that are too slow for `make test` in four-state Icarus (iverilog)
 	@$(BIN)/pytest -n 2 --dist worksteal -m slow -k icarus tests/rtl $(PYTEST_ARGS)
+
+links: $(VENV)/dev ## Run the tests against the Linux kernel's own TCP, through a TAP (curl, ping, nc, tshark)
+	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev ## Check RTL (verilator -Wall), Python (ruff, mypy strict), layers, generated files
 	@$(BIN)/python -m tb.lint

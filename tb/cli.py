@@ -54,6 +54,20 @@ def _features(text: str) -> tuple[str, ...]:
     return names
 
 
+def _directory(text: str) -> str:
+    if not Path(text).is_dir():
+        raise ValueError
+    return str(Path(text).resolve())
+
+
+def _interface(text: str) -> str:
+    if not 0 < len(text.encode()) <= 15 or set(text) & set("/: \t\n") or text in (".", ".."):
+        raise ValueError
+    return text
+
+
+_directory.__name__ = "directory"
+_interface.__name__ = "name of an interface (1 to 15 characters)"
 _size.__name__ = "number of bytes (0 to 1 GiB)"
 _waves.__name__ = "number of microseconds (or all, off)"
 _seconds.__name__ = "number of seconds"
@@ -125,6 +139,43 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--limit", type=_seconds, metavar="S", help="simulated time that it may take (no limit)")
     run.add_argument("--ss", action="store_true", help="show every socket of both hosts at the end")
 
+    tap = commands.add_parser(
+        "tap",
+        help="join a simulated host to the Linux kernel's own stack, through a TAP",
+        usage="fdwire tap [options] [--python SCRIPT|-m MODULE|-c CODE [arguments]]",
+        description="The simulated host is 10.0.0.1, the kernel 10.0.0.2, in a network namespace made for "
+        "the run (docs/tap.md). The host serves echo (7), discard (9), chargen (19) and, with --serve, HTTP "
+        "(80); or it runs the Python program given last.",
+    )
+    tap.add_argument("--nic", choices=("golden", "rtl"), default="rtl", help="the host's NIC (rtl)")
+    tap.add_argument(
+        "--exec",
+        dest="execute",
+        default="",
+        metavar="CMD",
+        help="shell command in the namespace; ends with it",
+    )
+    tap.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="CMD",
+        help="shell command that runs beside (repeatable)",
+    )
+    tap.add_argument(
+        "--serve", type=_directory, default="", metavar="DIR", help="what HTTP gives (GET) and takes (PUT)"
+    )
+    tap.add_argument("--name", type=_interface, default="fdwire0", help="of the TAP interface (fdwire0)")
+    tap.add_argument("--seed", type=int, default=1, help="decides everything random on our side (default 1)")
+    for name in ("loss", "duplicate", "reorder", "corrupt"):
+        tap.add_argument(
+            f"--{name}", type=_probability, default=0.0, metavar="P", help=f"{name} a frame with P"
+        )
+    tap.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
+    tap.add_argument(
+        "--out", type=Path, default=toolchain.BUILD / "tap", help="directory for the capture (build/tap)"
+    )
+
     commands.add_parser(
         "bench", help="measure the NIC's rate, the co-simulation's speed, the host stack's cost"
     )
@@ -155,12 +206,35 @@ def _packetdrill(arguments: argparse.Namespace, further: list[str], console: Con
     )
 
 
+def _tap(arguments: argparse.Namespace, program: words.Words | None) -> int:
+    from tb.links import command
+    from tb.links.options import Options
+
+    options = Options(
+        out=str(arguments.out.resolve()),
+        nic=arguments.nic,
+        name=arguments.name,
+        seed=arguments.seed,
+        lockstep=not arguments.no_lockstep,
+        words=None if program is None else (program.kind, program.target, program.arguments),
+        serve=arguments.serve,
+        execute=arguments.execute,
+        peers=tuple(arguments.peer),
+        loss=arguments.loss,
+        duplicate=arguments.duplicate,
+        reorder=arguments.reorder,
+        corrupt=arguments.corrupt,
+    )
+    return command.run(options, sys.argv[1:])
+
+
 def main() -> int:
     """Run one command; its exit status."""
     parser = _parser()
     own, program = sys.argv[1:], None
     try:
-        if own[:1] == ["run"] and not {"-h", "--help"} & set(own[:2]):
+        asked = {"-h", "--help"} & set(own[:2])
+        if (own[:1] == ["run"] and not asked) or (own[:1] == ["tap"] and "--python" in own):
             own, rest = words.split(own)
             program = words.parse(rest)
     except words.UsageError as error:
@@ -190,6 +264,8 @@ def main() -> int:
             from tb.sim import command
 
             return command.open_waves(arguments.out.resolve(), console)
+        if arguments.command == "tap":
+            return _tap(arguments, program)
         if program is not None:
             from tb.run import command as runner
 

@@ -20,7 +20,7 @@ from pymodel.link import Impairments
 from pymodel.regs import Feature
 from pymodel.simtime import SEC
 from pymodel.tcp.profile import LINUX, Profile
-from tb.rtlbench import Disagreement, Running, RtlBench
+from tb.rtlbench import Disagreement, RtlBench, Running
 
 __all__ = ["Disagreement", "Running", "Testbench"]
 

@@ -72,7 +72,9 @@ class Loop:
                 self.on_wake()
             if self._done() or scheduler.now >= self._limit:
                 return 1
-            deadline = scheduler.next_deadline() if self.pace is None else self.pace(bool(self._lib.fdw_quiet()))
+            deadline = (
+                scheduler.next_deadline() if self.pace is None else self.pace(bool(self._lib.fdw_quiet()))
+            )
         except BaseException as error:
             # ctypes would print and swallow it; cocotb's coroutine raises it instead.
             self._error = error

@@ -165,7 +165,9 @@ int fdw_clock(int in_flags, int rdata) {
 uint64_t fdw_now() { return fdw::now_ps; }
 uint64_t fdw_cycles() { return fdw::cycles; }
 void fdw_set_alarm(uint64_t when) { cosim.alarm = when; }
-int fdw_quiet() { return cosim.quiet > fdw::kQuietCycles; }
+int fdw_quiet() {  // also of what Python has just ordered
+    return cosim.quiet > fdw::kQuietCycles && !cosim.registers.busy() && !cosim.received.busy();
+}
 
 const uint8_t* fdw_log_bytes() { return cosim.log.bytes().data(); }
 uint64_t fdw_log_size() { return cosim.log.bytes().size(); }

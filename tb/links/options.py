@@ -1,0 +1,65 @@
+"""Options of `fdwire tap`, in one object that survives the way into the simulator."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+ENVIRONMENT: Final = "FDWIRE_TAP"
+"""The options as JSON, for the job in the simulator."""
+
+HOST: Final = "10.0.0.1"
+"""The simulated host's address."""
+LINUX: Final = "10.0.0.2"
+"""The address of the TAP: the kernel's."""
+PREFIX: Final = 24
+
+
+@dataclass(frozen=True)
+class Options:
+    """`out`: the directory of the capture. `name`: the TAP interface's.
+
+    `words`: a Python program for the host as (kind, target, arguments), see `tb.run.words`; `serve`: the
+    directory of its HTTP server. `execute`: a shell command in the namespace, with whose end the run ends;
+    `peers`: commands that run beside. `loss` to `corrupt`: see `pymodel.link.Impairments`.
+    """
+
+    out: str
+    nic: str = "golden"
+    name: str = "fdwire0"
+    seed: int = 1
+    lockstep: bool = True
+    words: tuple[str, str, tuple[str, ...]] | None = None
+    serve: str = ""
+    execute: str = ""
+    peers: tuple[str, ...] = ()
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    environment: dict[str, str] = field(default_factory=dict)
+    """What commands in the namespace get, not the simulator's own."""
+
+    @property
+    def directory(self) -> Path:
+        """`out` as a path."""
+        return Path(self.out)
+
+    @property
+    def impaired(self) -> bool:
+        """The wire does something to frames."""
+        return bool(self.loss or self.duplicate or self.reorder or self.corrupt)
+
+    def to_json(self) -> str:
+        """For the environment of the simulator."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Options":
+        """The inverse of `to_json`."""
+        fields = json.loads(text)
+        if fields["words"] is not None:
+            kind, target, arguments = fields["words"]
+            fields["words"] = (kind, target, tuple(arguments))
+        fields["peers"] = tuple(fields["peers"])
+        return cls(**fields)

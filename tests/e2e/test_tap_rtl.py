@@ -1,0 +1,92 @@
+"""The Linux kernel's own TCP against the RTL NIC, in lockstep with the golden model: `fdwire tap`."""
+
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from tap_run import Run, assert_clean, found, needs, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+BLOB = 10_000_000
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def assert_agreed(done: Run) -> None:
+    """RTL and golden model did the same."""
+    compared = re.search(r"golden model +([\d,]+) comparisons, 0 mismatches", done.err)
+    assert compared and int(compared[1].replace(",", "")) > 100
+
+
+def test_hundred_pings_are_answered_a_hundred_times(tmp_path: Path) -> None:
+    needs("ping", "tshark")
+    done = run(tmp_path, "--nic", "rtl", "--exec", "ping -c 100 -i 0.05 10.0.0.1")
+    assert done.status == 0
+    assert "100 packets transmitted, 100 received, 0% packet loss" in done.out
+    assert_clean(done.capture)
+    assert_agreed(done)
+
+
+def test_ten_megabytes_down_and_up_have_equal_hashes(tmp_path: Path) -> None:
+    needs("curl", "tshark")
+    (tmp_path / "blob").write_bytes(os.urandom(BLOB))
+    commands = (
+        f"curl -sS -o {tmp_path}/down http://10.0.0.1/blob && curl -sS -T {tmp_path}/blob http://10.0.0.1/up"
+    )
+    done = run(tmp_path, "--nic", "rtl", "--serve", str(tmp_path), "--exec", commands, timeout=380)
+    assert done.status == 0
+    assert _sha256(tmp_path / "down") == _sha256(tmp_path / "up") == _sha256(tmp_path / "blob")
+    assert_clean(done.capture)
+    assert_agreed(done)
+
+
+def test_fifty_curls_at_once_are_all_served(tmp_path: Path) -> None:
+    needs("curl", "tshark")
+    (tmp_path / "page").write_bytes(os.urandom(20_000))
+    one = f"curl -sS -o {tmp_path}/got.$i http://10.0.0.1/page"
+    commands = f"for i in $(seq 50); do {one} & done; wait"
+    done = run(tmp_path, "--nic", "rtl", "--serve", str(tmp_path), "--exec", commands)
+    assert done.status == 0
+    got = [_sha256(path) for path in tmp_path.glob("got.*")]
+    assert got == 50 * [_sha256(tmp_path / "page")]
+    assert_clean(done.capture)
+    assert_agreed(done)
+
+
+def test_every_byte_arrives_with_loss_and_reordering(tmp_path: Path) -> None:
+    needs("curl", "tshark")
+    (tmp_path / "blob").write_bytes(os.urandom(1_000_000))
+    commands = (
+        f"curl -sS -o {tmp_path}/down http://10.0.0.1/blob && curl -sS -T {tmp_path}/blob http://10.0.0.1/up"
+    )
+    bad = ("--loss", "0.01", "--reorder", "0.01")
+    done = run(tmp_path, "--nic", "rtl", *bad, "--serve", str(tmp_path), "--exec", commands)
+    assert done.status == 0
+    assert _sha256(tmp_path / "down") == _sha256(tmp_path / "up") == _sha256(tmp_path / "blob")
+    assert found(done.capture, "tcp.analysis.retransmission"), "without any nothing was lost"
+    assert_agreed(done)
+
+
+def test_program_on_the_host_talks_to_the_kernels_server(tmp_path: Path) -> None:
+    needs("tshark")
+    (tmp_path / "page.txt").write_bytes(b"x" * 100_000)
+    client = (
+        "import time, urllib.request\n"
+        "for attempt in range(100):\n"
+        "    try:\n"
+        "        print(len(urllib.request.urlopen('http://10.0.0.2:8000/page.txt').read()))\n"
+        "        break\n"
+        "    except OSError:\n"
+        "        time.sleep(0.1)\n"
+    )
+    server = f"{sys.executable} -m http.server -d {tmp_path} 8000 >/dev/null 2>&1"
+    done = run(tmp_path, "--nic", "rtl", "--peer", server, "--python", "-c", client)
+    assert done.status == 0 and done.out.strip() == "100000"
+    assert_clean(done.capture)
+    assert_agreed(done)
