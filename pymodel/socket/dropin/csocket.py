@@ -68,6 +68,14 @@ def seconds(value: Any) -> float | None:
     return limit
 
 
+def c_ssize_t(value: Any) -> int:
+    """A size, as PyArg_Parse's "n" takes it: TypeError, OverflowError."""
+    number = operator.index(value)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise OverflowError("Python int too large to convert to C ssize_t")
+    return number
+
+
 def c_int(value: Any) -> int:
     """What PyArg_ParseTuple's "i" accepts: TypeError, OverflowError."""
     number = operator.index(value)
@@ -276,17 +284,21 @@ class socket:
     # Options
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
-        """setsockopt(2) with an int or bytes."""
+        """setsockopt(2) with an int or bytes. `None` is a null pointer: EFAULT if `optlen` is not 0."""
+        level, option = c_int(level), c_int(option)
         if isinstance(value, int) and -(1 << 31) <= value < 1 << 31:
             raw = INT.pack(value)
         elif value is None:
-            raw = bytes(optlen or 0)
+            if optlen:
+                raise error(errno.EFAULT)
+            raw = b""
         else:
             raw = bytes(memoryview(value))  # TypeError for an int that is no C int, as in CPython
         self._run(self._kernel.setsockopt(self._process, self._fd, level, option, raw))
 
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> int | bytes:
         """getsockopt(2): an int, or `buflen` bytes."""
+        level, option = c_int(level), c_int(option)
         if not 0 <= buflen <= 1024:
             raise OSError("getsockopt buflen out of range")
         value = self._run(self._kernel.getsockopt(self._process, self._fd, level, option, buflen or 4))
@@ -332,12 +344,14 @@ class socket:
 
     def recv(self, count: int, flags: int = 0, /) -> bytes:
         """recv(2); ValueError for a negative size. CPython does not ask the kernel for 0 bytes."""
+        count, flags = c_ssize_t(count), c_int(flags)
         if count < 0:
             raise ValueError("negative buffersize in recv")
         return self._recvfrom(count, flags)[0] if count else b""
 
     def recvfrom(self, count: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
         """recvfrom(2): a stream names no sender."""
+        count, flags = c_ssize_t(count), c_int(flags)
         if count < 0:
             raise ValueError("negative buffersize in recvfrom")
         return self._recvfrom(count, flags)
@@ -355,16 +369,20 @@ class socket:
         """recv(2) into `buffer`: at most `nbytes`, or as many as it holds."""
         if not nbytes and not memoryview(buffer).nbytes:
             return 0
-        return self._recvfrom_into(buffer, nbytes, flags)[0]
+        return self._recvfrom_into("recv_into", buffer, nbytes, flags)[0]
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
         """recvfrom(2) into `buffer`; ValueError if it is smaller than `nbytes`."""
-        return self._recvfrom_into(buffer, nbytes, flags)
+        return self._recvfrom_into("recvfrom_into", buffer, nbytes, flags)
 
-    def _recvfrom_into(self, buffer: Any, nbytes: int, flags: int) -> tuple[int, Address | None]:
+    def _recvfrom_into(self, call: str, buffer: Any, nbytes: int, flags: int) -> tuple[int, Address | None]:
+        nbytes, flags = c_ssize_t(nbytes), c_int(flags)
         with memoryview(buffer).cast("B") as view:
+            if view.readonly:  # before anything is taken from the queue
+                what = type(buffer).__name__
+                raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {what}")
             if nbytes < 0:
-                raise ValueError("negative buffersize in recv_into")
+                raise ValueError(f"negative buffersize in {call}")
             if nbytes > len(view):
                 raise ValueError("buffer too small for requested bytes")
             data, sender = self._recvfrom(nbytes or len(view), flags)

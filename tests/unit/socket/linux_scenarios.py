@@ -581,6 +581,26 @@ def descriptor_closed_while_a_thread_waits_for_it():
     return report
 
 
+def arguments_refused_before_anything_is_done():
+    import socket
+
+    client, server = pair()
+    server.send(b"data")
+    report = [
+        attempt(client.recv_into, b"read only"),
+        attempt(client.recvfrom_into, memoryview(b"read only")),
+    ]
+    report += [attempt(client.recv, 1 << 70), attempt(client.recv, 1, 1 << 40), attempt(client.recv, "1")]
+    report += [attempt(client.recvfrom, 1 << 70), attempt(client.recv_into, bytearray(3), 1 << 70)]
+    report += [attempt(client.recv_into, bytearray(3), -1), attempt(client.recv_into, bytearray(3), 4)]
+    report += [client.recv(9)]
+    reuse = socket.SOL_SOCKET, socket.SO_REUSEADDR
+    report += [attempt(client.setsockopt, *reuse, None, 4), attempt(client.setsockopt, *reuse, None, 0)]
+    report += [attempt(client.setsockopt, *reuse, 1 << 40), attempt(client.setsockopt, *reuse)]
+    report += [attempt(client.setsockopt, "a", 1, 1), attempt(client.setsockopt, 1, 1 << 40, 1)]
+    return [*report, attempt(client.getsockopt, 1, "a"), attempt(client.getsockopt, 1 << 40, 1)]
+
+
 def select_arguments():
     import select
     import socket
@@ -641,6 +661,7 @@ SCENARIOS = [
     local_port_in_time_wait,
     port_shared_by_listeners,
     descriptor_closed_while_a_thread_waits_for_it,
+    arguments_refused_before_anything_is_done,
     select_arguments,
     file_interface,
 ]
