@@ -3,11 +3,15 @@
 import hashlib
 import os
 import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tap_run import Run, assert_clean, found, needs, run
+from tap_run import Run, assert_clean, found, needs, run, words
+
+from tb import toolchain
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -90,3 +94,29 @@ def test_program_on_the_host_talks_to_the_kernels_server(tmp_path: Path) -> None
     assert done.status == 0 and done.out.strip() == "100000"
     assert_clean(done.capture)
     assert_agreed(done)
+
+
+def test_ctrl_c_reaches_command_and_simulator_and_leaves_the_capture_whole(tmp_path: Path) -> None:
+    needs("ping", "tshark", "nsenter")
+    with subprocess.Popen(
+        words(tmp_path, "--nic", "rtl"),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=toolchain.ROOT,
+        process_group=0,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            while "nsenter" not in (way_in := process.stderr.readline()):
+                assert way_in, "it ended before it was up"
+            ping = ["sh", "-c", f"{way_in.strip()} ping -c 2 -i 0.1 10.0.0.1"]
+            answered = subprocess.run(ping, capture_output=True, text=True, check=False)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to both
+            said = process.stderr.read()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    assert "2 received" in answered.stdout
+    assert re.search("golden model .* 0 mismatches", said)
+    assert len(found(tmp_path / "wire.pcapng", "icmp")) == 4
