@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import struct
+from functools import partial
 
 import pytest
 from tcp_bench import BUILDERS, HERE, SYN_OPTIONS, THERE, Bench, check, in_every_state
@@ -15,6 +16,7 @@ from tcp_bench import BUILDERS, HERE, SYN_OPTIONS, THERE, Bench, check, in_every
 from pymodel.simtime import MS, SEC
 from pymodel.skbuff import SkBuff
 from pymodel.tcp import State, TcpConnection
+from pymodel.tcp.profile import PROFILES, Profile
 from pymodel.wire.checksum import checksum, pseudo_header
 
 SEED = int(os.environ.get("FDWIRE_SEED", "1"))
@@ -51,6 +53,8 @@ def user_call(conn: TcpConnection, rng: random.Random) -> None:
         conn.send(bytes(rng.choice([1, 100, 1460, 20000])))
     elif kind < 0.94:
         conn.recv(rng.choice([1, 1000, 100000]))
+    elif kind < 0.955:
+        conn.shutdown_read()
     elif kind < 0.97:
         conn.shutdown_write()
     elif kind < 0.99:
@@ -71,17 +75,19 @@ class QuietBench(Bench):
         return super().send(skb, proto, src, dst, **kw)
 
 
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 @pytest.mark.parametrize("sack", [False, True], ids=["plain", "sack"])
 @in_every_state
 def test_random_segments_and_calls_never_break_a_connection(
-    state: State, sack: bool, monkeypatch: pytest.MonkeyPatch
+    state: State, sack: bool, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     print(f"FDWIRE_SEED={SEED}")
-    monkeypatch.setattr("tcp_bench.Bench", QuietBench)
+    monkeypatch.setattr("tcp_bench.Bench", partial(QuietBench, profile))
     rng = random.Random(f"{SEED}/{state}/{sack}")
     options = [o for o in SYN_OPTIONS if o[0] != "Timestamp"] if sack else [("MSS", 1460)]
-    for _ in range(15):
+    for _ in range(5):
         bench = BUILDERS[state](options=options)
+        assert bench.conn.profile.name == profile.name
         bench.quiet = True
         for _step in range(120):
             bench.raw(random_segment(bench, rng))
