@@ -15,7 +15,7 @@ from rich.table import Table
 
 from tb import coverage, toolchain
 
-TESTS = ["tests/rtl", "tests/conformance/test_conformance_rtl.py", "tests/e2e/test_lockstep_random.py"]
+TESTS = ["tests/rtl", "tests/conformance/test_conformance_rtl.py", "tests/campaign/test_campaign_rtl.py"]
 WAIVERS = Path(__file__).parent / "waivers.toml"
 ENOUGH = 0.95
 LONG = "1800"

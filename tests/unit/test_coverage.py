@@ -1,10 +1,11 @@
 """Verilator's coverage records: read, merged, and sorted into covered, waived and holes."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tb import coverage
+from tb import coverage, toolchain
 from tb.coverage import Point, Waiver, judge, read
 
 SOURCE = "module m;\n  if (a)\n    b <= c;\nendmodule\n"
@@ -64,3 +65,11 @@ def test_runs_ask_for_counts_only_when_the_environment_does(
     monkeypatch.setenv(coverage.VARIABLE, str(tmp_path))
     assert coverage.build_arguments()
     assert coverage.plusargs()[0].startswith(f"+verilator+coverage+file+{tmp_path}")
+
+
+def test_every_measured_test_is_there() -> None:
+    """Nothing else in `make test` notices that a file moved away from under `make coverage`."""
+    text = (toolchain.ROOT / "tests/coverage/measure.py").read_text()
+    named = re.findall(r'"(tests/[^"]+)"', text)
+    assert len(named) >= 3
+    assert [name for name in named if not (toolchain.ROOT / name).exists()] == []
