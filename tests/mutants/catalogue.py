@@ -49,6 +49,7 @@ READ_MUX_FIRST = ("dma/fdw_axi_read_mux.v", "test_axi_read_mux.py::test_axi_read
 NIC_RESET = ("fdw_nic.v", "test_nic_resets.py::test_nic_resets[verilator]")
 SEGMENT = ("tx/fdw_tx_segment.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
 PARSE = ("tx/fdw_tx_segment_parse.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
+RX_FRAME = ("rx/fdw_rx_frame.v", "test_rx_path.py::test_rx_path")
 MAC_RX_LONG = ("mac/fdw_mac_rx.v", "test_mac_rx.py::test_mac_rx[verilator]")
 
 
@@ -138,6 +139,9 @@ MUTANTS = (
     _in(QUEUE, "ring-reset-early", "QueueReset reads 0 while transfers of the ring are in flight",
         "resetting <= start_reset || (resetting && (enable || !quiet));", "resetting <= start_reset;",
         "ring_reset_stops_one_queue_and_reads_1_until_its_last_transfer_has_ended"),
+    _in(QUEUE, "ring-reset-unasked", "QueueReset works though RING_RESET was not negotiated",
+        "value[0] && may_reset && ready;", "value[0] && ready;",
+        "ring_reset_without_the_feature_of_a_queue_not_ready_or_with_value_0_is_ignored"),
     _in(QUEUE, "queue-restart", "a ring starts again while transfers of its last life are in flight",
         "started <= wanted && (started || quiet);", "started <= wanted;",
         "ready_queue_stopped_falls_at_once_and_restarts_only_when_its_ring_is_idle"),
@@ -246,4 +250,11 @@ MUTANTS = (
     _in(MAC_RX_LONG, "endless-frame", "the length of an endless frame wraps round",
         "too_long ? ENDLESS : next_len;", "next_len;",
         "endless_frame_cut_at_the_limit_swallowed_and_next_frame_good"),
+    # ---- received frames over chains
+    _in(RX_FRAME, "merged-miscounted", "num_buffers is not corrected when its guess was wrong",
+        "guess_good != right_good || guess_chains != right_chains;", "guess_good != right_good;",
+        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
+    _in(RX_FRAME, "merged-order", "the used entries of merged buffers bear the next chain's id",
+        "state == SKIP ? desc_id : last_id;", "state == SKIP || !closes ? desc_id : last_id;",
+        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
 )  # fmt: skip

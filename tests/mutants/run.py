@@ -46,6 +46,8 @@ def hunt(mutant: Mutant, where: Path, limit: float = 600) -> Outcome:
     environment = os.environ | {
         "FDWIRE_RTL": str(rtl),
         "FDWIRE_BUILD": str(where / "build"),
+        # One for all mutants: what a bug does not touch is compiled once.
+        "CCACHE_DIR": os.environ.get("CCACHE_DIR", str(toolchain.BUILD / "ccache")),
         "FDWIRE_SEED": SEED,
         "COCOTB_TEST_FILTER": rf".*{mutant.case}.*",
     }
