@@ -257,4 +257,10 @@ MUTANTS = (
     _in(RX_FRAME, "merged-order", "the used entries of merged buffers bear the next chain's id",
         "state == SKIP ? desc_id : last_id;", "state == SKIP || !closes ? desc_id : last_id;",
         "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
+    _in(RX_FRAME, "valid-regardless", "DATA_VALID is set whatever the checksum",
+        "right_good = checks && good;", "right_good = checks;",
+        "frame_in_one_chain_of_any_shape_lies_behind_a_right_header"),
+    _in(RX_FRAME, "bad-keeps-buffers", "a frame that broke off does not give its descriptors back",
+        "desc_rollback = breaks;", "desc_rollback = 1'b0;",
+        "frames_that_break_off_leave_no_trace_and_take_no_buffer"),
 )  # fmt: skip
