@@ -15,7 +15,13 @@ from rich.table import Table
 
 from tb import coverage, toolchain
 
-TESTS = ["tests/rtl", "tests/conformance/test_conformance_rtl.py", "tests/campaign/test_campaign_rtl.py"]
+TESTS = [
+    "tests/rtl",
+    "tests/conformance/test_conformance_rtl.py",
+    "tests/campaign/test_campaign_rtl.py::test_20000_frames[0]",
+]
+ROUNDS = "0-10"
+"""Of the campaign, unless FDWIRE_ROUNDS says others: 5,000 frames."""
 WAIVERS = Path(__file__).parent / "waivers.toml"
 ENOUGH = 0.95
 LONG = "1800"
@@ -32,6 +38,7 @@ def main() -> int:
         environment = os.environ | {
             coverage.VARIABLE: str(where),
             "FDWIRE_SEED": os.environ.get("FDWIRE_SEED", "1"),
+            "FDWIRE_ROUNDS": os.environ.get("FDWIRE_ROUNDS", ROUNDS),
         }
         command = [
             sys.executable,
