@@ -192,5 +192,46 @@ DMA = (
     ),
 )
 
-PROOFS = (*LEAVES, *RINGS, *BUS, *DMA)
+ENGINES = (
+    Proof(
+        name="rx-engine",
+        says="chains used once, in order, after their payload; places only in posted buffers, each once",
+        top="rx_engine_proof",
+        rtl=(
+            _REGS,
+            "lib/fdw_fifo.v",
+            "lib/fdw_replay_fifo.v",
+            "rx/fdw_rx_header.v",
+            "rx/fdw_rx_frame.v",
+            "rx/fdw_rx_used.v",
+            "rx/fdw_rx_engine.v",
+        ),
+        wrappers=("rx_engine_proof.v",),
+        depth=10,
+        induction=False,
+        cover_depth=14,
+        plant=Plant(
+            "rx/fdw_rx_used.v",
+            "state != FIRST || (frame_valid && (done || acknowledged != {PTR_WIDTH + 1{1'b0}}));",
+            "state != FIRST || frame_valid;",
+        ),
+    ),
+    Proof(
+        name="tx-engine",
+        says="chains used once, in order, when read; only posted buffers read, each once; none after a bad one",
+        top="tx_engine_proof",
+        rtl=(_REGS, "lib/fdw_fifo.v", "tx/fdw_tx_engine.v"),
+        wrappers=("tx_engine_proof.v",),
+        depth=10,
+        induction=False,
+        cover_depth=12,
+        plant=Plant(
+            "tx/fdw_tx_engine.v",
+            "chain_valid && done != {LEVEL_WIDTH+1{1'b0}};",
+            "chain_valid;",
+        ),
+    ),
+)
+
+PROOFS = (*LEAVES, *RINGS, *BUS, *DMA, *ENGINES)
 """In the order of the table."""
