@@ -49,7 +49,9 @@ def spec(
     libraries = ("-LDFLAGS", "-lz -llz4") if waves == "fst" else ()
     # With every signal public one constructor registers them all: at -O1 g++ takes ten minutes for it.
     slow = "OPT_SLOW=-O0" if signals else "OPT_SLOW=-O1"
-    make = (*_OPTIMISE, slow, f"VM_TRACE={int(waves != 'off')}")
+    # Code that counts is twice as much, and -O3 takes ten minutes for it.
+    optimise = ("OPT_FAST=-O1", "OPT_GLOBAL=-O1") if coverage.build_arguments() else _OPTIMISE
+    make = (*optimise, slow, f"VM_TRACE={int(waves != 'off')}")
     return verilate.Spec(
         top="fdw_tb",
         sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv"),

@@ -49,7 +49,12 @@ READ_MUX_FIRST = ("dma/fdw_axi_read_mux.v", "test_axi_read_mux.py::test_axi_read
 NIC_RESET = ("fdw_nic.v", "test_nic_resets.py::test_nic_resets[verilator]")
 SEGMENT = ("tx/fdw_tx_segment.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
 PARSE = ("tx/fdw_tx_segment_parse.v", "test_tx_segment.py::test_tx_segment[{simulator}]")
-RX_FRAME = ("rx/fdw_rx_frame.v", "test_rx_path.py::test_rx_path")
+RX_FRAME = ("rx/fdw_rx_frame.v", "test_rx_path.py::test_rx_path[{simulator}]")
+RX_USED = ("rx/fdw_rx_used.v", "test_rx_path.py::test_rx_path[{simulator}]")
+RX_USED_NIC = ("rx/fdw_rx_used.v", "test_nic_traffic.py::test_nic_traffic[{simulator}]")
+RX_ENGINE = ("rx/fdw_rx_engine.v", "test_nic_faults.py::test_nic_faults[{simulator}]")
+RX_SUM = ("rx/fdw_rx_checksum.v", "test_rx_checksum.py::test_rx_checksum[{simulator}]")
+REPLAY = ("lib/fdw_replay_fifo.v", "test_replay_fifo.py::test_replay_fifo[16-{simulator}]")
 MAC_RX_LONG = ("mac/fdw_mac_rx.v", "test_mac_rx.py::test_mac_rx[verilator]")
 
 
@@ -209,6 +214,65 @@ MUTANTS = (
     _in(PARSE, "tso-qinq", "a service tag (0x88a8) is not known",
         " || words[96 +: 16] == 16'h88a8;", ";",
         "every_shape_of_headers_cut_as_scapy_would"),
+    _in(TX_FIFO_EARLY, "underflow-lost", "a frame that was broken off is not sent again",
+        "if (ends) base_ptr <= rd_next;", "if (ends || dries) base_ptr <= ends ? rd_next : frame_ptr;",
+        "frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_order"),
+    _in(TX_FIFO_EARLY, "underflow-twice", "a frame that was broken off keeps its place when it has been repeated",
+        "if (ends) base_ptr <= rd_next;", "if (ends && is_early) base_ptr <= rd_next;",
+        "frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_order"),
+    # ---- receive
+    _in(RX_FRAME, "mrg-count", "num_buffers stays what was guessed from the frame before",
+        "guess_good != right_good || guess_chains != right_chains;", "guess_good != right_good;",
+        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
+    _in(RX_FRAME, "mrg-limit", "a frame may take one chain more than can be kept",
+        "chains >= CHAIN_LIMIT[15:0]", "chains > CHAIN_LIMIT[15:0]",
+        "frame_over_64_chains_merged_and_over_65_given_up"),
+    _in(RX_FRAME, "mrg-slots", "a frame may take more slots than the ring has",
+        " || slots >= ring_size;", " || slots > ring_size;",
+        "frame_larger_than_all_slots_of_the_ring_given_up"),
+    _in(RX_FRAME, "mrg-length", "the last buffer's length is the whole frame's",
+        "closes ? total - earlier : capacity[15:0];", "closes ? total : capacity[15:0];",
+        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
+    _in(RX_USED, "mrg-order", "the first buffer of several is used first",
+        "used_hold = state == FIRST && !last;", "used_hold = 1'b0;",
+        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
+    _in(RX_USED, "mrg-first-id", "the first buffer of several is used under the next one's id",
+        "used_release ? first_id : id;", "id;",
+        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
+    _in(RX_USED_NIC, "rx-used-early", "a frame's chains are used before its bytes are acknowledged",
+        "(frame_valid && (done || acknowledged != {PTR_WIDTH + 1{1'b0}}));", "frame_valid;",
+        "used_entries_wait_for_the_last_byte_read_and_for_the_last_response"),
+    _in(RX_FRAME, "valid-unchecked", "DATA_VALID whatever the checksum",
+        "right_good = checks && good;", "right_good = checks;",
+        "frame_in_one_chain_of_any_shape_lies_behind_a_right_header"),
+    _in(RX_FRAME, "valid-guessed", "DATA_VALID stays what was guessed from the frame before",
+        "guess_good != right_good || guess_chains != right_chains;", "guess_chains != right_chains;",
+        "frame_in_one_chain_of_any_shape_lies_behind_a_right_header"),
+    _in(RX_SUM, "valid-sum", "a checksum is right when its sum is, or is one less",
+        "folded == 17'h0ffff;", "(folded | 17'd1) == 17'h0ffff;",
+        "right_checksum_of_any_length_right_and_with_any_bit_flipped_wrong"),
+    _in(RX_SUM, "valid-no-sum", "UDP without a checksum is right",
+        "udp_ok_next = 1'b0;\n                    if (r == l4_lane + 16'd3 && bytes[16*i +: 16] == 16'd0) udp_ok_next = 1'b0;",
+        "udp_ok_next = 1'b0;",
+        "udp_checksum_that_comes_out_as_zero_is_sent_as_ones_and_right"),
+    _in(RX_FRAME, "rollback-chains", "the chains of a frame that broke off are used",
+        "frame_drop = breaks;", "frame_drop = 1'b0;",
+        "frames_that_break_off_leave_no_trace_and_take_no_buffer"),
+    _in(RX_FRAME, "rollback-buffers", "the buffers of a frame that broke off are lost",
+        "desc_rollback = breaks;", "desc_rollback = 1'b0;",
+        "frames_that_break_off_leave_no_trace_and_take_no_buffer"),
+    _in(RX_FRAME, "rollback-bytes", "a frame that breaks off is not cut, and the next one's bytes are behind its own",
+        "m_cut = give_up || (breaks && state == COPY);", "m_cut = give_up;",
+        "frames_that_break_off_leave_no_trace_and_take_no_buffer"),
+    _in(REPLAY, "rollback-read", "a word read in the cycle of the rollback is not read again",
+        "rd_next = rollback ? kept_ptr : rd_after;", "rd_next = rollback ? kept_ptr + pop : rd_after;",
+        "words_come_in_order_and_again_from_the_last_commit_after_a_rollback"),
+    _in(RX_ENGINE, "ring-reset-frame", "a queue that starts again uses chains of its last life",
+        ") used (\n        .clk(clk),\n        .rst(rst || !enable),", ") used (\n        .clk(clk),\n        .rst(rst),",
+        "queue_not_ready_in_the_middle_of_traffic_stops_that_ring_only"),
+    _in(QUEUE, "ring-reset-ready", "QueueReset leaves the queue ready",
+        "if (start_reset)\n            ready <= 1'b0;\n        else if (act", "if (act",
+        "ring_reset_stops_one_queue_and_reads_1_until_its_last_transfer_has_ended"),
     # ---- the bus
     _in(DMA_READ, "read-4k", "a read burst ends one beat beyond a 4 KiB boundary",
         "to_boundary = BURST_MAX - ", "to_boundary = BURST_MAX + 14'd1 - ",

@@ -19,6 +19,7 @@ from mac_bench import Pulses, until
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
+from simulators import ICARUS_SLOW
 
 from tb.block import run_block
 
@@ -402,8 +403,9 @@ async def frame_without_buffers_waits_whether_it_turns_out_good_or_bad(dut: Any)
     await bench.finish()
 
 
-def test_rx_path() -> None:
-    run_block("rx_bench", SOURCES, __name__, wrappers=["rx_bench.v"])
+@ICARUS_SLOW
+def test_rx_path(simulator: str) -> None:
+    run_block("rx_bench", SOURCES, __name__, simulator=simulator, wrappers=["rx_bench.v"])
 
 
 @pytest.mark.slow
