@@ -92,8 +92,6 @@ module rx_engine_proof (
         if (req_ready) assume (in_packet && !was_cut && placed < come);
         if (ended) assume (in_packet && (was_cut || (all_come && placed >= come)));
         if (done) assume (dones != finals);
-        if (m_cut) assume (!req_ready || !take);
-        if (in_packet && (all_come || was_cut) && !ended) assume (!m_ready);
     end
 
     always @(posedge clk) begin
@@ -163,6 +161,9 @@ module rx_engine_proof (
             end
         end
         if (started && !rst) begin
+            // What dma-write assumes in turn.
+            if (m_cut) assert (in_packet && !was_cut && !ended && !take);
+            if (m_valid) assert (!in_packet || (!all_come && !was_cut));
             if (take) begin
                 assert (at < posted && req_addr[5:0] == 6'd0 && req_len != 17'd0);     // a buffer that was posted,
                 assert (req_len <= {12'd0, lens[5 * at +: 5]});                         // nothing beside it,
