@@ -218,11 +218,11 @@ ENGINES = (
     ),
     Proof(
         name="tx-engine",
-        says="chains used once, in order, when read; only posted buffers read, each once; none after a bad one",
+        says="chains used once, in order, when read; reads only posted buffers, once; none after a bad one",
         top="tx_engine_proof",
         rtl=(_REGS, "lib/fdw_fifo.v", "tx/fdw_tx_engine.v"),
         wrappers=("tx_engine_proof.v",),
-        depth=10,
+        depth=7,
         induction=False,
         cover_depth=12,
         plant=Plant(
