@@ -215,9 +215,6 @@ MUTANTS = (
         " || words[96 +: 16] == 16'h88a8;", ";",
         "every_shape_of_headers_cut_as_scapy_would"),
     # ---- receive
-    _in(RX_FRAME, "mrg-count", "num_buffers stays what was guessed from the frame before",
-        "guess_good != right_good || guess_chains != right_chains;", "guess_good != right_good;",
-        "merged_frames_fill_chains_of_all_sizes_and_the_first_is_released_last"),
     _in(RX_FRAME, "mrg-limit", "a frame may take one chain more than can be kept",
         "chains >= CHAIN_LIMIT[15:0]", "chains > CHAIN_LIMIT[15:0]",
         "frame_over_64_chains_merged_and_over_65_given_up"),
