@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim test test-all icarus links lint waves bench formal mutants coverage regs clean distclean
+.PHONY: help env sim test test-all icarus links lint waves bench area formal mutants coverage regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, the co-simu
 
 formal: $(VENV)/formal ## Prove the RTL's cells; a table of what is proven, covered, and caught when broken
 	@$(BIN)/python -m tb.formal
+
+area: $(VENV)/formal ## What the NIC and each offload take of an FPGA (Yosys, Xilinx 7 series); some minutes
+	@$(BIN)/python -m tb.bench.area
 
 mutants: $(VENV)/dev ## Plant bugs in the RTL, each of which a named test must notice; a table
 	@$(BIN)/python tests/mutants/run.py

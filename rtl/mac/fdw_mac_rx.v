@@ -47,7 +47,8 @@ module fdw_mac_rx (
     localparam [15:0] FCS_BYTES = 16'd4;
     localparam [15:0] ENDLESS = 16'hfff0; // longer than any limit, and far enough from wrapping
 
-    integer i;
+    integer i; // in the clocked block
+    integer k; // in the other: a variable of both would be a register with two drivers
 
     // ---- what came in -------------------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ module fdw_mac_rx (
     reg  [3:0]  lanes_bytes; // before the first control character
     always @* begin
         lanes_bytes = 4'd8;
-        for (i = 7; i >= 0; i = i - 1) if (lanes_c[i]) lanes_bytes = i[3:0];
+        for (k = 7; k >= 0; k = k - 1) if (lanes_c[k]) lanes_bytes = k[3:0];
     end
     wire lanes_end = |lanes_c;
     wire lanes_good = |(lanes_t & lanes_c & (~lanes_c + 8'd1));

@@ -78,6 +78,7 @@ module fdw_rx_checksum (
         protocol_next = protocol;
         udp_ok_next = udp_ok;
         bytes = 64'd0;
+        i = 0; // no latch where the loop is left out
         summand = 64'd0;
         r = 16'd0;
         at = 17'd0;
