@@ -28,7 +28,7 @@ module fdw_dma_write #(
     parameter AXI_ID_WIDTH = 4,
     parameter AXI_ID = 0,
     parameter MAX_BURST = 16,    // beats
-    parameter EARLY_BURST = 2,   // beats, at most MAX_BURST
+    parameter EARLY_BURST = 4,   // beats, at most MAX_BURST
     parameter OUTSTANDING = 128, // bursts whose B has not come
     parameter BUFFER_BEATS = 64  // beats collected or not yet taken by W; at least twice MAX_BURST keeps W busy
 ) (
