@@ -608,7 +608,10 @@ async def rst_pin_returns_everything_to_power_on(dut: Any) -> None:
 
 
 @ICARUS_SLOW
-@pytest.mark.parametrize("parameters", [{}, OTHER], ids=["default", "other"])
+@pytest.mark.parametrize(
+    "parameters",
+    [pytest.param({}, id="default"), pytest.param(OTHER, id="other", marks=pytest.mark.slow)],
+)
 def test_regs(simulator: str, parameters: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FDWIRE_REGS_SHAPE", "other" if parameters else "default")
     run_block("fdw_regs", SOURCES, __name__, parameters, simulator)

@@ -197,6 +197,7 @@ def test_missing_source_is_named(tmp_path: Path) -> None:
         verilate.paths(tmp_path, ["there.v", "gone.v"])
 
 
+@pytest.mark.slow  # compiles the run-time library
 def test_second_design_takes_the_run_time_library_from_the_compiler_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
