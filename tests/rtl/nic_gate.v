@@ -78,19 +78,19 @@ module nic_gate (
     wire       arvalid, awvalid, wvalid, rready, bready;
     reg  [7:0] r_beat; // of the burst that is being answered
     reg  [7:0] w_beat;
-    wire       stop_ar = hold_ar[m_axi_arid];
-    wire       stop_aw = hold_aw[m_axi_awid];
-    wire       stop_r = hold_r[m_axi_rid] && r_beat == beats;
-    wire       stop_w = hold_w && w_beat == beats && !(w_beat == 8'd0 && m_axi_wlast);
-    wire       stop_b = hold_b[m_axi_bid];
+    // Nothing is held where nothing is offered: an ID or a count then means nothing, and may be X.
+    wire       stop_ar = arvalid && hold_ar[m_axi_arid];
+    wire       stop_aw = awvalid && hold_aw[m_axi_awid];
+    wire       stop_r = m_axi_rvalid && hold_r[m_axi_rid] && r_beat == beats;
+    wire       stop_w = wvalid && hold_w && w_beat == beats && !(w_beat == 8'd0 && m_axi_wlast);
+    wire       stop_b = m_axi_bvalid && hold_b[m_axi_bid];
 
     assign m_axi_arvalid = arvalid && !stop_ar;
     assign m_axi_awvalid = awvalid && !stop_aw;
     assign m_axi_wvalid = wvalid && !stop_w;
     assign m_axi_rready = rready && !stop_r;
     assign m_axi_bready = bready && !stop_b;
-    assign held = (arvalid && stop_ar) || (awvalid && stop_aw) || (wvalid && stop_w) || (m_axi_rvalid && stop_r)
-        || (m_axi_bvalid && stop_b);
+    assign held = stop_ar || stop_aw || stop_r || stop_w || stop_b;
 
     always @(posedge clk) begin
         if (rst) begin
