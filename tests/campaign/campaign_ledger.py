@@ -73,7 +73,8 @@ class TxLedger:
         """The NIC has sent `frame`."""
         if frame.error:
             self.broken += 1
-            self._beginning = frame.data
+            # Of a memory that was changed it need not come again.
+            self._beginning = None if self.lenient else frame.data
             return
         self.sent += 1
         self.sent_bytes += len(frame.data)
