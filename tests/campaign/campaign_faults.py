@@ -36,6 +36,8 @@ SLVERR, DECERR = 2, 3
 AREA = 16 * 256 + 64
 """An empty ring, and room for event suppression."""
 OUTSIDE = (0, 0x1000, 0xDEAD_0000_0000, 0xFFFF_FFFF_FFFF_F000)
+FAR = (0x0_F000_0000, 0xDEAD_F000_1000, 0xDEAD_F000_2000)
+"""Rings outside of memory for each queue, even with the upper half of an address in memory (of 256 MiB)."""
 
 
 async def bad_descriptor(driver: Driver) -> None:
@@ -232,7 +234,7 @@ def _write_anything(driver: Driver, areas: list[int], queue: int) -> int:
     A ring, if one is ever started, is empty, or outside of memory; each queue has its own.
     """
     rng, nic = driver.rng, driver.nic
-    ring = rng.choice((areas[queue], areas[queue], areas[queue], OUTSIDE[queue]))
+    ring = rng.choice((areas[queue], areas[queue], areas[queue], FAR[queue]))
     kept = areas[queue] + 16 * 256
     choices: tuple[Callable[[], tuple[int, int]], ...] = (
         lambda: (STATUS, rng.randrange(1, 256)),
