@@ -28,9 +28,9 @@ from tb.cosim.build import run_cocotb
 def _icarus(
     toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object]
 ) -> tuple[Runner, Path]:
+    """A simulator in which every output must be known after the first reset (`tb.known`)."""
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
-    """A simulator in which every output must be known after the first reset (`tb.known`)."""
     spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, ("icarus",))
     directory = _made(toolchain.BUILD / "icarus" / f"{toplevel}-{spec.key()}")
     top = next(path for path in sources if re.search(rf"\bmodule {toplevel}\b", path.read_text()))

@@ -11,6 +11,15 @@ import pytest
 
 from tb import toolchain
 
+PACKAGES = {
+    "ip": "iproute2",
+    "nc": "netcat-openbsd",
+    "nsenter": "util-linux",
+    "ping": "iputils-ping",
+    "setpriv": "util-linux",
+}
+"""Debian's package of a tool that is named otherwise."""
+
 _OPEN = (sys.executable, "-c", "import os; os.open('/dev/net/tun', os.O_RDWR)")
 
 
@@ -18,12 +27,14 @@ _OPEN = (sys.executable, "-c", "import os; os.open('/dev/net/tun', os.O_RDWR)")
 def _refused() -> str:
     """Why there can be no TAP here, found out without the code under test; empty if there can."""
     if shutil.which("unshare") is None:
-        return "unshare is not installed"
+        return "unshare is not installed (apt install util-linux)"
     for flags in (["--net"], ["--user", "--map-root-user", "--net"]):
         tried = subprocess.run(["unshare", *flags, *_OPEN], capture_output=True, text=True, check=False)
         if tried.returncode == 0:
             return ""
-    return "no TAP in a network namespace here: " + tried.stderr.strip().splitlines()[-1]
+    return (
+        "no TAP in a network namespace here: " + (tried.stderr.strip() or "unshare failed").splitlines()[-1]
+    )
 
 
 def needs(*tools: str) -> None:
@@ -32,7 +43,7 @@ def needs(*tools: str) -> None:
         pytest.skip(_refused())
     for tool in ("ip", *tools):
         if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+            pytest.skip(f"{tool} is not installed (apt install {PACKAGES.get(tool, tool)})")
 
 
 def words(out: Path, *arguments: str) -> list[str]:

@@ -144,7 +144,7 @@ def _as_nobody(mode: str) -> "subprocess.CompletedProcess[str]":
     There the project and its Python are where everybody may read: their own place may be a private home.
     """
     if os.geteuid() != 0:
-        pytest.skip("only root can become an ordinary user")
+        pytest.skip("not run as root: the other tests here are an ordinary user's already")
     needs("setpriv", "ping")
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
