@@ -124,6 +124,12 @@ def read(statistics: Mapping[str, Mapping[str, Mapping[str, int]]], top: str = T
     return report
 
 
+def unsound(log: str) -> list[str]:
+    """Yosys's warnings in `log` of what simulates otherwise than it is built (`UNSOUND`)."""
+    warnings = [line for line in log.splitlines() if line.startswith("Warning: ")]
+    return [line for line in warnings if any(word in line for word in UNSOUND)]
+
+
 def _script(where: Path) -> str:
     include = toolchain.RTL / "regs"
     lines = [f"read_verilog -I{include} {path}" for path in rtl_sources()]
@@ -187,11 +193,10 @@ def main() -> int:
     out = toolchain.BUILD / "bench" / "area.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(records, indent=2) + "\n")
-    unsound = [line for line in log.read_text().splitlines() if line.startswith("Warning: ")]
-    unsound = [line for line in unsound if any(word in line for word in UNSOUND)]
-    for line in unsound:
+    found = unsound(log.read_text())
+    for line in found:
         print(f"unsound: {line}")
-    return 1 if unsound else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -38,3 +38,11 @@ def test_feature_whose_module_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatc
 def test_every_module_of_a_feature_is_one_of_the_rtl() -> None:
     modules = {path.stem for path in toolchain.RTL.rglob("*.v")}
     assert {module for group in area.FEATURES.values() for module in group} <= modules
+
+
+def test_latch_and_second_driver_are_unsound_and_a_memory_of_registers_is_not() -> None:
+    latch = "Warning: Latch inferred for signal `\\fdw_rx_checksum.\\i [2]'"
+    driver = "Warning: Drivers conflicting with a constant 1'1 driver:"
+    harmless = "Warning: Replacing memory \\count with list of registers."
+    log = "\n".join(["Checking module fdw_mac_rx...", driver, harmless, latch, "No Latch inferred here"])
+    assert area.unsound(log) == [driver, latch]
