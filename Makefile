@@ -1,15 +1,16 @@
 # fdwire: every target works on a machine with python3, g++, make and perl; no root.
-# Variables: WAVES=<µs>|all|off (sim), SEED=<n>, PYTEST_ARGS=…
+# Variables: WAVES=<µs>|last:<µs>|all|off (sim), SEED=<n>, PYTEST_ARGS=…; SEEDS=, ONLY=, SCHEDULER=, JOBS= (regress)
 
 PYTHON ?= python3
 WAVES ?= 200
 SEED ?= 1
+SEEDS ?= 1-4
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim test test-all icarus links lint waves bench area formal mutants coverage regs clean distclean
+.PHONY: help env sim test test-all icarus regress links lint waves bench memory area formal mutants coverage regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +48,13 @@ test: $(VENV)/dev ## Run all tests that fit into ten minutes
 	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 test-all: $(VENV)/dev ## Run every test, the long ones too
-	@$(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" $(PYTEST_ARGS)
+	@FDWIRE_WHOLE=1 $(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" $(PYTEST_ARGS)
 
-icarus: $(VENV)/dev ## Run the block tests that are too slow for `make test` in four-state Icarus (iverilog)
-	@$(BIN)/pytest -n 2 --dist worksteal -m slow -k icarus tests/rtl $(PYTEST_ARGS)
+icarus: $(VENV)/dev ## Run block and conformance tests in four-state Icarus, registers beginning as X and at random
+	@FDWIRE_WHOLE=1 $(BIN)/pytest -n 2 --dist worksteal -m slow -k icarus tests/rtl tests/conformance $(PYTEST_ARGS)
+
+regress: $(VENV)/dev ## Many seeds: SEEDS=1-20 [ONLY=campaign] [SCHEDULER=tcp://host:8786] [JOBS=4]; results and coverage in one table
+	@$(BIN)/fdwire regress --seeds $(SEEDS) $(foreach one,$(ONLY),--only $(one)) $(SCHEDULER:%=--scheduler %) $(JOBS:%=--jobs %)
 
 links: $(VENV)/dev ## Run the tests against the Linux kernel's own TCP, through a TAP (curl, ping, nc, tshark)
 	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py $(PYTEST_ARGS)
@@ -65,10 +69,14 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
 	@$(BIN)/fdwire bench
 
+memory: $(VENV)/run ## Does memory stay flat? 10 million frames between golden NICs (an hour), 1 million through the RTL
+	@$(BIN)/python -m tb.bench.memory
+	@$(BIN)/python -m tb.bench.memory --rtl
+
 formal: $(VENV)/formal ## Prove the RTL's cells; a table of what is proven, covered, and caught when broken
 	@$(BIN)/python -m tb.formal
 
-area: $(VENV)/formal ## What the NIC and each offload take of an FPGA (Yosys, Xilinx 7 series); some minutes
+area: $(VENV)/formal ## What the NIC and each feature take of an FPGA (Yosys, Xilinx 7 series); half an hour
 	@$(BIN)/python -m tb.bench.area
 
 mutants: $(VENV)/dev ## Plant bugs in the RTL, each of which a named test must notice; a table

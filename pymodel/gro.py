@@ -25,9 +25,9 @@ _TCP: Final = _IP + ipv4.HEADER_LEN
 _VERSION_IHL: Final = 0x45
 """IPv4 without options: the only header that is joined."""
 
-# Addresses of Ethernet; EtherType; the IPv4 header up to its checksum; addresses and ports; the TCP header
-# from the sequence number to the window.
-_HEADERS: Final = struct.Struct("!12sHBBHHHBBH12sIIBBH")
+# Addresses of Ethernet and EtherType; version and TOS; total length; identification; fragment word, TTL and
+# protocol; checksum; addresses and ports; sequence number; ACK and data offset; flags; window.
+_HEADERS: Final = struct.Struct("!14s2sHH4sH12sI5sB2s")
 _SHORTEST: Final = _TCP + tcp.HEADER_LEN
 _OPTIONS: Final = _SHORTEST
 _TOTAL_LEN_AT: Final = _IP + 2
@@ -38,16 +38,20 @@ _U16: Final = struct.Struct("!H")
 _ENDS: Final = tcp.FIN | tcp.PSH
 _ALONE: Final = tcp.URG | tcp.PSH | tcp.RST | tcp.SYN | tcp.FIN
 """What has one of these flags is the last of what it is joined with."""
+_EACH: Final = 0xFF & ~(_ENDS | tcp.CWR)
+"""Flags that are the same in all that is joined."""
 _FRAGMENT: Final = ipv4.MF | ipv4.OFFSET_MASK
+_DF_UPPER: Final = ipv4.DF >> 8
+_ETHERTYPE: Final = eth.ETHERTYPE_IPV4.to_bytes(2, "big")
 
 
 class _Held:
     """A frame, or several that were joined, waiting for the next one."""
 
-    __slots__ = ("count", "flags", "ident", "mss", "next_seq", "options", "same", "size", "skb", "step")
+    __slots__ = ("count", "flags", "ident", "mss", "next_seq", "same", "size", "skb", "step")
 
     def __init__(
-        self, skb: SkBuff, size: int, seq: int, ident: int, flags: int, same: tuple[int, ...], options: bytes
+        self, skb: SkBuff, size: int, seq: int, ident: int, flags: int, same: tuple[bytes | int, ...]
     ) -> None:
         self.skb = skb
         self.mss = size
@@ -58,7 +62,6 @@ class _Held:
         """By how much the identification grows from frame to frame; None: there is only one."""
         self.flags = flags
         self.same = same
-        self.options = options
         self.count = 1
 
     def follows(self, ident: int, dont_fragment: int) -> bool:
@@ -68,6 +71,16 @@ class _Held:
         if self.step is None:
             return step == 1 or (step == 0 and dont_fragment != 0)
         return step == self.step * self.count & 0xFFFF
+
+    def join(self, skb: SkBuff, payload_at: int, size: int, ident: int, flags: int) -> None:
+        """The next frame: `size` bytes of payload from `payload_at` on."""
+        if self.step is None:
+            self.step = ident - self.ident & 0xFFFF
+        self.skb.join(skb, payload_at)
+        self.size += size
+        self.next_seq = self.next_seq + size & 0xFFFF_FFFF
+        self.flags |= flags & _ENDS
+        self.count += 1
 
 
 class Gro:
@@ -82,74 +95,62 @@ class Gro:
 
     def receive(self, skb: SkBuff) -> None:
         """A frame, Ethernet header first; consumes it."""
-        headlen = skb.headlen
+        headlen = skb.len - skb.data_len
         if headlen < _SHORTEST:
             self._deliver(skb)
             return
         view = skb.linear()
-        (
-            macs,
-            ethertype,
-            version,
-            tos,
-            total,
-            ident,
-            fragment,
-            ttl,
-            proto,
-            _,
-            flow,
-            seq,
-            ack,
-            offset,
-            flags,
-            window,
-        ) = _HEADERS.unpack_from(view)
-        payload_at = _TCP + (offset >> 4 << 2)
+        link, kind, total, ident, middle, _, flow, seq, acknowledgment, flags, window = _HEADERS.unpack_from(
+            view
+        )
+        payload_at = _TCP + (acknowledgment[4] >> 4 << 2)
+        size = _IP + total - payload_at
+        same = (acknowledgment, window, kind, middle, flags & _EACH, view[_OPTIONS:payload_at].tobytes())
+        key = (link, flow)
+        held = self._held.get(key)
         if (
-            proto != ipv4.PROTO_TCP
-            or ethertype != eth.ETHERTYPE_IPV4
-            or version != _VERSION_IHL
+            held is not None
+            and seq == held.next_seq
+            and same == held.same
+            and 0 < size <= held.mss
+            and _IP + total == skb.len
+            and payload_at <= headlen
+            and not int.from_bytes(view[_IP:_TCP], "big") % 0xFFFF
+            and not flags & tcp.CWR
+            and not skb.gso_size
+            and held.size + payload_at - _IP + size <= GRO_MAX_SIZE
+            and held.follows(ident, middle[0] & _DF_UPPER)
+            and (skb.ip_summed is Checksum.UNNECESSARY or self._checked(skb, view))
+        ):
+            held.join(skb, payload_at, size, ident, flags)
+            if size < held.mss or flags & _ALONE:
+                del self._held[key]
+                self._finish(held)
+            return
+        if (
+            middle[3] != ipv4.PROTO_TCP
+            or kind[0] != _VERSION_IHL
+            or link[12:] != _ETHERTYPE
             or not _SHORTEST <= payload_at <= headlen
-            or not verify(view[_IP:_TCP])
+            or int.from_bytes(view[_IP:_TCP], "big") % 0xFFFF  # RFC 1071; it is not 0, as the version is not
         ):
             self._deliver(skb)
             return
-        size = _IP + total - payload_at
-        key = (macs, flow)
-        held = self._held.get(key)
-        # With padding, without payload, as a fragment it is not joined; but it must not overtake the others.
-        fit = (
-            not skb.gso_size
-            and size > 0
-            and _IP + total == skb.len
-            and not fragment & _FRAGMENT
-            and self._checked(skb, view)
-        )
-        same = (ack, offset, window, flags & ~(_ENDS | tcp.CWR), tos, ttl, fragment)
         if held is not None:
-            if (
-                fit
-                and seq == held.next_seq
-                and size <= held.mss
-                and same == held.same
-                and not flags & tcp.CWR
-                and held.size + payload_at - _IP + size <= GRO_MAX_SIZE
-                and held.follows(ident, fragment & ipv4.DF)
-                and view[_OPTIONS:payload_at] == held.options
-            ):
-                self._join(held, skb, payload_at, size, ident, flags)
-                if size < held.mss or flags & _ALONE:
-                    del self._held[key]
-                    self._finish(held)
-                return
             del self._held[key]
             self._finish(held)
-        if not fit or flags & _ALONE:
+        # With padding, without payload, as a fragment it is not joined; but it must not overtake the others.
+        if (
+            flags & _ALONE
+            or skb.gso_size
+            or size <= 0
+            or _IP + total != skb.len
+            or (middle[0] << 8 | middle[1]) & _FRAGMENT
+            or not (skb.ip_summed is Checksum.UNNECESSARY or self._checked(skb, view))
+        ):
             self._deliver(skb)
             return
-        options = bytes(view[_OPTIONS:payload_at])
-        self._held[key] = _Held(skb, size, seq, ident, flags, same, options)
+        self._held[key] = _Held(skb, size, seq, ident, flags, same)
 
     @property
     def holds(self) -> bool:
@@ -165,9 +166,7 @@ class Gro:
 
     @staticmethod
     def _checked(skb: SkBuff, view: memoryview) -> bool:
-        """The TCP checksum is right: the device says so, or it is summed up here."""
-        if skb.ip_summed is Checksum.UNNECESSARY:
-            return True
+        """The TCP checksum is right: the device does not say so, it is summed up here."""
         if skb.data_len or skb.ip_summed is not Checksum.NONE:
             return False
         src, dst = bytes(view[_IP + 12 : _IP + 16]), bytes(view[_IP + 16 : _IP + 20])
@@ -175,16 +174,6 @@ class Gro:
             return False
         skb.ip_summed = Checksum.UNNECESSARY
         return True
-
-    @staticmethod
-    def _join(held: _Held, skb: SkBuff, payload_at: int, size: int, ident: int, flags: int) -> None:
-        if held.step is None:
-            held.step = ident - held.ident & 0xFFFF
-        held.skb.join(skb, payload_at)
-        held.size += size
-        held.next_seq = held.next_seq + size & 0xFFFF_FFFF
-        held.flags |= flags & _ENDS
-        held.count += 1
 
     def _finish(self, held: _Held) -> None:
         skb = held.skb

@@ -7,25 +7,34 @@ device with HOST_TSO4 puts on the wire (virtio 1.2 §5.1.6.2; Linux: skb_gso_seg
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
-from pymodel.skbuff import Checksum, Page, SkBuff, alloc_skb
+from pymodel.skbuff import Checksum, Page, SkBuff
 from pymodel.wire import ipv4, tcp
 from pymodel.wire.checksum import checksum, partial
 
-__all__ = ["GSO_MAX_SEGS", "GSO_TCPV4", "GSO_TCP_ECN", "checksum_help", "request_checksum", "segment"]
+__all__ = [
+    "GSO_MAX_SEGS",
+    "GSO_TCPV4",
+    "GSO_TCP_ACCECN",
+    "GSO_TCP_ECN",
+    "checksum_help",
+    "request_checksum",
+    "segment",
+]
 
 GSO_TCPV4: Final = 1
 """`SkBuff.gso_type`: TCP over IPv4. The values are those of virtio_net_hdr (virtio 1.2 §5.1.6)."""
 GSO_TCP_ECN: Final = 0x80
 """Added to it: the TCP header has CWR, which belongs to the first segment alone (RFC 3168 §6.1.2)."""
+GSO_TCP_ACCECN: Final = 0x100
+"""Instead: CWR belongs to every segment (RFC 9768 §3.2.2). Virtio has no bit for that: no device cuts it."""
 GSO_MAX_SEGS: Final = 65_535
 """Segments that `SkBuff.gso_segs` can say (Linux: GSO_MAX_SEGS)."""
 
 _U16: Final = struct.Struct("!H")
-_U32: Final = struct.Struct("!I")
 _TOTAL_LEN_AT: Final = 2
-_IDENT_AT: Final = 4
 _FRAGMENT_AT: Final = 6
 _PROTO_AT: Final = 9
 _IP_CHECKSUM_AT: Final = 10
@@ -39,9 +48,10 @@ def request_checksum(skb: SkBuff, pseudo: int, offset: int) -> None:
 
     `pseudo`: the sum of the pseudo-header, which the field has to hold (`Checksum.PARTIAL`).
     """
-    _U16.pack_into(skb.linear(), offset, pseudo % 0xFFFF or 0xFFFF)
+    data = skb.data
+    _U16.pack_into(skb.memory.view, data - skb.memory.base + offset, pseudo % 0xFFFF or 0xFFFF)
     skb.ip_summed = Checksum.PARTIAL
-    skb.csum_start = skb.headroom()
+    skb.csum_start = data - skb.head
     skb.csum_offset = offset
 
 
@@ -89,19 +99,23 @@ class _Payload:
         """How many of the next `n` bytes are linear: `frame` needs room for them."""
         return min(n, len(self._linear))
 
-    def move(self, frame: SkBuff, n: int) -> None:
-        """Append the next `n` bytes to `frame`: linear ones as a copy, those in pages as references."""
-        part = self._linear[:n]
-        if part:
-            frame.put(len(part))[:] = part
-            self._linear = self._linear[n:]
+    def move(self, frame: SkBuff, at: int, n: int) -> None:
+        """Give the next `n` bytes to `frame`: linear ones as a copy to offset `at`, those in pages as
+        references."""
+        if self._linear:
+            part = self._linear[:n]
+            frame.linear()[at:] = part
+            self._linear = self._linear[len(part) :]
             n -= len(part)
         while n:
             page, offset, size = self._page or next(self._pages)
-            taken = min(size, n)
-            frame.add_frag(page, offset, taken)
-            self._page = (page, offset + taken, size - taken) if taken < size else None
-            n -= taken
+            if size > n:
+                frame.add_frag(page, offset, n)
+                self._page = (page, offset + n, size - n)
+                return
+            frame.add_frag(page, offset, size)
+            self._page = None
+            n -= size
 
 
 def segment(skb: SkBuff) -> list[SkBuff]:
@@ -116,7 +130,7 @@ def segment(skb: SkBuff) -> list[SkBuff]:
     headlen = skb.headlen
     linear = skb.linear()
     if (
-        skb.gso_type & ~GSO_TCP_ECN != GSO_TCPV4
+        skb.gso_type & ~(GSO_TCP_ECN | GSO_TCP_ACCECN) != GSO_TCPV4
         or skb.ip_summed is not Checksum.PARTIAL
         or skb.gso_size <= 0
         or ip < 0
@@ -138,58 +152,59 @@ def segment(skb: SkBuff) -> list[SkBuff]:
     return frames
 
 
+@lru_cache(maxsize=64)
+def _template(ip: int, at: int, payload_at: int) -> struct.Struct:
+    """The headers of a frame with the IPv4 header at `ip`, the TCP header at `at`: as strings what all
+    segments share, between them total length, identification, checksum; sequence number, flags, checksum."""
+    flow = at + _SEQ_AT - ip - _IP_CHECKSUM_AT - 2
+    return struct.Struct(
+        f"!{ip + _TOTAL_LEN_AT}sHH{_IP_CHECKSUM_AT - _FRAGMENT_AT}sH{flow}sI"
+        f"{_FLAGS_AT - _SEQ_AT - 4}sB{tcp.CHECKSUM_OFFSET - _FLAGS_AT - 1}sH"
+        f"{payload_at - at - tcp.CHECKSUM_OFFSET - 2}s"
+    )
+
+
 def _cut(skb: SkBuff, ip: int, at: int, frames: list[SkBuff]) -> None:
     """`segment` for a frame that was checked: IPv4 header at `ip`, TCP header at `at`."""
     linear = skb.linear()
     payload_at = at + (linear[at + _OFFSET_AT] >> 4 << 2)
-    header = bytearray(linear[:payload_at])
+    template = _template(ip, at, payload_at)
+    link, total, ident, route, ip_sum, flow, seq, state, flags, window, pseudo, rest = template.unpack_from(
+        linear
+    )
     left = skb.len - payload_at
     size = skb.gso_size
     overhead = payload_at - ip
-    ident = _U16.unpack_from(header, ip + _IDENT_AT)[0]
-    seq = _U32.unpack_from(header, at + _SEQ_AT)[0]
-    flags = header[at + _FLAGS_AT]
     # Of the pseudo-header all but the length stays, of the IPv4 header not its length, identification, sum.
-    pseudo = _U16.unpack_from(header, at + tcp.CHECKSUM_OFFSET)[0] + 0xFFFF - (skb.len - at) % 0xFFFF
-    for field in (_TOTAL_LEN_AT, _IDENT_AT, _IP_CHECKSUM_AT):
-        _U16.pack_into(header, ip + field, 0)
-    fixed = partial(header[ip:at])
+    pseudo += 0xFFFF - (skb.len - at) % 0xFFFF + payload_at - at
+    fixed = partial(linear[ip:at]) + 3 * 0xFFFF - total - ident - ip_sum
     payload = _Payload(skb, payload_at)
-    headroom = skb.headroom()
     while True:
         n = min(size, left)
         left -= n
-        frame = alloc_skb(skb.memory, payload_at + payload.inline(n), headroom)
+        frame = skb.sibling(payload_at + payload.inline(n))
         frames.append(frame)
         total = overhead + n
-        _U16.pack_into(header, ip + _TOTAL_LEN_AT, total)
-        _U16.pack_into(header, ip + _IDENT_AT, ident)
-        _U16.pack_into(header, ip + _IP_CHECKSUM_AT, 0xFFFF - ((fixed + total + ident) % 0xFFFF or 0xFFFF))
-        _U32.pack_into(header, at + _SEQ_AT, seq)
-        header[at + _FLAGS_AT] = flags & ~(tcp.FIN | tcp.PSH) if left else flags
-        _U16.pack_into(header, at + tcp.CHECKSUM_OFFSET, (pseudo + payload_at - at + n) % 0xFFFF or 0xFFFF)
-        frame.put(payload_at)[:] = header
-        payload.move(frame, n)
-        _dress(frame, skb)
+        template.pack_into(
+            frame.linear(),
+            0,
+            link,
+            total,
+            ident,
+            route,
+            0xFFFF - ((fixed + total + ident) % 0xFFFF or 0xFFFF),
+            flow,
+            seq,
+            state,
+            flags & ~(tcp.FIN | tcp.PSH) if left else flags,
+            window,
+            (pseudo + n) % 0xFFFF or 0xFFFF,
+            rest,
+        )
+        payload.move(frame, payload_at, n)
         if not left:
             return
-        flags &= ~tcp.CWR
+        if not skb.gso_type & GSO_TCP_ACCECN:
+            flags &= ~tcp.CWR
         seq = seq + n & 0xFFFF_FFFF
         ident = ident + 1 & 0xFFFF
-
-
-def _dress(frame: SkBuff, skb: SkBuff) -> None:
-    """What `skb` knows beside its bytes; both have the same headroom and headers."""
-    moved = frame.data - skb.data
-    if skb.mac_header is not None:
-        frame.mac_header = skb.mac_header + moved
-    if skb.network_header is not None:
-        frame.network_header = skb.network_header + moved
-    if skb.transport_header is not None:
-        frame.transport_header = skb.transport_header + moved
-    frame.protocol = skb.protocol
-    frame.dev = skb.dev
-    frame.tstamp = skb.tstamp
-    frame.ip_summed = Checksum.PARTIAL
-    frame.csum_start = skb.csum_start
-    frame.csum_offset = skb.csum_offset

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pymodel.driver.virtio_net import VirtioNetDevice
 from pymodel.ip.layer import IpLayer
+from pymodel.ip.route import Route
 from pymodel.link import Impairments, Link
 from pymodel.ports import DevicePort, WirePort
 from pymodel.regs import Feature
@@ -22,6 +23,8 @@ from pymodel.tcp.layer import TcpLayer
 from pymodel.tcp.profile import LINUX, Profile
 from pymodel.udp import UdpLayer
 from pymodel.wire import icmp, ipv4
+
+GROUPS = bytes((224, 0, 0, 0))
 
 
 class Nic(DevicePort, WirePort, Protocol):
@@ -94,7 +97,9 @@ class Host:
         Raises `pymodel.driver.errors.ProbeError` when the device is not one the driver can use.
         """
         yield from self.device.probe()
-        self.ip.add_interface(self.device, self.address)
+        own = self.ip.add_interface(self.device, self.address)
+        # What a default route does for most hosts: groups are reached through the NIC.
+        self.ip.routes.add(Route(GROUPS, 4, self.device, own.address))
 
     def spawn(self, program: Callable[..., Any], *args: Any, name: str | None = None) -> Program[Any]:
         """Run `program(*args)` in a process of its own: a coroutine function, or a plain blocking one.
@@ -179,12 +184,8 @@ class World:
         Raises TimeoutError after `timeout` ps, or when nothing is left that could happen.
         """
         scheduler = self.scheduler
-        limit = scheduler.now + timeout
-        while not done():
-            deadline = scheduler.next_deadline()
-            if deadline is None or deadline > limit:
-                raise TimeoutError(f"not done at {scheduler.now / SEC:.9f} s of simulated time")
-            scheduler.run_until(deadline)
+        if not scheduler.run(done, scheduler.now + timeout):
+            raise TimeoutError(f"not done at {scheduler.now / SEC:.9f} s of simulated time")
 
     def check_programs(self) -> None:
         """ProgramFailed if a program of either host has raised, and nobody has asked for its result."""

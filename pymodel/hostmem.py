@@ -5,25 +5,31 @@ the co-simulation gets the mapping's address, so RTL, golden NIC and driver look
 """
 
 import ctypes
-import functools
 import mmap
+
+from pymodel.iommu import Iommu, IommuFault
 
 DEFAULT_BASE = 0x1_0000_0000
 """Bus address of the first byte: above 4 GiB, so that a lost upper half shows at once."""
 
 DEFAULT_SIZE = 64 << 20
 
+_REQUESTS = 4096
+"""Different requests whose class is remembered."""
+
 
 class DmaFault(Exception):
-    """An access outside the memory: `address` and `length` say which (a device sees DECERR)."""
+    """An access outside the memory: `address` and `length` say which (a device sees DECERR).
 
-    def __init__(self, address: int, length: int) -> None:
-        super().__init__(f"access to {length} bytes at {address:#x} is outside host memory")
+    Or one that the IOMMU refused (SLVERR); `why` says so.
+    """
+
+    def __init__(self, address: int, length: int, why: str = "is outside host memory") -> None:
+        super().__init__(f"access to {length} bytes at {address:#x} {why}")
         self.address = address
         self.length = length
 
 
-@functools.lru_cache(maxsize=4096)
 def _size_class(size: int) -> int:
     """Room given to `size` bytes: whole cache lines, and at most an eighth more than was asked.
 
@@ -36,12 +42,14 @@ def _size_class(size: int) -> int:
 class HostMemory:
     """`size` bytes of zeroed memory at bus address `base`, with a DMA allocator.
 
-    All addresses are bus addresses. Accesses outside raise `DmaFault`.
+    All addresses are bus addresses. Accesses outside raise `DmaFault`. `iommu`: devices reach only what
+    drivers have mapped; without, `self.iommu` is None and they reach everything.
     """
 
-    def __init__(self, size: int = DEFAULT_SIZE, base: int = DEFAULT_BASE) -> None:
+    def __init__(self, size: int = DEFAULT_SIZE, base: int = DEFAULT_BASE, *, iommu: bool = False) -> None:
         self.base = base
         self.size = size
+        self.iommu = Iommu(base, size) if iommu else None
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.view = memoryview(self._map)
         self.pointer = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
@@ -49,17 +57,18 @@ class HostMemory:
         self._next = base
         self._sizes: dict[int, int] = {}
         self._free: dict[tuple[int, int], list[int]] = {}
+        """By class and alignment: blocks that were given back."""
         self._class: dict[int, tuple[int, int]] = {}
-
-    def _offset(self, address: int, length: int) -> int:
-        offset = address - self.base
-        if offset < 0 or length < 0 or offset + length > self.size:
-            raise DmaFault(address, length)
-        return offset
+        self._home: dict[int, list[int]] = {}
+        """Of each block, where in `_free` it belongs."""
+        self._asked: dict[tuple[int, int], list[int]] = {}
+        """Where in `_free` to look for (size, alignment), of what was asked for lately."""
 
     def slice(self, address: int, length: int) -> memoryview:
         """A writable window of `length` bytes: no copy."""
-        offset = self._offset(address, length)
+        offset = address - self.base
+        if not 0 <= offset <= offset + length <= self.size:
+            raise DmaFault(address, length)
         return self.view[offset : offset + length]
 
     def address_of(self, view: memoryview) -> int | None:
@@ -71,13 +80,30 @@ class HostMemory:
 
     def read(self, address: int, length: int) -> bytes:
         """A copy of `length` bytes."""
-        offset = self._offset(address, length)
-        return bytes(self.view[offset : offset + length])
+        offset = address - self.base
+        if not 0 <= offset <= offset + length <= self.size:
+            raise DmaFault(address, length)
+        return self.view[offset : offset + length].tobytes()
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         """Store `data` at `address`."""
-        offset = self._offset(address, len(data))
-        self.view[offset : offset + len(data)] = data
+        offset = address - self.base
+        end = offset + len(data)
+        if offset < 0 or end > self.size:
+            raise DmaFault(address, len(data))
+        self.view[offset:end] = data
+
+    def admit(self, address: int, length: int, *, write: bool, now: int) -> None:
+        """A device is about to read, or `write`, there: raises DmaFault if it may not.
+
+        What the IOMMU refuses is among its faults, at `now` (ps).
+        """
+        offset = address - self.base
+        if not 0 <= offset <= offset + length <= self.size:
+            raise DmaFault(address, length)
+        if self.iommu is not None and not self.iommu.allows(address, length, write=write):
+            self.iommu.faults.append(IommuFault(now, address, write))
+            raise DmaFault(address, length, "is not mapped")
 
     def alloc(self, size: int, align: int = 64) -> int:
         """`size` bytes for DMA, aligned to `align` (a power of two); their bus address.
@@ -85,28 +111,42 @@ class HostMemory:
         Freed blocks are reused by size class, so a steady state allocates nothing new. The bytes are
         whatever was there before, as from a kernel's allocator. Raises MemoryError when full.
         """
+        free = self._asked.get((size, align))
+        address = free.pop() if free else self._find(size, align)
+        self._sizes[address] = size
+        return address
+
+    def _find(self, size: int, align: int) -> int:
+        """As `alloc`, where nothing is known to be free for such a request."""
         if size <= 0 or align <= 0 or align & (align - 1):
             raise ValueError(f"alloc(size={size}, align={align}): size > 0 and a power of two expected")
         key = (_size_class(size), align)
-        bucket = self._free.get(key)
-        if bucket:
-            address = bucket.pop()
-        else:
-            address = (self._next + align - 1) & ~(align - 1)
-            if address + key[0] > self.base + self.size:
-                raise MemoryError(f"host memory is full: {size} bytes asked, {self.allocated} in use")
-            self._next = address + key[0]
-            self._class[address] = key
-        self._sizes[address] = size
+        free = self._free.setdefault(key, [])
+        if len(self._asked) >= _REQUESTS:
+            self._asked.clear()
+        self._asked[size, align] = free
+        if free:
+            return free.pop()
+        address = (self._next + align - 1) & ~(align - 1)
+        if address + key[0] > self.base + self.size:
+            raise MemoryError(f"host memory is full: {size} bytes asked, {self.allocated} in use")
+        self._next = address + key[0]
+        self._class[address] = key
+        self._home[address] = free
         return address
 
     def free(self, address: int) -> None:
         """Give back what `alloc` returned. A second free, or a foreign address, is a ValueError."""
         if self._sizes.pop(address, None) is None:
             raise ValueError(f"free({address:#x}): not an allocated block")
-        self._free.setdefault(self._class[address], []).append(address)
+        self._home[address].append(address)
 
     @property
     def allocated(self) -> int:
         """Bytes handed out and not yet freed: a leak check."""
         return sum(self._sizes.values())
+
+    @property
+    def made(self) -> int:
+        """Bytes of all blocks, free or not."""
+        return self._next - self.base

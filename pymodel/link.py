@@ -8,7 +8,7 @@ which impairments are on, nor on the traffic in the other direction.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -103,7 +103,7 @@ class _Way:
             return
         if corrupt < impairments.corrupt:
             counters.corrupted += 1
-            frame = replace(frame, data=_flip(frame.data, flips))
+            frame = frame._replace(data=_flip(frame.data, flips))
         hold = 0
         if late < impairments.reorder:
             counters.reordered += 1
@@ -122,7 +122,9 @@ class _Way:
         if not link.up:
             self.counters.unplugged += 1
             return
-        start = max(link.scheduler.now, self._free_at)
+        start = link.scheduler.now
+        if start < self._free_at:
+            start = self._free_at
         end = start + frame.end - frame.start
         self._free_at = end + GAP
         self.counters.delivered += 1

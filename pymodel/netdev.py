@@ -15,7 +15,7 @@ from enum import IntFlag
 from typing import Final
 
 from pymodel.gro import Gro
-from pymodel.gso import GSO_TCP_ECN, checksum_help, segment
+from pymodel.gso import GSO_MAX_SEGS, GSO_TCP_ACCECN, GSO_TCP_ECN, checksum_help, segment
 from pymodel.skbuff import Checksum, SkBuff
 from pymodel.wire.eth import HEADER_LEN, MIN_ETHERTYPE
 
@@ -108,7 +108,8 @@ class NetDevice(abc.ABC):
 
     `mac`: 6 bytes. `mtu`: bytes of a network-layer packet. `carrier`: the link is up, which it is
     until a driver says otherwise. `on_carrier(up)` is called at its changes. `txqueuelen`: frames that
-    may wait. `hw_features`: what can be had; `features`: what of it is in use (`set_features`).
+    may wait. `gso_max_segs`: segments that TCP may give it in one. `hw_features`: what can be had;
+    `features`: what of it is in use (`set_features`).
     """
 
     def __init__(self, name: str, mac: bytes = bytes(6), mtu: int = 1500) -> None:
@@ -120,6 +121,7 @@ class NetDevice(abc.ABC):
         self._gro = Gro(self._up)
         self.carrier = True
         self.txqueuelen = DEFAULT_TXQUEUELEN
+        self.gso_max_segs = GSO_MAX_SEGS
         self.stats = NetDeviceStats()
         self.rx_handler: Callable[[SkBuff], None] | None = None
         self.on_carrier: Callable[[bool], None] | None = None
@@ -167,6 +169,11 @@ class NetDevice(abc.ABC):
             unwanted = unwanted & ~feature if on else unwanted | feature
         self._unwanted = unwanted
         self.features = _fix(self.hw_features & ~unwanted)
+
+    @property
+    def features_in_use(self) -> set[str]:
+        """Names, as for `set_features`, of what is on."""
+        return {name for name, feature in _SWITCHES.items() if self.features & feature}
 
     # --- transmit -------------------------------------------------------------------------------
 
@@ -222,18 +229,22 @@ class NetDevice(abc.ABC):
                 return False
         else:
             frames = [skb]
+        features = self._features
         for number, frame in enumerate(frames):
             if qdisc.stopped:
                 qdisc.queue.extendleft(reversed(frames[number:]))
                 break
-            try:
-                self._finish(frame)
-            except MemoryError:
-                self.stats.tx_dropped += 1
-                frame.free()
-                if len(frames) == 1:
-                    return False
-                continue
+            if (frame.data_len and not features & _SG) or (
+                frame.ip_summed is Checksum.PARTIAL and not features & _HW_CSUM
+            ):
+                try:
+                    self._finish(frame)
+                except MemoryError:
+                    self.stats.tx_dropped += 1
+                    frame.free()
+                    if len(frames) == 1:
+                        return False
+                    continue
             if not self.start_xmit(frame):
                 qdisc.stopped = True
                 qdisc.queue.extendleft(reversed(frames[number:]))
@@ -242,6 +253,8 @@ class NetDevice(abc.ABC):
 
     def _cuts(self, gso_type: int) -> bool:
         """The device cuts such a super-segment up by itself."""
+        if gso_type & GSO_TCP_ACCECN:
+            return False
         needed = _TSO | _TSO_ECN if gso_type & GSO_TCP_ECN else _TSO
         return self._features & needed == needed
 
@@ -318,14 +331,14 @@ class NetDevice(abc.ABC):
         return self._gro.holds
 
     def _counted(self, skb: SkBuff) -> bool:
-        stats = self.stats
-        if skb.len < HEADER_LEN:
+        stats, length = self.stats, skb.len
+        if length < HEADER_LEN:
             stats.rx_errors += 1
             stats.rx_length_errors += 1
             skb.free()
             return False
         stats.rx_packets += 1
-        stats.rx_bytes += skb.len
+        stats.rx_bytes += length
         return True
 
     def _up(self, skb: SkBuff) -> None:

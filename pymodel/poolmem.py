@@ -30,11 +30,6 @@ class PoolMemory(HostMemory):
         self.sealed = True
         self.in_use = self.peak = sum(self._class[address][0] for address in self._sizes)
 
-    @property
-    def made(self) -> int:
-        """Bytes of all blocks, free or not."""
-        return self._next - self.base
-
     def alloc(self, size: int, align: int = 64) -> int:
         """As `HostMemory.alloc`."""
         if not self.sealed:

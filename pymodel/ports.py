@@ -5,8 +5,7 @@ Seam 2, `WirePort`: what a link sees of a NIC (frames with a time).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pymodel.hostmem import HostMemory
 from pymodel.task import Blocking, Wait, WaitQueue
@@ -14,8 +13,7 @@ from pymodel.task import Blocking, Wait, WaitQueue
 __all__ = ["DevicePort", "Frame", "WirePort", "mmio_read"]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One Ethernet frame on the wire (IEEE 802.3 §3.1.1).
 
     `data`: destination address up to and including the FCS; no preamble.

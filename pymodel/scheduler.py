@@ -4,8 +4,8 @@ With the golden NIC alone it runs freely; with RTL the co-simulation loop calls 
 with the simulator's time and sleeps until `Scheduler.next_deadline`.
 """
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 
 class Timer:
@@ -40,8 +40,10 @@ class Scheduler:
 
     def at(self, when: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` at `when` (ps); a time in the past means as soon as possible."""
-        timer = Timer(max(when, self.now), callback)
-        heapq.heappush(self._heap, (timer.when, self._seq, timer))
+        if when < self.now:
+            when = self.now
+        timer = Timer(when, callback)
+        heappush(self._heap, (when, self._seq, timer))
         self._seq += 1
         return timer
 
@@ -53,11 +55,16 @@ class Scheduler:
         """Call `callback` at the present time, after everything already due now."""
         return self.at(self.now, callback)
 
+    @property
+    def pending(self) -> int:
+        """Events in the queue, those that were cancelled included until their time has come."""
+        return len(self._heap)
+
     def next_deadline(self) -> int | None:
         """Time of the earliest pending event, or None when nothing is pending."""
         heap = self._heap
         while heap and heap[0][2].callback is None:
-            heapq.heappop(heap)
+            heappop(heap)
         return heap[0][0] if heap else None
 
     def run_until(self, when: int) -> None:
@@ -67,7 +74,7 @@ class Scheduler:
         """
         heap = self._heap
         while heap and heap[0][0] <= when:
-            due, _, timer = heapq.heappop(heap)
+            due, _, timer = heappop(heap)
             callback = timer.callback
             if callback is None:
                 continue
@@ -77,6 +84,33 @@ class Scheduler:
             callback()
         if when > self.now:
             self.now = when
+
+    def run(self, done: Callable[[], bool], limit: int) -> bool:
+        """Run until `done()`, which is asked whenever everything due at one time has run.
+
+        False when nothing is pending any more, or only after `limit` (ps).
+        """
+        heap = self._heap
+        while not done():
+            if not heap:
+                return False
+            when, _, timer = heap[0]
+            if timer.callback is None:
+                heappop(heap)
+                continue
+            if when > limit:
+                return False
+            self.now = due = when
+            while due == when:
+                heappop(heap)
+                callback = timer.callback
+                if callback is not None:
+                    timer.callback = None
+                    callback()
+                if not heap:
+                    break
+                due, _, timer = heap[0]
+        return True
 
     def step(self) -> bool:
         """Advance to the next event and run everything due then; False when nothing is pending."""

@@ -69,13 +69,18 @@ class Checksum(IntEnum):
 
 
 class Page:
-    """A reference-counted block of DMA memory that fragments point into; the creator owns one reference."""
+    """A reference-counted block of DMA memory, for linear areas and fragments; one reference is its maker's.
+
+    Without `address` it is allocated; else it was, and the page frees it from now on.
+    """
 
     __slots__ = ("address", "memory", "refs", "size")
 
-    def __init__(self, memory: HostMemory, size: int = 4096) -> None:
+    def __init__(self, memory: HostMemory, size: int = 4096, address: int | None = None) -> None:
+        if address is None:
+            address = memory.alloc(size, min(4096, 1 << (size - 1).bit_length()))
         self.memory = memory
-        self.address = memory.alloc(size, min(4096, 1 << (size - 1).bit_length()))
+        self.address = address
         self.size = size
         self.refs = 1
 
@@ -88,37 +93,19 @@ class Page:
 
     def put(self) -> None:
         """Drop a reference; the last one frees the memory. Raises SkbError when there was none."""
-        if self.refs <= 0:
+        self.refs = refs = self.refs - 1
+        if refs > 0:
+            return
+        if refs < 0:
+            self.refs = 0
             raise SkbError(f"page at {self.address:#x} was freed twice")
-        self.refs -= 1
-        if not self.refs:
-            self.memory.free(self.address)
-
-    @classmethod
-    def adopt(cls, memory: HostMemory, address: int, size: int) -> "Page":
-        """A page over `size` bytes that were allocated at `address`, which the page frees from now on."""
-        page = cls.__new__(cls)
-        page.memory = memory
-        page.address = address
-        page.size = size
-        page.refs = 1
-        return page
+        self.memory.free(self.address)
 
     def view(self, offset: int, size: int) -> memoryview:
         """A writable window into the page. Raises SkbError when it leaves the page."""
         if offset < 0 or size < 0 or offset + size > self.size:
             raise SkbError(f"{size} bytes at {offset} are outside a page of {self.size}")
         return self.memory.slice(self.address + offset, size)
-
-
-class _Head:
-    """The linear area that an skb and its clones share: its start, and how many skbs use it (dataref)."""
-
-    __slots__ = ("address", "dataref")
-
-    def __init__(self, address: int) -> None:
-        self.address = address
-        self.dataref = 1
 
 
 class SkBuff:
@@ -158,14 +145,14 @@ class SkBuff:
         "tstamp",
     )
 
-    def __init__(self, memory: HostMemory, head: _Head, end: int) -> None:
+    def __init__(self, memory: HostMemory, head: Page) -> None:
         self.memory = memory
         self._view = memory.view
         self._base = memory.base
-        self._head: _Head | None = head
+        self._head: Page | None = head
         self._frags: list[tuple[Page, int, int]] | None = None
-        self.head = self.data = self.tail = head.address
-        self.end = end
+        self.head = self.data = self.tail = address = head.address
+        self.end = address + head.size
         self.len = 0
         self.data_len = 0
         self.mac_header: int | None = None
@@ -187,7 +174,7 @@ class SkBuff:
             return "<SkBuff freed>"
         return (
             f"<SkBuff len={self.len} data_len={self.data_len} headroom={self.data - self.head} "
-            f"tailroom={self.end - self.tail} dataref={self._head.dataref}>"
+            f"tailroom={self.end - self.tail} dataref={self._head.refs}>"
         )
 
     def __len__(self) -> int:
@@ -197,7 +184,7 @@ class SkBuff:
         offset = address - self._base
         return self._view[offset : offset + size]
 
-    def _live(self) -> _Head:
+    def _live(self) -> Page:
         if self._head is None:
             raise SkbError("skb is used after it was freed")
         return self._head
@@ -295,22 +282,22 @@ class SkBuff:
 
         Raises SkbError when the range leaves the page or there are `MAX_SKB_FRAGS` already.
         """
-        self._live()
+        if self._head is None:
+            self._live()
         if offset < 0 or size <= 0 or offset + size > page.size:
             raise SkbError(f"fragment of {size} bytes at {offset} in a page of {page.size}")
         frags = self._frags
         if frags is None:
             frags = self._frags = []
-        if len(frags) >= MAX_SKB_FRAGS:
+        elif len(frags) >= MAX_SKB_FRAGS:
             raise SkbError(f"more than {MAX_SKB_FRAGS} fragments")
         frags.append((page.get(), offset, size))
         self.data_len += size
         self.len += size
 
     def _drop_frags(self) -> None:
-        if self._frags:
-            for page, _, _ in self._frags:
-                page.put()
+        for page, _, _ in self._frags or ():
+            page.put()
         self._frags = None
         self.len -= self.data_len
         self.data_len = 0
@@ -346,7 +333,7 @@ class SkBuff:
     def _pull_tail(self, n: int) -> None:
         """Make the first `n` bytes linear (Linux: __pskb_pull_tail)."""
         need = n - (self.len - self.data_len)
-        if self._live().dataref > 1 or self.tail + need > self.end:
+        if self._live().refs > 1 or self.tail + need > self.end:
             self._move(self.data - self.head, max(self.end - self.tail, need))
         data = self._eat_frags(need)
         self._window(self.tail, need)[:] = data
@@ -363,13 +350,11 @@ class SkBuff:
     @property
     def cloned(self) -> bool:
         """True while another skb shares the linear area."""
-        return self._live().dataref > 1
+        return self._live().refs > 1
 
     def clone(self) -> "SkBuff":
         """A second skb over the same bytes, with pointers of its own; the destructor is not inherited."""
-        head = self._live()
-        head.dataref += 1
-        other = SkBuff(self.memory, head, self.end)
+        other = SkBuff(self.memory, self._live().get())
         other.data = self.data
         other.tail = self.tail
         other.len = self.len
@@ -390,6 +375,33 @@ class SkBuff:
         other.tstamp = self.tstamp
         return other
 
+    def sibling(self, size: int) -> "SkBuff":
+        """A new packet of `size` linear bytes, not written yet, with what this one knows beside its bytes:
+        for one with the same headers, behind as much headroom. Raises MemoryError when memory is full.
+        """
+        memory = self.memory
+        headroom = self.data - self.head
+        total = headroom + size
+        address = memory.alloc(total)
+        moved = address - self.head
+        other = SkBuff(memory, Page(memory, total, address))
+        other.data = address + headroom
+        other.tail = other.end
+        other.len = size
+        if self.mac_header is not None:
+            other.mac_header = self.mac_header + moved
+        if self.network_header is not None:
+            other.network_header = self.network_header + moved
+        if self.transport_header is not None:
+            other.transport_header = self.transport_header + moved
+        other.protocol = self.protocol
+        other.dev = self.dev
+        other.ip_summed = self.ip_summed
+        other.csum_start = self.csum_start
+        other.csum_offset = self.csum_offset
+        other.tstamp = self.tstamp
+        return other
+
     def _move(self, headroom: int, tailroom: int) -> None:
         """Copy the linear data into an area of its own with that much room (Linux: pskb_expand_head)."""
         old = self._live()
@@ -407,8 +419,8 @@ class SkBuff:
             self.transport_header += delta
         if self.ip_summed is Checksum.PARTIAL:
             self.csum_start += headroom - (self.data - self.head)
-        self._head = _Head(address)
-        self._release(old)
+        self._head = Page(self.memory, max(size, 1), address)
+        old.put()
         self.head = address
         self.data = data
         self.tail = data + headlen
@@ -421,13 +433,8 @@ class SkBuff:
         Windows got earlier stay on the old area. Fragments stay shared.
         """
         room = self.data - self.head
-        if self._live().dataref > 1 or room < headroom:
+        if self._live().refs > 1 or room < headroom:
             self._move(max(room, headroom), self.end - self.tail)
-
-    def _release(self, head: _Head) -> None:
-        head.dataref -= 1
-        if not head.dataref:
-            self.memory.free(head.address)
 
     def free(self) -> None:
         """End this skb; the memory goes when its last user has. Raises SkbError when freed before."""
@@ -441,9 +448,7 @@ class SkBuff:
         self._head = None
         if self._frags:
             self._drop_frags()
-        head.dataref -= 1
-        if not head.dataref:
-            self.memory.free(head.address)
+        head.put()
 
     def into_page(self) -> Page:
         """End this skb and keep its linear area as a page, for fragments of another one.
@@ -451,34 +456,37 @@ class SkBuff:
         Raises SkbError when the area is shared, or the skb has fragments or a destructor.
         """
         head = self._live()
-        if head.dataref > 1 or self._frags or self.destructor is not None:
+        if head.refs > 1 or self._frags or self.destructor is not None:
             raise SkbError("into_page() on an skb that is shared, or has fragments or a destructor")
         self._head = None
-        return Page.adopt(self.memory, head.address, self.end - head.address)
+        return head
 
     def join(self, other: "SkBuff", start: int) -> None:
         """Append `other` from `start` on, which is in its linear area, as fragments; consumes it.
 
         Nothing is copied, and there may be more than `MAX_SKB_FRAGS` afterwards: that is what a device takes,
-        and such an skb only goes up (Linux: skb_gro_receive, with its frag_list). Raises SkbError as
-        `into_page` does, but `other` may have fragments.
+        and such an skb only goes up (Linux: skb_gro_receive, with its frag_list). Raises SkbError when
+        `other` is shared or has a destructor.
         """
-        self._live()
-        linear = other.len - other.data_len - start
-        rest, other._frags = other._frags, None
-        offset = other.data + start - other.head
-        self.data_len += linear + other.data_len
-        self.len += linear + other.data_len
+        head = other._live()
+        if self._head is None or head.refs > 1 or other.destructor is not None:
+            self._live()
+            raise SkbError("join() of an skb that is shared or has a destructor")
+        length = other.len - start
+        linear = length - other.data_len
+        self.data_len += length
+        self.len += length
         frags = self._frags
         if frags is None:
             frags = self._frags = []
-        page = other.into_page()
+        other._head = None
         if linear:
-            frags.append((page, offset, linear))
+            frags.append((head, other.data + start - head.address, linear))
         else:
-            page.put()
-        if rest:
-            frags += rest
+            head.put()
+        if other._frags:
+            frags += other._frags
+            other._frags = None
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -494,7 +502,12 @@ class SkBuff:
         linear = self.linear()
         if not self._frags:
             return linear.tobytes()
-        return b"".join([linear, *(page.view(offset, size) for page, offset, size in self._frags)])
+        view, base = self._view, self._base
+        pieces = [linear]
+        for page, offset, size in self._frags:
+            at = page.address - base + offset
+            pieces.append(view[at : at + size])
+        return b"".join(pieces)
 
     def segments(self) -> list[tuple[int, int]]:
         """(bus address, length) of each piece of the packet, in order, for a device to fetch."""
@@ -528,9 +541,7 @@ def alloc_skb(memory: HostMemory, size: int, headroom: int = 0) -> SkBuff:
     if size < 0 or headroom < 0:
         raise ValueError(f"alloc_skb(size={size}, headroom={headroom})")
     total = (size + headroom) or 1
-    head = _Head(memory.alloc(total))
-    skb = SkBuff(memory, head, head.address + total)
-    if headroom:
-        skb.data += headroom
-        skb.tail += headroom
+    address = memory.alloc(total)
+    skb = SkBuff(memory, Page(memory, total, address))
+    skb.data = skb.tail = address + headroom
     return skb

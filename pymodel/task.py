@@ -71,13 +71,13 @@ class Sleeper:
     Every front end that blocks a program uses this, so the order of wake-ups is the same in all.
     """
 
-    __slots__ = ("_done", "_resume", "_scheduler", "_timer", "_wait")
+    __slots__ = ("_cancelled", "_done", "_resume", "_scheduler", "_timer", "_wait")
 
     def __init__(self, scheduler: Scheduler, wait: Wait, resume: Callable[[bool], None]) -> None:
         self._scheduler = scheduler
         self._wait = wait
         self._resume = resume
-        self._done = False
+        self._done = self._cancelled = False
         self._timer: Timer | None = None
         for queue in wait.queues:
             queue.add(self._woken)
@@ -92,7 +92,11 @@ class Sleeper:
             self._timer.cancel()
         for queue in self._wait.queues:
             queue.remove(self._woken)
-        self._scheduler.call_soon(lambda: self._resume(woken))
+        self._scheduler.call_soon(lambda: self._report(woken))
+
+    def _report(self, woken: bool) -> None:
+        if not self._cancelled:
+            self._resume(woken)
 
     def _woken(self) -> None:
         self._finish(True)
@@ -101,7 +105,8 @@ class Sleeper:
         self._finish(False)
 
     def cancel(self) -> None:
-        """Forget the wait: `resume` will not be called."""
+        """Forget the wait: `resume` will not be called, even if the wake-up is on its way already."""
+        self._cancelled = True
         if not self._done:
             self._done = True
             if self._timer is not None:

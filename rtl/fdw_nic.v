@@ -29,7 +29,11 @@ module fdw_nic #(
     // until a burst of eight descriptors that was asked for before the frame has passed.
     parameter TX_CUT_THROUGH = 4,
     parameter RX_FIFO_BYTES = 32768, // power of two, >= 4096
-    parameter RX_CUT_THROUGH = 1     // 1: a received frame may be written to memory before its end has come
+    parameter RX_CUT_THROUGH = 1,    // 1: a received frame may be written to memory before its end has come
+    // Virtio features that are built in and offered: what is required and any of the others. Circuits that only
+    // serve what is missing are left out.
+    parameter [63:0] FEATURES = `FDW_FEATURES_OFFERED,
+    parameter STATISTICS = 1         // 0: no counters; all of them read 0
 ) (
     input                     clk,
     input                     rst,
@@ -100,10 +104,13 @@ module fdw_nic #(
     output                    tap_rx_valid,
     output [3:0]              tap_rx_status
 );
+    localparam HAS_CSUM = FEATURES[`FDW_FEATURE_CSUM];
+    localparam HAS_TSO4 = FEATURES[`FDW_FEATURE_HOST_TSO4];
+    localparam HAS_GUEST_CSUM = FEATURES[`FDW_FEATURE_GUEST_CSUM];
+    localparam HAS_INDIRECT = FEATURES[`FDW_FEATURE_INDIRECT_DESC];
     localparam RX = `FDW_QUEUE_RX;
     localparam TX = `FDW_QUEUE_TX;
     localparam LONGEST = MTU_MAX + 14 + 4; // without FCS; 4 bytes for a VLAN tag
-    localparam [16:0] TX_LONGEST_PACKET = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
 
     // Masters on the AXI4 port; the index is the ID.
     localparam READERS = 7;
@@ -175,7 +182,9 @@ module fdw_nic #(
         .MTU(MTU),
         .MTU_MAX(MTU_MAX),
         .QUEUE_NUM_MAX(QUEUE_NUM_MAX),
-        .QUEUES(2)
+        .QUEUES(2),
+        .FEATURES(FEATURES),
+        .STATISTICS(STATISTICS)
     ) regs (
         .clk(clk),
         .rst(rst),
@@ -373,39 +382,61 @@ module fdw_nic #(
                 .m_axi_bvalid(bvalid[F]), .m_axi_bready(bready[F])
             );
 
-            fdw_ring_indirect #(
-                .ADDR_WIDTH(ADDR_WIDTH),
-                .DEVICE_WRITES(q == RX)
-            ) tables (
-                .clk(clk),
-                .rst(rst),
-                .enable(queue_enable[q]),
-                .settled(settled[q]),
-                .error(table_error[q]),
-                .pending(table_pending[q]),
-                .busy(table_busy[q]),
-                .s_valid(ring_valid),
-                .s_ready(ring_ready),
-                .s_addr(ring_addr),
-                .s_len(ring_len),
-                .s_id(ring_id),
-                .s_indirect(ring_indirect),
-                .s_first(ring_first),
-                .s_last(ring_last),
-                .s_slots(ring_slots),
-                .m_valid(desc_valid[q]),
-                .m_ready(desc_ready[q]),
-                .m_addr(desc_addr[q*64 +: 64]),
-                .m_len(desc_len[q*32 +: 32]),
-                .m_id(desc_id[q*16 +: 16]),
-                .m_first(unused_desc_first[q]),
-                .m_last(desc_last[q]),
-                .m_slots(desc_slots[q*16 +: 16]),
-                .m_axi_araddr(araddr[T*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_arlen(arlen[T*8 +: 8]),
-                .m_axi_arsize(arsize[T*3 +: 3]), .m_axi_arburst(arburst[T*2 +: 2]),
-                .m_axi_arvalid(arvalid[T]), .m_axi_arready(arready[T]), .m_axi_rdata(rdata),
-                .m_axi_rresp(rresp), .m_axi_rvalid(rvalid[T]), .m_axi_rready(rready[T])
-            );
+            if (HAS_INDIRECT) begin : indirect
+                fdw_ring_indirect #(
+                    .ADDR_WIDTH(ADDR_WIDTH),
+                    .DEVICE_WRITES(q == RX)
+                ) tables (
+                    .clk(clk),
+                    .rst(rst),
+                    .enable(queue_enable[q]),
+                    .settled(settled[q]),
+                    .error(table_error[q]),
+                    .pending(table_pending[q]),
+                    .busy(table_busy[q]),
+                    .s_valid(ring_valid),
+                    .s_ready(ring_ready),
+                    .s_addr(ring_addr),
+                    .s_len(ring_len),
+                    .s_id(ring_id),
+                    .s_indirect(ring_indirect),
+                    .s_first(ring_first),
+                    .s_last(ring_last),
+                    .s_slots(ring_slots),
+                    .m_valid(desc_valid[q]),
+                    .m_ready(desc_ready[q]),
+                    .m_addr(desc_addr[q*64 +: 64]),
+                    .m_len(desc_len[q*32 +: 32]),
+                    .m_id(desc_id[q*16 +: 16]),
+                    .m_first(unused_desc_first[q]),
+                    .m_last(desc_last[q]),
+                    .m_slots(desc_slots[q*16 +: 16]),
+                    .m_axi_araddr(araddr[T*ADDR_WIDTH +: ADDR_WIDTH]), .m_axi_arlen(arlen[T*8 +: 8]),
+                    .m_axi_arsize(arsize[T*3 +: 3]), .m_axi_arburst(arburst[T*2 +: 2]),
+                    .m_axi_arvalid(arvalid[T]), .m_axi_arready(arready[T]), .m_axi_rdata(rdata),
+                    .m_axi_rresp(rresp), .m_axi_rvalid(rvalid[T]), .m_axi_rready(rready[T])
+                );
+            end else begin : direct
+                // Without tables the stream of the ring is that of the engine.
+                assign table_error[q] = 1'b0;
+                assign table_pending[q] = 1'b0;
+                assign table_busy[q] = 1'b0;
+                assign desc_valid[q] = ring_valid;
+                assign ring_ready = desc_ready[q];
+                assign desc_addr[q*64 +: 64] = ring_addr;
+                assign desc_len[q*32 +: 32] = ring_len;
+                assign desc_id[q*16 +: 16] = ring_id;
+                assign unused_desc_first[q] = ring_first;
+                assign desc_last[q] = ring_last;
+                assign desc_slots[q*16 +: 16] = ring_slots;
+                assign araddr[T*ADDR_WIDTH +: ADDR_WIDTH] = {ADDR_WIDTH{1'b0}};
+                assign arlen[T*8 +: 8] = 8'd0;
+                assign arsize[T*3 +: 3] = 3'd0;
+                assign arburst[T*2 +: 2] = 2'd0;
+                assign arvalid[T] = 1'b0;
+                assign rready[T] = 1'b0;
+                wire unused_table = &{1'b0, ring_indirect, arready[T], rvalid[T]};
+            end
 
             fdw_ring_used #(
                 .ADDR_WIDTH(ADDR_WIDTH)
@@ -441,58 +472,37 @@ module fdw_nic #(
         end
     endgenerate
 
-    // ---------------------------------------------------------------- transmit
-    wire                  tx_req_valid;
-    wire                  tx_req_ready;
-    wire [ADDR_WIDTH-1:0] tx_req_addr;
-    wire [16:0]           tx_req_len;
-    wire [3:0]            tx_req_head;
-    wire                  tx_req_last;
-    wire                  tx_head_valid;
-    wire                  tx_head_ready;
-    wire [127:0]          tx_head_data;
-    wire [3:0]            tx_head_offset;
-    wire [3:0]            tx_head_count;
-    wire                  tx_len_valid;
-    wire                  tx_len_ready;
-    wire [16:0]           tx_len_frame;
-    wire                  tx_len_steady;
-    wire                  tx_packet_done;
-    wire                  tx_valid;
-    wire                  tx_ready;
-    wire [127:0]          tx_data;
-    wire [15:0]           tx_keep;
-    wire                  tx_last;
-    wire                  tx_frame_valid;
-    wire                  tx_frame_ready;
-    wire [127:0]          tx_frame_data;
-    wire                  tx_frame_last;
-    wire [15:0]           tx_frame_len;
-    wire                  tx_frame_cut;
-    wire                  tx_entry_valid;
-    wire [15:0]           tx_entry_len;
-    wire                  tx_entry_patch;
-    wire [15:0]           tx_entry_field;
-    wire [15:0]           tx_entry_value;
-    wire                  dma_read_busy;
-    wire [63:0]           tx_tdata;
-    wire [7:0]            tx_tkeep;
-    wire                  tx_tlast;
-    wire                  tx_tvalid;
-    wire                  tx_tready;
+    // ---------------------------------------------------------------- transmit, receive
+    wire                    tx_dma_busy;
+    wire                    rx_dma_busy;
+    wire [AXI_ID_WIDTH-1:0] unused_arid; // the multiplexers give the IDs
+    wire [AXI_ID_WIDTH-1:0] unused_awid;
 
-    assign queue_idle[TX] = !fetch_busy[TX] && !table_busy[TX] && !used_busy[TX] && !dma_read_busy;
+    assign queue_idle[TX] = !fetch_busy[TX] && !table_busy[TX] && !used_busy[TX] && !tx_dma_busy;
+    assign queue_idle[RX] = !fetch_busy[RX] && !table_busy[RX] && !used_busy[RX] && !rx_dma_busy;
 
-    fdw_tx_engine #(
+    fdw_tx_path #(
         .ADDR_WIDTH(ADDR_WIDTH),
-        .DESCRIPTORS(QUEUE_NUM_MAX < 2 ? 2 : QUEUE_NUM_MAX)
-    ) tx_engine (
+        .AXI_ID_WIDTH(AXI_ID_WIDTH),
+        .AXI_ID(FRAMES),
+        .DESCRIPTORS(QUEUE_NUM_MAX < 2 ? 2 : QUEUE_NUM_MAX),
+        .FIFO_BYTES(TX_FIFO_BYTES),
+        .CUT_THROUGH(TX_CUT_THROUGH),
+        .CSUM(HAS_CSUM),
+        .TSO(HAS_TSO4)
+    ) tx (
         .clk(clk),
         .rst(rst),
         .enable(queue_enable[TX]),
-        .longest(feat_tso4 ? TX_LONGEST_PACKET : {1'b0, max_frame}),
-        .error(tx_chain_error),
+        .calm(device_reset),
+        .feat_csum(feat_csum),
+        .feat_tso4(feat_tso4),
+        .max_frame(max_frame),
         .busy(tx_busy),
+        .dma_busy(tx_dma_busy),
+        .fifo_busy(tx_fifo_busy),
+        .chain_error(tx_chain_error),
+        .dma_error(dma_read_error),
         .desc_valid(desc_valid[TX]),
         .desc_ready(desc_ready[TX]),
         .desc_addr(desc_addr[TX*64 +: 64]),
@@ -500,260 +510,50 @@ module fdw_nic #(
         .desc_id(desc_id[TX*16 +: 16]),
         .desc_last(desc_last[TX]),
         .desc_slots(desc_slots[TX*16 +: 16]),
-        .req_valid(tx_req_valid),
-        .req_ready(tx_req_ready),
-        .req_addr(tx_req_addr),
-        .req_len(tx_req_len),
-        .req_head(tx_req_head),
-        .req_last(tx_req_last),
-        .len_valid(tx_len_valid),
-        .len_ready(tx_len_ready),
-        .len_frame(tx_len_frame),
-        .len_steady(tx_len_steady),
-        .packet_done(tx_packet_done),
         .used_valid(used_valid[TX]),
         .used_ready(used_ready[TX]),
         .used_id(used_id[TX*16 +: 16]),
         .used_len(used_len[TX*32 +: 32]),
         .used_write(used_write[TX]),
         .used_count(used_count[TX*16 +: 16]),
-        .used_busy(used_busy[TX])
-    );
-
-    wire [AXI_ID_WIDTH-1:0] unused_dma_arid; // the multiplexer gives the IDs
-    fdw_dma_read #(
-        .ADDR_WIDTH(ADDR_WIDTH),
-        .AXI_ID_WIDTH(AXI_ID_WIDTH),
-        .AXI_ID(FRAMES)
-    ) dma_read (
-        .clk(clk),
-        .rst(rst),
-        .req_valid(tx_req_valid),
-        .req_ready(tx_req_ready),
-        .req_addr(tx_req_addr),
-        .req_len(tx_req_len),
-        .req_head(tx_req_head),
-        .req_last(tx_req_last),
-        .head_valid(tx_head_valid),
-        .head_ready(tx_head_ready),
-        .head_data(tx_head_data),
-        .head_offset(tx_head_offset),
-        .head_count(tx_head_count),
-        .m_valid(tx_valid),
-        .m_ready(tx_ready),
-        .m_data(tx_data),
-        .m_keep(tx_keep),
-        .m_last(tx_last),
-        .error(dma_read_error),
-        .busy(dma_read_busy),
-        .abort(!queue_enable[TX]),
-        .m_axi_arid(unused_dma_arid), .m_axi_araddr(araddr[FRAMES*ADDR_WIDTH +: ADDR_WIDTH]),
+        .used_busy(used_busy[TX]),
+        .m_axi_arid(unused_arid), .m_axi_araddr(araddr[FRAMES*ADDR_WIDTH +: ADDR_WIDTH]),
         .m_axi_arlen(arlen[FRAMES*8 +: 8]), .m_axi_arsize(arsize[FRAMES*3 +: 3]),
         .m_axi_arburst(arburst[FRAMES*2 +: 2]), .m_axi_arvalid(arvalid[FRAMES]),
         .m_axi_arready(arready[FRAMES]), .m_axi_rid({AXI_ID_WIDTH{1'b0}}), .m_axi_rdata(rdata),
         .m_axi_rresp(rresp), .m_axi_rlast(rlast), .m_axi_rvalid(rvalid[FRAMES]),
-        .m_axi_rready(rready[FRAMES])
-    );
-
-    fdw_tx_offload tx_offload (
-        .clk(clk),
-        .rst(rst),
-        .clear(!queue_enable[TX]),
-        .feat_csum(feat_csum),
-        .feat_tso4(feat_tso4),
-        .max_frame(max_frame),
-        .head_valid(tx_head_valid),
-        .head_ready(tx_head_ready),
-        .head_data(tx_head_data),
-        .head_offset(tx_head_offset),
-        .head_count(tx_head_count),
-        .len_valid(tx_len_valid),
-        .len_ready(tx_len_ready),
-        .len_frame(tx_len_frame),
-        .len_steady(tx_len_steady),
-        .s_valid(tx_valid),
-        .s_ready(tx_ready),
-        .s_data(tx_data),
-        .s_keep(tx_keep),
-        .s_last(tx_last),
-        .m_valid(tx_frame_valid),
-        .m_ready(tx_frame_ready),
-        .m_data(tx_frame_data),
-        .m_last(tx_frame_last),
-        .m_len(tx_frame_len),
-        .m_cut(tx_frame_cut),
-        .entry_valid(tx_entry_valid),
-        .entry_len(tx_entry_len),
-        .entry_patch(tx_entry_patch),
-        .entry_field(tx_entry_field),
-        .entry_value(tx_entry_value),
-        .packet_done(tx_packet_done),
-        .stat_tso(tx_tso),
-        .stat_oversize(tx_oversize),
-        .stat_bad_offload(tx_bad_offload)
-    );
-
-    fdw_tx_fifo #(
-        .BYTES(TX_FIFO_BYTES),
-        .CUT_THROUGH(TX_CUT_THROUGH)
-    ) tx_fifo (
-        .clk(clk),
-        .rst(rst),
-        .flush(!queue_enable[TX]),
-        .calm(device_reset),
-        .busy(tx_fifo_busy),
-        .s_valid(tx_frame_valid),
-        .s_ready(tx_frame_ready),
-        .s_data(tx_frame_data),
-        .s_last(tx_frame_last),
-        .s_len(tx_frame_len),
-        .s_cut(tx_frame_cut),
-        .entry_valid(tx_entry_valid),
-        .entry_len(tx_entry_len),
-        .entry_patch(tx_entry_patch),
-        .entry_field(tx_entry_field),
-        .entry_value(tx_entry_value),
-        .m_tdata(tx_tdata),
-        .m_tkeep(tx_tkeep),
-        .m_tlast(tx_tlast),
-        .m_tvalid(tx_tvalid),
-        .m_tready(tx_tready)
-    );
-
-    fdw_mac_tx mac_tx (
-        .clk(clk),
-        .rst(rst),
-        .s_tdata(tx_tdata),
-        .s_tkeep(tx_tkeep),
-        .s_tlast(tx_tlast),
-        .s_tvalid(tx_tvalid),
-        .s_tready(tx_tready),
+        .m_axi_rready(rready[FRAMES]),
         .xgmii_txd(xgmii_txd),
         .xgmii_txc(xgmii_txc),
         .stat_frame(tx_sent),
         .stat_bytes(tx_sent_bytes),
         .stat_multicast(tx_sent_multicast),
         .stat_broadcast(tx_sent_broadcast),
-        .underflow(tx_underflow)
+        .stat_tso(tx_tso),
+        .stat_oversize(tx_oversize),
+        .stat_bad_offload(tx_bad_offload),
+        .stat_underflow(tx_underflow)
     );
 
-    // ---------------------------------------------------------------- receive
-    wire                  mac_valid;
-    wire [63:0]           mac_data;
-    wire [7:0]            mac_keep;
-    wire                  mac_last;
-    wire [3:0]            mac_status;
-    wire                  mac_fcs_wrong;
-    wire                  sum_valid;
-    wire [63:0]           sum_data;
-    wire [3:0]            sum_bytes;
-    wire                  sum_last;
-    wire                  sum_good;
-    wire                  frame_valid;
-    wire                  frame_ready;
-    wire [127:0]          frame_data;
-    wire [15:0]           frame_keep;
-    wire                  frame_last;
-    wire                  frame_bad;
-    wire                  frame_whole;
-    wire [15:0]           frame_len;
-    wire                  frame_good;
-    wire                  rx_valid;
-    wire                  rx_ready;
-    wire [127:0]          rx_data;
-    wire [15:0]           rx_keep;
-    wire                  rx_last;
-    wire                  rx_req_valid;
-    wire                  rx_req_ready;
-    wire [ADDR_WIDTH-1:0] rx_req_addr;
-    wire [16:0]           rx_req_len;
-    wire                  rx_more;
-    wire                  rx_cut;
-    wire                  rx_ended;
-    wire                  rx_done;
-    wire                  dma_write_busy;
-
-    assign queue_idle[RX] = !fetch_busy[RX] && !table_busy[RX] && !used_busy[RX] && !dma_write_busy;
-
-    fdw_mac_rx mac_rx (
-        .clk(clk),
-        .rst(rst),
-        .max_frame(max_frame),
-        .xgmii_rxd(xgmii_rxd),
-        .xgmii_rxc(xgmii_rxc),
-        .m_valid(mac_valid),
-        .m_data(mac_data),
-        .m_keep(mac_keep),
-        .m_last(mac_last),
-        .m_status(mac_status),
-        .m_fcs_wrong(mac_fcs_wrong),
-        .p_valid(sum_valid),
-        .p_data(sum_data),
-        .p_bytes(sum_bytes),
-        .p_last(sum_last)
-    );
-
-    fdw_rx_checksum rx_checksum (
-        .clk(clk),
-        .rst(rst),
-        .p_valid(sum_valid),
-        .p_data(sum_data),
-        .p_bytes(sum_bytes),
-        .p_last(sum_last),
-        .good(sum_good)
-    );
-
-    fdw_rx_fifo #(
-        .BYTES(RX_FIFO_BYTES),
-        .CUT_THROUGH(RX_CUT_THROUGH)
-    ) rx_fifo (
-        .clk(clk),
-        .rst(rst),
-        .flush(!queue_enable[RX]),
-        .accept(queue_enable[RX]),
-        .s_valid(mac_valid),
-        .s_data(mac_data),
-        .s_keep(mac_keep),
-        .s_last(mac_last),
-        .s_status(mac_status),
-        .s_fcs_wrong(mac_fcs_wrong),
-        .s_tag(sum_good),
-        .m_valid(frame_valid),
-        .m_ready(frame_ready),
-        .m_data(frame_data),
-        .m_keep(frame_keep),
-        .m_last(frame_last),
-        .m_bad(frame_bad),
-        .m_whole(frame_whole),
-        .m_len(frame_len),
-        .m_tag(frame_good),
-        .tap_valid(tap_rx_valid),
-        .tap_status(tap_rx_status),
-        .tap_bytes(tap_rx_bytes),
-        .tap_multicast(stat_rx_multicast),
-        .tap_broadcast(stat_rx_broadcast),
-        .tap_fcs_wrong(stat_rx_fcs_wrong)
-    );
-
-    fdw_rx_engine #(
-        .ADDR_WIDTH(ADDR_WIDTH)
-    ) rx_engine (
+    fdw_rx_path #(
+        .ADDR_WIDTH(ADDR_WIDTH),
+        .AXI_ID_WIDTH(AXI_ID_WIDTH),
+        .AXI_ID(FRAMES),
+        .FIFO_BYTES(RX_FIFO_BYTES),
+        .CUT_THROUGH(RX_CUT_THROUGH),
+        .CHECKSUM(HAS_GUEST_CSUM)
+    ) rx (
         .clk(clk),
         .rst(rst),
         .enable(queue_enable[RX]),
         .mergeable(feat_mrg_rxbuf),
         .checks(feat_guest_csum),
         .ring_size(queue_size[RX*16 +: 16]),
-        .truncated(rx_truncated),
-        .s_valid(frame_valid),
-        .s_ready(frame_ready),
-        .s_data(frame_data),
-        .s_keep(frame_keep),
-        .s_last(frame_last),
-        .s_bad(frame_bad),
-        .s_whole(frame_whole),
-        .s_len(frame_len),
-        .s_good(frame_good),
+        .max_frame(max_frame),
+        .dma_busy(rx_dma_busy),
+        .dma_error(dma_write_error),
+        .xgmii_rxd(xgmii_rxd),
+        .xgmii_rxc(xgmii_rxc),
         .desc_valid(desc_valid[RX]),
         .desc_ready(desc_ready[RX]),
         .desc_addr(desc_addr[RX*64 +: 64]),
@@ -761,19 +561,6 @@ module fdw_nic #(
         .desc_id(desc_id[RX*16 +: 16]),
         .desc_slots(desc_slots[RX*16 +: 16]),
         .desc_last(desc_last[RX]),
-        .m_valid(rx_valid),
-        .m_ready(rx_ready),
-        .m_data(rx_data),
-        .m_keep(rx_keep),
-        .m_last(rx_last),
-        .m_more(rx_more),
-        .m_cut(rx_cut),
-        .m_ended(rx_ended),
-        .req_valid(rx_req_valid),
-        .req_ready(rx_req_ready),
-        .req_addr(rx_req_addr),
-        .req_len(rx_req_len),
-        .done(rx_done),
         .used_valid(used_valid[RX]),
         .used_ready(used_ready[RX]),
         .used_id(used_id[RX*16 +: 16]),
@@ -781,39 +568,20 @@ module fdw_nic #(
         .used_write(used_write[RX]),
         .used_count(used_count[RX*16 +: 16]),
         .used_hold(used_hold[RX]),
-        .used_release(used_release[RX])
-    );
-
-    wire [AXI_ID_WIDTH-1:0] unused_dma_awid;
-    fdw_dma_write #(
-        .ADDR_WIDTH(ADDR_WIDTH),
-        .AXI_ID_WIDTH(AXI_ID_WIDTH),
-        .AXI_ID(FRAMES)
-    ) dma_write (
-        .clk(clk),
-        .rst(rst),
-        .s_valid(rx_valid),
-        .s_ready(rx_ready),
-        .s_data(rx_data),
-        .s_keep(rx_keep),
-        .s_last(rx_last),
-        .s_more(rx_more),
-        .cut(rx_cut),
-        .ended(rx_ended),
-        .req_valid(rx_req_valid),
-        .req_ready(rx_req_ready),
-        .req_addr(rx_req_addr),
-        .req_len(rx_req_len),
-        .done(rx_done),
-        .error(dma_write_error),
-        .busy(dma_write_busy),
-        .abort(!queue_enable[RX]),
-        .m_axi_awid(unused_dma_awid), .m_axi_awaddr(awaddr[FRAMES*ADDR_WIDTH +: ADDR_WIDTH]),
+        .used_release(used_release[RX]),
+        .m_axi_awid(unused_awid), .m_axi_awaddr(awaddr[FRAMES*ADDR_WIDTH +: ADDR_WIDTH]),
         .m_axi_awlen(awlen[FRAMES*8 +: 8]), .m_axi_awsize(awsize[FRAMES*3 +: 3]),
         .m_axi_awburst(awburst[FRAMES*2 +: 2]), .m_axi_awvalid(awvalid[FRAMES]),
         .m_axi_awready(awready[FRAMES]), .m_axi_wdata(wdata[FRAMES*128 +: 128]),
         .m_axi_wstrb(wstrb[FRAMES*16 +: 16]), .m_axi_wlast(wlast[FRAMES]), .m_axi_wvalid(wvalid[FRAMES]),
         .m_axi_wready(wready[FRAMES]), .m_axi_bid({AXI_ID_WIDTH{1'b0}}), .m_axi_bresp(bresp),
-        .m_axi_bvalid(bvalid[FRAMES]), .m_axi_bready(bready[FRAMES])
+        .m_axi_bvalid(bvalid[FRAMES]), .m_axi_bready(bready[FRAMES]),
+        .truncated(rx_truncated),
+        .tap_valid(tap_rx_valid),
+        .tap_status(tap_rx_status),
+        .tap_bytes(tap_rx_bytes),
+        .tap_multicast(stat_rx_multicast),
+        .tap_broadcast(stat_rx_broadcast),
+        .tap_fcs_wrong(stat_rx_fcs_wrong)
     );
 endmodule

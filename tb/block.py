@@ -1,5 +1,8 @@
 """Runs cocotb tests from a pytest function: of one RTL block (Verilator or Icarus), or of the whole NIC.
 
+Simulators of a block: `verilator`; `icarus`, four-state, where registers begin as X; `icarus-scattered`,
+where they begin with random bits (`tb.scatter`).
+
 The same file holds the `@cocotb.test()` coroutines and a pytest function:
 
     def test_my_block() -> None:
@@ -12,6 +15,7 @@ The same file holds the `@cocotb.test()` coroutines and a pytest function:
 import contextlib
 import inspect
 import os
+import random
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,19 +25,24 @@ from xml.etree import ElementTree
 import pytest
 from cocotb_tools.runner import Runner, get_runner
 
-from tb import coverage, known, toolchain, verilate
-from tb.cosim.build import run_cocotb
+from tb import coverage, known, scatter, toolchain, verilate
+from tb.cosim.build import run_cocotb, waves_format
 
 
 def _icarus(
-    toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object]
+    toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object], scattered: bool
 ) -> tuple[Runner, Path]:
     """A simulator in which every output must be known after the first reset (`tb.known`)."""
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
-    spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, ("icarus",))
-    directory = _made(toolchain.BUILD / "icarus" / f"{toplevel}-{spec.key()}")
+    kind = "scattered" if scattered else "icarus"
+    spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, (kind,))
+    directory = _made(toolchain.BUILD / kind / f"{toplevel}-{spec.key()}")
     top = next(path for path in sources if re.search(rf"\bmodule {toplevel}\b", path.read_text()))
+    if scattered:
+        seed = int(os.environ.get("FDWIRE_SEED", random.SystemRandom().randrange(1 << 32)))
+        print(f"FDWIRE_SEED={seed}")
+        sources = tuple(scatter.copies(sources, directory, seed))
     watcher = directory / f"{known.MODULE}.v"
     watcher.write_text(known.monitor(top, toplevel))
     runner = get_runner("icarus")
@@ -72,19 +81,14 @@ def run_block(
     """
     caller = Path(inspect.stack()[1].filename).resolve()
     files = verilate.paths(toolchain.RTL, sources) + verilate.paths(caller.parent, wrappers)
-    if simulator == "icarus":
-        runner, directory = _icarus(toplevel, files, parameters or {})
+    if simulator.startswith("icarus"):
+        runner, directory = _icarus(toplevel, files, parameters or {}, simulator == "icarus-scattered")
     else:
-        spec = verilate.Spec(
-            toplevel,
-            files,
-            (toolchain.RTL / "regs",),
-            parameters or {},
-            ("-Wno-fatal", "--x-initial", "unique", *coverage.build_arguments()),
-        )
+        spec = verilate.plain(toplevel, files, parameters)
         runner, directory = verilate.build(spec, where=toolchain.BUILD / "blocks")
-    log = directory / f"{test_module}.log"
-    results = directory / f"{test_module}.xml"
+    where = _made(toolchain.RUNS / directory.name)
+    log = where / f"{test_module}.log"
+    results = where / f"{test_module}.xml"
     environment = {"PYTHONPATH": str(caller.parent)}
     # A failing test exits; the results file says which one it was.
     with contextlib.suppress(SystemExit):
@@ -109,22 +113,25 @@ def run_nic(
     testcase: str | Sequence[str] | None = None,
     *,
     signals: bool = False,
+    waves: bool = False,
     where: str | None = None,
 ) -> None:
     """Run the cocotb tests of `test_module` on the whole NIC with its C++ attachment (`tb.testbench`).
 
     `signals`: a build in which `dut.nic` and everything below it can be read, at about a third of the speed;
-    otherwise `dut` has only `clk`, `rst` and `evt`. `where`: name of its directory, instead of the module's.
-    Fails as `run_block` does; the seed is its seed, too.
+    otherwise `dut` has only `clk`, `rst` and `evt`. `waves`: a build in which `bench.waves` can record.
+    `where`: name of its directory, instead of the module's. Fails as `run_block` does; the seed is its seed,
+    too.
     """
     caller = Path(inspect.stack()[1].filename).resolve()
-    directory = toolchain.BUILD / "tests" / (where or test_module)
+    directory = toolchain.RUNS / (where or test_module)
     results = run_cocotb(
         test_module,
         where=directory,
         environment={"PYTHONPATH": str(caller.parent)},
         testcase=testcase,
         signals=signals,
+        waves=waves_format() if waves else "off",
     )
     _judge(results, directory / "simulation.log")
 
@@ -145,9 +152,10 @@ def _judge(results: Path, log: Path) -> None:
     if bad or not cases:
         said = _lines(log)
         names = ", ".join(str(c.get("name")) for c in bad) or "no test ran"
+        telling = ("FDWIRE_SEED=", "ERROR", "WARNING", "Error", "assert ")
         tail = "\n".join(
             line
             for line in said
-            if "ERROR" in line or "WARNING" in line or "Error" in line or "assert" in line
+            if any(word in line for word in telling) and "DeprecationWarning" not in line
         )
         pytest.fail(f"{names}; the log is {log}:\n{tail[-6000:]}", pytrace=False)

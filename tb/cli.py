@@ -24,7 +24,7 @@ def _probability(text: str) -> float:
 def _waves(text: str) -> str:
     if text in ("off", "all"):
         return text
-    if not 0 < float(text) < math.inf:
+    if not 0 < float(text.removeprefix("last:")) < math.inf:
         raise ValueError
     return text
 
@@ -39,6 +39,13 @@ def _seconds(text: str) -> float:
 def _size(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 1 << 30:
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
         raise ValueError
     return value
 
@@ -69,7 +76,7 @@ def _interface(text: str) -> str:
 _directory.__name__ = "directory"
 _interface.__name__ = "name of an interface (1 to 15 characters)"
 _size.__name__ = "number of bytes (0 to 1 GiB)"
-_waves.__name__ = "number of microseconds (or all, off)"
+_waves.__name__ = "number of microseconds (or last: and a number, all, off)"
 _seconds.__name__ = "number of seconds"
 _probability.__name__ = "probability (0 to 1)"
 
@@ -84,7 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     sim = commands.add_parser("sim", help="run the main job: HTTP through the RTL NIC, checked in lockstep")
     sim.add_argument("--seed", type=int, default=1, help="decides everything random (default 1)")
     sim.add_argument(
-        "--waves", type=_waves, default="200", metavar="µs|all|off", help="how much to record (default 200)"
+        "--waves",
+        type=_waves,
+        default="200",
+        metavar="µs|last:µs|all|off",
+        help="how much to record, from the start or before the first mismatch or the end (default 200)",
     )
     sim.add_argument("--bytes", type=_size, default=1 << 20, help="size of the random file (default 1 MiB)")
     for name in ("loss", "duplicate", "reorder", "corrupt"):
@@ -99,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FEATURE[,FEATURE]",
         help="virtio features that host A's driver does not accept, nor what needs them: CSUM, EVENT_IDX …",
     )
+    sim.add_argument(
+        "--trace",
+        action="store_true",
+        help="leave trace.perfetto-trace, for ui.perfetto.dev: from system call to wire",
+    )
     sim.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
     sim.add_argument(
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory for the results (build/sim)"
@@ -108,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
     waves.add_argument(
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory of the run (build/sim)"
     )
+
+    report = commands.add_parser("report", help="make a run's report.html once more")
+    report.add_argument(
+        "--out", type=Path, default=toolchain.BUILD / "sim", help="directory of the run (build/sim)"
+    )
+    report.add_argument("--open", action="store_true", help="show it in a browser")
 
     drill = commands.add_parser(
         "packetdrill",
@@ -174,6 +196,24 @@ def _parser() -> argparse.ArgumentParser:
     tap.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
     tap.add_argument(
         "--out", type=Path, default=toolchain.BUILD / "tap", help="directory for the capture (build/tap)"
+    )
+
+    regress = commands.add_parser(
+        "regress",
+        help="many seeds: each configuration with each seed, here or on a Dask cluster, in one table",
+    )
+    regress.add_argument("--seeds", default="1-4", metavar="LIST", help="1-20 or 7,9-12 (1-4)")
+    regress.add_argument(
+        "--only", action="append", default=[], metavar="CONFIGURATION", help="not all of them"
+    )
+    regress.add_argument("--jobs", type=_count, default=0, metavar="N", help="so many at a time (one a core)")
+    regress.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster, e.g. tcp://10.0.0.7:8786, instead of the cores",
+    )
+    regress.add_argument(
+        "--no-coverage", action="store_true", help="do not measure what of the RTL is reached"
     )
 
     commands.add_parser(
@@ -258,12 +298,17 @@ def main() -> int:
                 plant=arguments.plant,
                 without=arguments.without,
                 lockstep=not arguments.no_lockstep,
+                trace=arguments.trace,
             )
             return command.run(job, waves=arguments.waves, console=console)
         if arguments.command == "waves":
             from tb.sim import command
 
             return command.open_waves(arguments.out.resolve(), console)
+        if arguments.command == "report":
+            from tb.report import command as reporter
+
+            return reporter.run(arguments.out.resolve(), show=arguments.open, console=console)
         if arguments.command == "tap":
             return _tap(arguments, program)
         if program is not None:
@@ -281,6 +326,17 @@ def main() -> int:
             )
         if arguments.command == "packetdrill":
             return _packetdrill(arguments, further, console)
+        if arguments.command == "regress":
+            from tb.regress import command as regress
+
+            return regress.main(
+                arguments.seeds,
+                arguments.only,
+                arguments.scheduler,
+                arguments.jobs,
+                not arguments.no_coverage,
+                console,
+            )
         from tb.bench import command as bench
 
         return bench.run(console)

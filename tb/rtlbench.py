@@ -1,5 +1,6 @@
 """One RTL NIC in lockstep, with the loop that runs it: what every test bench of the whole NIC has."""
 
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pymodel.hostmem import HostMemory
@@ -12,7 +13,10 @@ from pymodel.task import Task
 from tb.cosim.library import load
 from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import RtlNic
+from tb.cosim.waves import WaveRecorder
 from tb.lockstep.checker import Checker
+from tb.lockstep.sampled import Sampler, Sampling
+from tb.lockstep.tally import Mismatch
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -37,21 +41,34 @@ class Disagreement(AssertionError):
 class RtlBench:
     """The RTL NIC (the cocotb handle `dut` of `fdw_tb`), a scheduler, and the loop that joins their clocks.
 
-    `rtl`: knobs of the NIC's surroundings. `checker`: the lockstep comparison, None if it is off. `link` is
-    set by who plugs the NIC in.
+    `rtl`: knobs of the NIC's surroundings. `checker`: the lockstep comparison, None if it is off or, with
+    `sampling`, works only now and then (`sampler`). With `iommu` the
+    NIC reaches only what its driver has mapped (`rtl.memory.iommu`).
+    `waves`: see `tb.cosim.waves`; when they are kept ready, those before the first mismatch go to a file,
+    `mismatch_waves`. `link` is set by who plugs the NIC in.
     """
 
     link: Link
 
-    def __init__(self, dut: Any, *, lockstep: bool = True) -> None:
+    def __init__(
+        self, dut: Any, *, lockstep: bool = True, iommu: bool = False, sampling: Sampling | None = None
+    ) -> None:
         scheduler = self.scheduler = Scheduler()
         scheduler.run_until(load().fdw_now())
-        self.rtl = RtlNic(scheduler, HostMemory())
+        self.rtl = RtlNic(scheduler, HostMemory(iommu=iommu))
         self.rtl.drain()  # an earlier test's events
         self.rtl.reset()
-        self.checker = Checker(self.rtl.memory) if lockstep else None
+        self.checker = Checker(self.rtl.memory) if lockstep and sampling is None else None
+        self.waves = WaveRecorder(scheduler)
+        self.mismatch_waves: Path | None = None
+        if self.checker is not None:
+            self.checker.tally.on_first = self._first_mismatch
         self.rtl.observe(self.checker.observe if self.checker is not None else None)
         self.loop = Loop(dut, scheduler, self.rtl)
+        self.sampler: Sampler | None = None
+        if sampling is not None:
+            self.sampler = Sampler(scheduler, self.loop, self.rtl, sampling)
+            self.sampler.tally.on_first = self._first_mismatch
 
     async def run(self, program: Running[T_co], *, timeout: int = 100 * SEC) -> T_co:
         """Let simulated time pass until `program` has ended; its result, or what it raised.
@@ -68,19 +85,37 @@ class RtlBench:
     async def check(self) -> None:
         """Check, once all programs have ended, that nothing is missing.
 
-        Raises ProtocolViolation (AXI4, XGMII) or Disagreement (RTL against golden model).
+        Raises ProtocolViolation (AXI4, XGMII), UnexpectedFault (the IOMMU's, if any is left in its `faults`)
+        or Disagreement (RTL against golden model).
         """
         await self._quiet()
-        self.rtl.check_protocols()
+        if self.rtl.memory.iommu is not None:
+            self.rtl.memory.iommu.check()
+        if self.sampler is not None:
+            self.sampler.close()
+            self._agree(self.sampler.mismatches)
         if self.checker is None:
+            self.rtl.check_protocols()
             return
         for stat in Stat:  # read, so that the checker compares them
             await self.read(stat)
             await self.read(stat + 4)
         await self._quiet()
         self.checker.finish()
-        if self.checker.mismatches:
-            raise Disagreement("\n".join(str(mismatch) for mismatch in self.checker.mismatches[:20]))
+        self._agree(self.checker.mismatches)
+        self.rtl.check_protocols()  # last: what the checker says has the words for it
+
+    def _agree(self, mismatches: list[Mismatch]) -> None:
+        """Raise Disagreement if there are any."""
+        if mismatches:
+            found = [str(mismatch) for mismatch in mismatches[:20]]
+            if self.mismatch_waves is not None:
+                found.append(f"the waves before the first one: {self.mismatch_waves}")
+            raise Disagreement("\n".join(found))
+
+    def _first_mismatch(self) -> None:
+        if self.waves.span:
+            self.mismatch_waves = self.waves.show("mismatch")
 
     async def _quiet(self) -> None:
         """Wait for a stretch without a frame: a late one may still be held back by the link."""

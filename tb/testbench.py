@@ -20,6 +20,7 @@ from pymodel.link import Impairments
 from pymodel.regs import Feature
 from pymodel.simtime import SEC
 from pymodel.tcp.profile import LINUX, Profile
+from tb.lockstep.sampled import Sampling
 from tb.rtlbench import Disagreement, RtlBench, Running
 
 __all__ = ["Disagreement", "Running", "Testbench"]
@@ -29,8 +30,9 @@ class Testbench(RtlBench):
     """Host A on the RTL NIC (the cocotb handle `dut` of `fdw_tb`), host B on a golden NIC, a link between.
 
     `a`, `b`, `link`: see `pymodel.host` and `pymodel.link`. `rtl`: knobs of the NIC's surroundings.
-    `checker`: the lockstep comparison, None if it is off. `profile`: how both hosts' TCP behaves. `without`:
-    features that A's driver does not accept. Make it with `start`.
+    `checker`: the lockstep comparison, None if it is off; `sampling`: compare only now and then.
+    `profile`: how both hosts' TCP behaves. `without`: features that A's driver does not accept. `iommu`: both
+    NICs reach only what their drivers have mapped. Make it with `start`.
     """
 
     __test__ = False  # not a class of tests, whatever its name makes pytest think
@@ -42,11 +44,13 @@ class Testbench(RtlBench):
         seed: int = 0,
         impairments: Impairments | None = None,
         lockstep: bool = True,
+        iommu: bool = False,
+        sampling: Sampling | None = None,
         profile: Profile = LINUX,
         without: Collection[Feature] = (),
     ) -> None:
-        super().__init__(dut, lockstep=lockstep)
-        golden = GoldenNic(self.scheduler, HostMemory(), mac=b"\x02\0\0\0\0\2")
+        super().__init__(dut, lockstep=lockstep, iommu=iommu, sampling=sampling)
+        golden = GoldenNic(self.scheduler, HostMemory(iommu=iommu), mac=b"\x02\0\0\0\0\2")
         self.world = World(
             self.scheduler,
             self.rtl,
@@ -72,9 +76,11 @@ class Testbench(RtlBench):
     async def finish(self) -> None:
         """End all programs and check that nothing is missing.
 
-        Raises ProtocolViolation (AXI4, XGMII), Disagreement (RTL against golden model), or ProgramFailed: a
-        program has raised, and its result was never asked for.
+        Raises ProtocolViolation (AXI4, XGMII), UnexpectedFault (an IOMMU's), Disagreement (RTL against golden
+        model), or ProgramFailed: a program has raised, and its result was never asked for.
         """
         self.world.power_off()
         await self.check()
+        if self.world.b.memory.iommu is not None:
+            self.world.b.memory.iommu.check()
         self.world.check_programs()

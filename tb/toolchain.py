@@ -19,6 +19,10 @@ BUILD = Path(os.environ.get("FDWIRE_BUILD", ROOT / "build"))
 """Where everything goes that is built or measured."""
 
 
+RUNS = Path(os.environ.get("FDWIRE_RUNS", BUILD / "tests"))
+"""Logs and results of runs; two runs at once need two of them."""
+
+
 class ToolMissing(Exception):
     """A tool that the user must install; the text is the whole message."""
 

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-import cocotb
 from cocotb_tools.runner import Verilator
 
-from tb import toolchain
+from tb import coverage, toolchain
 
 # cocotb's runner takes a variable of this name for a boolean; ours (make sim WAVES=all) is another.
 os.environ.pop("WAVES", None)
+# cocotb has pytest rewrite the assertions of all that is imported: of each program's http.client, too, each
+# time, which took half of a run. Tests get theirs.
+os.environ.setdefault("COCOTB_REWRITE_ASSERTION_FILES", "tests/*.py test_*.py")
 
 
 class BuildFailed(Exception):
@@ -57,7 +59,7 @@ class Spec:
             self.args,
             self.make_args,
             self.cocotb,
-            cocotb.__version__,
+            metadata.version("cocotb"),
             metadata.version("verilator"),
             sys.version,
             sys.prefix,  # the executable is linked with the libraries of this environment
@@ -165,6 +167,58 @@ def build(
                 os.environ["PATH"] = path
             stamp.write_text("")
     return runner, directory
+
+
+def plain(top: str, sources: Sequence[Path], parameters: Mapping[str, object] | None = None) -> Spec:
+    """Verilog alone, to be driven by cocotb's bus models: every signal is public."""
+    options = ("-Wno-fatal", "--x-initial", "unique", *coverage.build_arguments())
+    return Spec(top, tuple(sources), (toolchain.RTL / "regs",), parameters or {}, options)
+
+
+def run(
+    spec: Spec,
+    module: str,
+    *,
+    built: Path,
+    where: Path,
+    seed: int | str | None,
+    environment: Mapping[str, str],
+    testcase: str | Sequence[str] | None = None,
+    arguments: Sequence[str] = (),
+    announce: Callable[[str], None] | None = None,
+) -> Path:
+    """Build `spec` below `built` if needed, run cocotb's tests in `module` in directory `where`; the results
+    file (JUnit).
+
+    `arguments`: of the executable; `announce`: see `build`, as for what is raised. A failing test is in the
+    results, not an exception.
+    """
+    runner, directory = build(spec, where=built, announce=announce)
+    where.mkdir(parents=True, exist_ok=True)
+    results = where / f"{module.rsplit('.', 1)[-1]}.xml"
+    extra = dict(environment)
+    if module.startswith("tb."):
+        extra["COCOTB_REWRITE_ASSERTION_FILES"] = ""  # no test: what pytest needs for it is not set up
+    try:
+        runner.test(
+            test_module=module,
+            hdl_toplevel=spec.top,
+            hdl_toplevel_lang="verilog",
+            build_dir=directory,
+            test_dir=where,
+            testcase=testcase,
+            seed=seed,
+            results_xml=str(results),
+            test_args=list(arguments),
+            plusargs=coverage.plusargs(),
+            extra_env=extra,
+            timescale=("1ns", "1ps"),
+            log_file=where / "simulation.log",
+        )
+    except SystemExit:
+        if not results.is_file():
+            raise
+    return results
 
 
 def paths(base: Path, names: Sequence[str]) -> tuple[Path, ...]:

@@ -3,7 +3,8 @@
 `PackedRing.add` makes a chain of buffers available, `PackedRing.get_used` takes back what the device has
 used. The ring knows no device: who adds asks `should_notify` afterwards and writes the doorbell.
 With INDIRECT_DESC a chain of several buffers goes into a table of its own and takes one slot (§2.8.7);
-EVENT_IDX is `pymodel.driver.notify`'s matter.
+EVENT_IDX is `pymodel.driver.notify`'s matter. Behind an IOMMU the ring maps its areas for the device, and
+each chain's buffers for as long as it is out (as Linux's virtio_ring.c does with ACCESS_PLATFORM, §6.1).
 """
 
 import struct
@@ -13,6 +14,7 @@ from typing import Final, Generic, TypeVar
 from pymodel.driver.errors import RingError, RingFull
 from pymodel.driver.notify import Suppression, off_wrap
 from pymodel.hostmem import HostMemory
+from pymodel.iommu import DmaDirection
 from pymodel.regs import DESC_BYTES, EVENT_BYTES, Desc, DescFlag
 
 __all__ = ["MAX_QUEUE_SIZE", "PackedRing", "Segment"]
@@ -66,6 +68,8 @@ class PackedRing(Generic[T]):
         "_device_event",
         "_driver_event",
         "_ids",
+        "_iommu",
+        "_mapped",
         "_memory",
         "_ring",
         "_tables",
@@ -95,7 +99,21 @@ class PackedRing(Generic[T]):
         self._driver_event = Suppression(memory.slice(self.driver_address, EVENT_BYTES), event_idx=event_idx)
         self._device_event = Suppression(memory.slice(self.device_address, EVENT_BYTES), event_idx=event_idx)
         self._tables: dict[int, _Table] = {}
+        self._iommu = memory.iommu
+        self._mapped: dict[int, list[tuple[int, int, DmaDirection]]] = {}
+        """By buffer id, behind an IOMMU: what was mapped for the chain."""
+        if self._iommu is not None:
+            for area in self._areas():
+                self._iommu.dma_map(*area)
         self._start()
+
+    def _areas(self) -> tuple[tuple[int, int, DmaDirection], ...]:
+        """What the device reaches as long as there is the ring (Linux: dma_alloc_coherent)."""
+        return (
+            (self.desc_address, self.size * DESC_BYTES, DmaDirection.BIDIRECTIONAL),
+            (self.driver_address, EVENT_BYTES, DmaDirection.TO_DEVICE),
+            (self.device_address, EVENT_BYTES, DmaDirection.FROM_DEVICE),
+        )
 
     def _start(self) -> None:
         """The state of §2.8.1: everything zero, both wrap counters 1."""
@@ -123,6 +141,13 @@ class PackedRing(Generic[T]):
         it has no buffer or one of length 0 (§2.8.9 lets no such element in; the device would break).
         """
         count = len(readable) + len(writable)
+        if count == 1:
+            ((address, length),) = readable or writable
+            if length <= 0:
+                raise ValueError(f"a buffer of {length} bytes at {address:#x}")
+            if self._iommu is not None and self.free:
+                self._map(readable, writable)
+            return self._add_slot(token, address, length, 0 if readable else _WRITE)
         if self.slots(count) > self.free:
             raise RingFull(f"a chain of {count} descriptors; {self.free} of {self.size} are free")
         if not count:
@@ -131,12 +156,16 @@ class PackedRing(Generic[T]):
             # Before the first store: a half-written chain would look available behind the next one.
             if length <= 0:
                 raise ValueError(f"a buffer of {length} bytes at {address:#x}")
-        if self.indirect and 1 < count <= self.size:
+        if self.indirect and count <= self.size:
             table = self._table(count)
             if table is not None:
+                if self._iommu is not None:
+                    self._map((*readable, (table.address, count * DESC_BYTES)), writable)
                 return self._add_table(token, table, readable, writable)
             if count > self.free:
                 raise RingFull(f"no memory for a table of {count}; {self.free} of {self.size} slots are free")
+        if self._iommu is not None:
+            self._map(readable, writable)
         ring = self._ring
         size = self.size
         ident = self._ids.pop()
@@ -169,6 +198,21 @@ class PackedRing(Generic[T]):
         _U16.pack_into(ring, head * DESC_BYTES + _FLAGS_AT, head_flags)
         return ident
 
+    def _map(self, readable: Sequence[Segment], writable: Sequence[Segment]) -> None:
+        """Let the device reach the next chain's buffers (Linux: dma_map_single)."""
+        assert self._iommu is not None
+        mapped = [(*segment, DmaDirection.TO_DEVICE) for segment in readable]
+        mapped += [(*segment, DmaDirection.FROM_DEVICE) for segment in writable]
+        for mapping in mapped:
+            self._iommu.dma_map(*mapping)
+        self._mapped[self._ids[-1]] = mapped
+
+    def _unmap(self, ident: int) -> None:
+        """The chain is out no longer (Linux: dma_unmap_single)."""
+        assert self._iommu is not None
+        for mapping in self._mapped.pop(ident):
+            self._iommu.dma_unmap(*mapping)
+
     def _table(self, entries: int) -> _Table | None:
         """The table of the next buffer id, for at least `entries`; None when host memory is full."""
         ident = self._ids[-1]
@@ -194,11 +238,17 @@ class PackedRing(Generic[T]):
                 _DESC.pack_into(table.window, at, address, length, 0, kind)
                 at += DESC_BYTES
             kind = _WRITE
+        return self._add_slot(token, table.address, at, _INDIRECT)
+
+    def _add_slot(self, token: T, address: int, length: int, kind: int) -> int:
+        """A chain of one slot."""
+        if not self.free:
+            raise RingFull(f"a chain of 1 descriptor; 0 of {self.size} are free")
         ident = self._ids.pop()
         index = self._avail_index
         offset = index * DESC_BYTES
-        flags = self._avail_flags | _INDIRECT
-        _BODY.pack_into(self._ring, offset, table.address, at, ident)
+        flags = self._avail_flags | kind
+        _BODY.pack_into(self._ring, offset, address, length, ident)
         self._tokens[ident] = token
         self._counts[ident] = 1
         index += 1
@@ -235,6 +285,8 @@ class PackedRing(Generic[T]):
         if token is None:
             raise RingError(f"used entry {self._used_index} names buffer id {ident}, which is not out")
         count = self._counts[ident]
+        if self._iommu is not None:
+            self._unmap(ident)
         self._tokens[ident] = None
         self._ids.append(ident)
         self.free += count
@@ -278,6 +330,8 @@ class PackedRing(Generic[T]):
     def reset(self) -> list[T]:
         """After a device reset: start over with an empty ring. The tokens of the chains that were out."""
         tokens = [token for token in self._tokens if token is not None]
+        for ident in list(self._mapped):
+            self._unmap(ident)
         self._start()
         return tokens
 
@@ -285,8 +339,10 @@ class PackedRing(Generic[T]):
         """Give the memory back. Only after the device was reset, with no chain out: else RuntimeError."""
         if self.outstanding:
             raise RuntimeError(f"{self.outstanding} chains are still out")
-        for address in (self.desc_address, self.driver_address, self.device_address):
-            self._memory.free(address)
+        for area in self._areas():
+            if self._iommu is not None:
+                self._iommu.dma_unmap(*area)
+            self._memory.free(area[0])
         for table in self._tables.values():
             self._memory.free(table.address)
         self._tables.clear()

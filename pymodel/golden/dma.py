@@ -5,6 +5,7 @@ order in which they were asked, as on one AXI ID. Memory is touched at the compl
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from pymodel.golden.observer import Observer
 from pymodel.hostmem import DmaFault, HostMemory
@@ -15,8 +16,8 @@ from pymodel.simtime import CYCLE
 class Dma:
     """One DMA port. `observer` is told of each request and of how it ended.
 
-    `on_error()` is called for a transfer outside the memory, instead of its completion;
-    `on_idle()` when the last transfer in flight has ended.
+    `on_error()` is called for a transfer outside the memory, or not mapped by its IOMMU, instead of its
+    completion; `on_idle()` when the last transfer in flight has ended.
     """
 
     def __init__(
@@ -41,21 +42,20 @@ class Dma:
         self._write_end = 0
         self._epoch = 0
 
-    def _completion(self, channel_end: int, length: int) -> int:
-        beats = -(-length // self._bytes_per_cycle)
-        return max(self._scheduler.now + self._latency, channel_end) + beats * CYCLE
-
-    def read(
-        self, address: int, length: int, done: Callable[[bytes], None], ended: Callable[[], None]
-    ) -> None:
-        """Read `length` bytes; `done(data)` at completion, and then, or after an error, `ended()`."""
-        self._asked(address, write=False)
+    def read(self, channel: "Channel", address: int, length: int, done: Callable[[bytes], None]) -> None:
+        """Read `length` bytes for `channel`; `done(data)` at completion, unless there is an error."""
+        self.inflight += 1
+        channel.inflight += 1
+        if self.observer is not None:
+            self.observer.dma_request(address, False)
         epoch = self._epoch
 
         def complete() -> None:
             if epoch != self._epoch:
                 return
             try:
+                if self._memory.iommu is not None:
+                    self._memory.admit(address, length, write=False, now=self._scheduler.now)
                 data = self._memory.read(address, length)
             except DmaFault:
                 self._failed(address, length, write=False)
@@ -63,24 +63,31 @@ class Dma:
                 if self.observer is not None:
                     self.observer.dma_read(address, data)
                 done(data)
-            ended()
-            self._ended()
+            self._ended(channel)
 
-        self._read_end = self._completion(self._read_end, length)
-        self._scheduler.at(self._read_end, complete)
+        end = self._scheduler.now + self._latency
+        if end < self._read_end:
+            end = self._read_end
+        self._read_end = end = end - length // -self._bytes_per_cycle * CYCLE
+        self._scheduler.at(end, complete)
 
     def write(
-        self, address: int, data: bytes, done: Callable[[], None] | None, ended: Callable[[], None]
+        self, channel: "Channel", address: int, data: bytes, done: Callable[[], None] | None = None
     ) -> None:
-        """Write `data`; `done()` when it is visible in memory (the B response), and then, or after an
-        error, `ended()`."""
-        self._asked(address, write=True)
+        """Write `data` for `channel`; `done()` when it is visible in memory (the B response), unless there is
+        an error."""
+        self.inflight += 1
+        channel.inflight += 1
+        if self.observer is not None:
+            self.observer.dma_request(address, True)
         epoch = self._epoch
 
         def complete() -> None:
             if epoch != self._epoch:
                 return
             try:
+                if self._memory.iommu is not None:
+                    self._memory.admit(address, len(data), write=True, now=self._scheduler.now)
                 self._memory.write(address, data)
             except DmaFault:
                 self._failed(address, len(data), write=True)
@@ -89,25 +96,25 @@ class Dma:
                     self.observer.dma_write(address, data)
                 if done is not None:
                     done()
-            ended()
-            self._ended()
+            self._ended(channel)
 
-        self._write_end = self._completion(self._write_end, len(data))
-        self._scheduler.at(self._write_end, complete)
-
-    def _asked(self, address: int, *, write: bool) -> None:
-        self.inflight += 1
-        if self.observer is not None:
-            self.observer.dma_request(address, write)
+        end = self._scheduler.now + self._latency
+        if end < self._write_end:
+            end = self._write_end
+        self._write_end = end = end - len(data) // -self._bytes_per_cycle * CYCLE
+        self._scheduler.at(end, complete)
 
     def _failed(self, address: int, length: int, *, write: bool) -> None:
         if self.observer is not None:
             self.observer.dma_error(address, length, write)
         self._on_error()
 
-    def _ended(self) -> None:
+    def _ended(self, channel: "Channel") -> None:
+        channel.inflight -= 1
+        if not channel.inflight:
+            channel.on_idle()
         self.inflight -= 1
-        if self.inflight == 0:
+        if not self.inflight:
             self._on_idle()
 
     def abandon(self) -> None:
@@ -121,25 +128,12 @@ class Dma:
 class Channel:
     """One queue's share of the port: what of it is in flight can be asked.
 
-    `on_idle()` when the last of its transfers has ended.
+    `on_idle()` when the last of its transfers has ended. `read(address, length, done)` and
+    `write(address, data, done)`: as those of `Dma`.
     """
 
     def __init__(self, dma: Dma, on_idle: Callable[[], None]) -> None:
         self.inflight = 0
-        self._dma = dma
-        self._on_idle = on_idle
-
-    def read(self, address: int, length: int, done: Callable[[bytes], None]) -> None:
-        """As `Dma.read`."""
-        self.inflight += 1
-        self._dma.read(address, length, done, self._ended)
-
-    def write(self, address: int, data: bytes, done: Callable[[], None] | None = None) -> None:
-        """As `Dma.write`."""
-        self.inflight += 1
-        self._dma.write(address, data, done, self._ended)
-
-    def _ended(self) -> None:
-        self.inflight -= 1
-        if self.inflight == 0:
-            self._on_idle()
+        self.on_idle = on_idle
+        self.read = partial(dma.read, self)
+        self.write = partial(dma.write, self)

@@ -92,7 +92,8 @@ class _Transfer:
 
     def read(self, at: int, size: int) -> bytes:
         """Bytes of the chain that are there."""
-        return bytes(self.data[at : at + size])
+        with memoryview(self.data) as data:
+            return data[at : at + size].tobytes()
 
     def decide(self, features: Features, mtu: int) -> bool:
         """Find out what is to be done, as soon as the headers are there. True: just now."""

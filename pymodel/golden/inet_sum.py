@@ -15,9 +15,7 @@ def ones_sum(*parts: bytes | memoryview) -> int:
     total = 0
     for part in parts:
         number = int.from_bytes(part, "big")
-        if len(part) & 1:
-            number <<= 8
-        total += number % _MODULUS or (_MODULUS if number else 0)
+        total += number << 8 if len(part) & 1 else number
     return total and (total % _MODULUS or _MODULUS)
 
 

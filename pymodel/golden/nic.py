@@ -250,7 +250,8 @@ class GoldenNic:
                 status = RxStatus.DISABLED
             elif not self._rx.has_room(frame.data):
                 status = RxStatus.OVERFLOW
-        self.counters.received(status, frame.data, fcs_wrong=ethernet.fcs_wrong(frame.data))
+        wrong = status != RxStatus.STORED and ethernet.fcs_wrong(frame.data)
+        self.counters.received(status, frame.data, fcs_wrong=wrong)
         if self._observer is not None:
             self._observer.wire_in(frame)
             self._observer.rx_decision(status)

@@ -62,6 +62,9 @@ class Landing:
     def parts(self) -> list[Part]:
         """What each chain gets, once `complete`, in the order of the ring."""
         content = self._header() + self._body
+        if len(self.chains) == 1:
+            data = content[: self._room]
+            return [Part(self.chains[0], data, 0 if self.lost else len(data))]
         parts: list[Part] = []
         at = 0
         for chain in self.chains:

@@ -4,6 +4,7 @@ Frames are asked for piece by piece (`Read`), because the device may send the fi
 has read the last.
 """
 
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ HEADERS_MAX: Final = 14 + 4 + 60 + 60
 LONGEST: Final = 65535 + 14 + 4
 """Longest frame that can be cut up: the greatest IPv4 datagram, with a tag."""
 
+_U16: Final = struct.Struct("!H")
+_U32: Final = struct.Struct("!I")
 _IP_MIN: Final = 20
 _TCP_MIN: Final = 20
 _TCP: Final = 6
@@ -72,22 +75,18 @@ def segments(read: Read, length: int, where: Layout, gso_size: int) -> Iterator[
 
 
 def _segment(headers: bytes, where: Layout, payload: bytes, number: int, sent: int, *, last: bool) -> bytes:
-    ip = bytearray(headers[where.ip : where.tcp])
-    tcp = bytearray(headers[where.tcp :])
-    _put(ip, 2, len(ip) + len(tcp) + len(payload), 2)
-    _put(ip, 4, int.from_bytes(ip[4:6], "big") + number, 2)
-    _put(ip, 10, 0, 2)
-    _put(ip, 10, inet_sum.checksum(bytes(ip)), 2)
-    _put(tcp, 4, int.from_bytes(tcp[4:8], "big") + sent, 4)
+    ip, tcp = where.ip, where.tcp
+    frame = bytearray(headers + payload)
+    _U16.pack_into(frame, ip + 2, len(frame) - ip)
+    _U16.pack_into(frame, ip + 4, _U16.unpack_from(frame, ip + 4)[0] + number & 0xFFFF)
+    _U16.pack_into(frame, ip + 10, 0)
+    _U16.pack_into(frame, ip + 10, inet_sum.checksum(bytes(frame[ip:tcp])))
+    _U32.pack_into(frame, tcp + 4, _U32.unpack_from(frame, tcp + 4)[0] + sent & 0xFFFF_FFFF)
     if not last:
-        tcp[13] &= ~(_FIN | _PSH) & 0xFF
+        frame[tcp + 13] &= ~(_FIN | _PSH) & 0xFF
     if number:
-        tcp[13] &= ~_CWR & 0xFF
-    _put(tcp, 16, 0, 2)
-    pseudo = inet_sum.pseudo_header(bytes(ip[12:20]), _TCP, len(tcp) + len(payload))
-    _put(tcp, 16, inet_sum.checksum_not_zero(pseudo, bytes(tcp), payload), 2)
-    return headers[: where.ip] + bytes(ip) + bytes(tcp) + payload
-
-
-def _put(header: bytearray, at: int, value: int, size: int) -> None:
-    header[at : at + size] = (value % (1 << 8 * size)).to_bytes(size, "big")
+        frame[tcp + 13] &= ~_CWR & 0xFF
+    _U16.pack_into(frame, tcp + 16, 0)
+    pseudo = inet_sum.pseudo_header(headers[ip + 12 : ip + 20], _TCP, len(frame) - tcp)
+    _U16.pack_into(frame, tcp + 16, inet_sum.checksum_not_zero(pseudo, memoryview(frame)[tcp:]))
+    return bytes(frame)

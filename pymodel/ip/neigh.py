@@ -1,8 +1,10 @@
 """The neighbour table: from next-hop address to Ethernet address, by ARP (RFC 826, RFC 1122 §2.3.2).
 
 States and times are Linux's (net/core/neighbour.c, defaults of /proc/sys/net/ipv4/neigh): INCOMPLETE asks
-three times a second apart while packets wait; REACHABLE lasts 30 s, then STALE; a STALE entry in use is
-trusted for 5 s (DELAY), then asked by unicast three times (PROBE); no answer is FAILED.
+three times a second apart while packets wait; REACHABLE lasts until nothing has confirmed it for 30 s, then
+STALE; a STALE entry in use is trusted for 5 s (DELAY), then, unless something has confirmed it meanwhile,
+asked by unicast three times (PROBE); no answer is FAILED. What confirms is an answer, or the progress that
+an upper layer makes (RFC 1122 §2.3.2.1, hint (3)).
 
 A neighbour that says it has another address is believed when it asks for ours, or when nothing has changed
 for a second (`LOCK_TIME`). What is STALE or FAILED stays, until there are more than `FEW` entries.
@@ -20,6 +22,7 @@ from pymodel.wire import arp, eth
 from pymodel.wire.errors import WireError
 
 REACHABLE_TIME = 30 * SEC
+"""Not drawn anew between half and one and a half times as much (RFC 4861 §6.3.2), as Linux does."""
 DELAY_TIME = 5 * SEC
 RETRANS_TIME = 1 * SEC
 PROBES = 3
@@ -49,7 +52,7 @@ class NudState(Enum):
 class Neighbour:
     """One next hop. `mac` is None until it was learned; `queue` holds packets that wait for it."""
 
-    __slots__ = ("address", "mac", "probes", "queue", "state", "timer", "updated", "used")
+    __slots__ = ("address", "confirmed", "mac", "probes", "queue", "state", "timer", "updated", "used")
 
     def __init__(self, address: bytes) -> None:
         self.address = address
@@ -59,6 +62,8 @@ class Neighbour:
         self.queue: deque[SkBuff] = deque()
         self.timer: Timer | None = None
         self.used = 0
+        self.confirmed = 0
+        """When it was last known to hear us."""
         self.updated = -LOCK_TIME
         """When it last became something else."""
 
@@ -111,6 +116,11 @@ class NeighbourTable:
         """Send an IP packet to everybody on the link (RFC 919 §7); False: the device's queue is full."""
         return self._transmit(skb, eth.BROADCAST, eth.ETHERTYPE_IPV4)
 
+    def multicast(self, skb: SkBuff, group: bytes) -> bool:
+        """Send an IP packet to `group` (RFC 1112 §6.4); False: the device's queue is full."""
+        mac = bytes((1, 0, 0x5E, group[1] & 0x7F)) + group[2:]
+        return self._transmit(skb, mac, eth.ETHERTYPE_IPV4)
+
     def input(self, skb: SkBuff) -> None:
         """An ARP packet from the device, Ethernet header pulled. Consumes it."""
         to_us = (
@@ -144,16 +154,11 @@ class NeighbourTable:
             self.stats["arp_replies_in"] += 1
 
     def confirm(self, next_hop: bytes) -> None:
-        """An upper layer has heard from `next_hop`: it is reachable (RFC 1122 §2.3.2.1, hint (3))."""
+        """An upper layer makes progress by way of `next_hop` (RFC 1122 §2.3.2.1, hint (3)): REACHABLE lasts
+        longer, DELAY ends without a probe."""
         entry = self.entries.get(next_hop)
-        if entry is not None and entry.mac is not None and entry.state is not NudState.REACHABLE:
-            self._enter(entry, NudState.REACHABLE, REACHABLE_TIME)
-
-    def add_permanent(self, address: bytes, mac: bytes) -> None:
-        """A static entry: never asked for, never forgotten."""
-        entry = self.entries[address] = Neighbour(address)
-        entry.mac = mac
-        entry.state = NudState.REACHABLE
+        if entry is not None:
+            entry.confirmed = self._scheduler.now
 
     def flush(self) -> None:
         """Forget everything; packets that wait are dropped."""
@@ -194,9 +199,15 @@ class NeighbourTable:
         entry.updated = self._scheduler.now
 
     def _expired(self, entry: Neighbour) -> None:
-        state = entry.state
+        state, now = entry.state, self._scheduler.now
         if state is NudState.REACHABLE:
-            self._enter(entry, NudState.STALE, 0)
+            left = entry.confirmed + REACHABLE_TIME - now
+            if left > 0:
+                entry.timer = self._scheduler.after(left, lambda: self._expired(entry))
+            else:
+                self._enter(entry, NudState.STALE, 0)
+        elif state is NudState.DELAY and entry.confirmed + DELAY_TIME >= now:
+            self._enter(entry, NudState.REACHABLE, entry.confirmed + REACHABLE_TIME - now)
         elif state is NudState.DELAY:
             entry.probes = 0
             self._enter(entry, NudState.PROBE, RETRANS_TIME)
@@ -222,7 +233,9 @@ class NeighbourTable:
             return
         entry.mac = mac
         if solicited:
-            self._enter(entry, NudState.REACHABLE, REACHABLE_TIME)
+            entry.confirmed = self._scheduler.now
+            if changed or entry.state is not NudState.REACHABLE:
+                self._enter(entry, NudState.REACHABLE, REACHABLE_TIME)
         elif changed or entry.state in (NudState.INCOMPLETE, NudState.FAILED):
             self._enter(entry, NudState.STALE, 0)
         waiting, entry.queue = entry.queue, deque()
@@ -247,7 +260,8 @@ class NeighbourTable:
         self._transmit(skb, mac, eth.ETHERTYPE_ARP)
 
     def _transmit(self, skb: SkBuff, mac: bytes, ethertype: int) -> bool:
-        eth.emit_into(skb.push(eth.HEADER_LEN), mac, self._dev.mac, ethertype)
+        dev = self._dev
+        skb.push(eth.HEADER_LEN)[:] = eth.emit(mac, dev.mac, ethertype)
         skb.protocol = ethertype
-        skb.dev = self._dev
-        return self._dev.xmit(skb)
+        skb.dev = dev
+        return dev.xmit(skb)

@@ -20,6 +20,9 @@ class PathMtus:
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[int, int]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
     def reduce(self, dst: bytes, mtu: int, present: int, now: int) -> None:
         """Packets to `dst` beyond `mtu` bytes do not pass. Only less than the `present` figure counts."""
         if mtu > present:
@@ -32,8 +35,6 @@ class PathMtus:
 
     def limit(self, dst: bytes, mtu: int, now: int) -> int:
         """`mtu`, or less if the path to `dst` is known to carry less."""
-        if not self._known:
-            return mtu
         known = self._known.get(dst)
         if known is None:
             return mtu

@@ -17,8 +17,10 @@ class Route:
     gateway: bytes | None = None
     metric: int = 0
     mtu: int | None = None
-    metrics: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, int | str] = field(default_factory=dict)
     """What else ip-route(8) can say of a path: `initcwnd`, `rto_min` (ms) and the like, for TCP."""
+    mtu_locked: bool = False
+    """`mtu lock`: no path MTU discovery. Routers may cut packets; what they say of MTUs counts nothing."""
 
     def path_mtu(self) -> int:
         """Bytes of the largest IP packet: the route's own limit, or the device's."""

@@ -7,16 +7,20 @@ from pymodel.socket.file import NullFile, OpenFile
 
 RLIMIT_NOFILE = 1024
 """Soft limit of open descriptors (getrlimit(2)), as most distributions set it."""
+RLIMIT_NOFILE_MAX = 4096
+"""The hard limit: Linux's INR_OPEN_MAX."""
 
 
 class FdTable:
     """Descriptors 0, 1 and 2 are taken from the start, so the first `install` returns 3.
 
-    `limit` is RLIMIT_NOFILE: one more than the largest descriptor.
+    `limit` is RLIMIT_NOFILE: one more than the largest descriptor that can be had; those that are open stay
+    when it is lowered. `hard_limit`: what setrlimit(2) may raise it to.
     """
 
     def __init__(self, limit: int = RLIMIT_NOFILE) -> None:
         self.limit = limit
+        self.hard_limit = max(limit, RLIMIT_NOFILE_MAX)
         self._files: dict[int, OpenFile] = {}
         self._cloexec: set[int] = set()
         self._next = 0

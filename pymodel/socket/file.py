@@ -76,7 +76,8 @@ class OpenFile:
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher` of every wake-up from now on."""
-        self._watchers.append(watcher)
+        # add_wait_queue: the last comes first, behind it all exclusive ones in their order.
+        self._watchers.insert(len(self._watchers) if watcher.exclusive else 0, watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
         """Do not tell it any more."""

@@ -83,10 +83,15 @@ class Outgoing(NamedTuple):
     """What ancillary data says of a datagram to send; None: as the socket does."""
 
     source: bytes | None = None
+    interface: int = 0
+    """Index of the one to leave by; 0: any."""
     ttl: int | None = None
     tos: int | None = None
     segment: int | None = None
     """UDP_SEGMENT."""
+
+
+NOTHING_SAID: Final = Outgoing()
 
 
 def check_socket_level(control: Sequence[Control]) -> None:
@@ -114,8 +119,8 @@ def outgoing(control: Sequence[Control]) -> Outgoing:
 
 def _ip_piece(result: Outgoing, kind: int, data: bytes) -> Outgoing:
     if kind == c.IP_PKTINFO and len(data) == _PKTINFO.size:
-        _, source, _ = _PKTINFO.unpack(data)
-        return result._replace(source=source if any(source) else None)
+        interface, source, _ = _PKTINFO.unpack(data)
+        return result._replace(source=source if any(source) else None, interface=interface)
     if kind == c.IP_TTL and len(data) == _INT.size:
         ttl = _INT.unpack(data)[0]
         if 1 <= ttl <= 255:

@@ -90,6 +90,11 @@ NUMBERS: Final[dict[Key, Number]] = {
 }
 """Options whose value lives in `Options.numbers`."""
 
+_NEVER_EMPTY: Final = frozenset(
+    {c.IP_TTL, c.IP_MINTTL, c.IP_FREEBIND, c.IP_TRANSPARENT, c.IP_MULTICAST_TTL, c.IP_MULTICAST_LOOP,
+     c.IP_MULTICAST_ALL}
+)  # fmt: skip
+"""Of these an empty value is EINVAL; of the others it is 0 (do_ip_setsockopt)."""
 _NOT_FOR_STREAMS: Final = frozenset({c.IP_RECVFRAGSIZE, c.IP_MULTICAST_TTL, c.IP_MULTICAST_IF})
 
 
@@ -221,13 +226,11 @@ def _store_ip(options: Options, name: int, value: bytes, uid: int, stream: bool)
             raise error(errno.EINVAL if name == c.IP_MULTICAST_IF else errno.EPROTO)
         if len(value) < (4 if name == c.IP_MULTICAST_IF else 8):
             raise error(errno.EINVAL)
-        if any(value[:4]):
-            raise error(errno.EADDRNOTAVAIL if name == c.IP_MULTICAST_IF else errno.ENODEV)
         return
     spec = NUMBERS.get((_IP, name))
     if spec is None:
         raise error(errno.ENOPROTOOPT)
-    if stream and name in _NOT_FOR_STREAMS:
+    if (stream and name in _NOT_FOR_STREAMS) or (not value and name in _NEVER_EMPTY):
         raise error(errno.EINVAL)
     number = INT.unpack_from(value)[0] if len(value) >= INT.size else value[0] if value else 0
     if name == c.IP_TTL and number == 0:

@@ -14,7 +14,7 @@ ANY = b"\0\0\0\0"
 
 EPHEMERAL_LOW = 32768
 EPHEMERAL_HIGH = 60999
-"""net.ipv4.ip_local_port_range."""
+"""The default."""
 
 
 @dataclass(eq=False, slots=True)
@@ -50,6 +50,8 @@ class PortTable:
     def __init__(self, seed: int) -> None:
         self._ports: dict[int, list[Binding]] = {}
         self._random = random.Random(seed)
+        self.ephemeral = range(EPHEMERAL_LOW, EPHEMERAL_HIGH + 1)
+        """What ports are chosen from (net.ipv4.ip_local_port_range)."""
 
     def holders(self, port: int) -> list[Binding]:
         """The live bindings of `port`."""
@@ -106,8 +108,9 @@ class PortTable:
 
     def _candidates(self, parity: int) -> Iterator[int]:
         """Every ephemeral port once: first those of `parity`, from a random one on, then the others."""
-        half = (EPHEMERAL_HIGH - EPHEMERAL_LOW + 1) // 2
-        start = self._random.randrange(half)
+        first = self.ephemeral.start
+        start = self._random.randrange(max(len(self.ephemeral) // 2, 1))
         for offset in (parity, 1 - parity):
-            for i in range(half):
-                yield EPHEMERAL_LOW + offset + 2 * ((start + i) % half)
+            ports = range(first + offset, self.ephemeral.stop, 2)
+            for i in range(len(ports)):
+                yield ports[(start + i) % len(ports)]

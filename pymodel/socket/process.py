@@ -6,6 +6,7 @@ ended. Then daemon threads are killed and every descriptor is closed, as exit(2)
 
 import importlib
 import inspect
+import os
 import random
 import sys
 import traceback
@@ -15,8 +16,10 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, Generic, TextIO, TypeVar
 
+from pymodel.socket import constants as c
+from pymodel.socket.children import Child, Children
 from pymodel.socket.current import running
-from pymodel.socket.dropin.descriptors import StandardStream
+from pymodel.socket.dropin.descriptors import REAL_FDS, StandardStream
 from pymodel.socket.dropin.overlay import Overlay, check_program
 from pymodel.socket.dropin.threads import prepare
 from pymodel.socket.fdtable import FdTable
@@ -94,6 +97,11 @@ def check_programs(*kernels: Kernel) -> None:
         raise ProgramFailed("\n".join(program.report() for program in failed))
 
 
+def _for_ever() -> Blocking[None]:
+    while True:
+        yield Wait()
+
+
 class Process:
     """A process of `kernel`, run as user `uid`.
 
@@ -110,8 +118,19 @@ class Process:
         argv: list[str] | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
+        parent: "Process | None" = None,
     ) -> None:
         self.kernel = kernel
+        self.parent = parent
+        """Who has started it, and brings its descriptors 0 to 2; None: nobody, they are the interpreter's."""
+        self.children = Children(self._child_ended)
+        self.environment: dict[bytes, bytes] = dict(os.environb)
+        """What its `os.environ` begins with."""
+        self.directory: str | None = None
+        """Its working directory, where that is not the interpreter's."""
+        self.exit_status = 0
+        self.killed_by = 0
+        """The signal that ended it, or 0."""
         self.name = name
         self.uid = uid
         self.files = FdTable()
@@ -120,6 +139,8 @@ class Process:
         self.exited = False
         self.default_timeout: float | None = None
         """socket.setdefaulttimeout."""
+        self.zone_set = False
+        """tzset(3) has found TZ in the environment: local time is not UTC."""
         self.at_exit: list[tuple[object, Callable[[], object]]] = []
         """What `atexit` runs when the program has ended: (as registered, to call)."""
         self.lost_fds: deque[int] = deque()
@@ -127,6 +148,8 @@ class Process:
         self.signals: Counter[int] = Counter()
         """Signals received, by number: without effect unless `on_signal` is set (Python ignores SIGPIPE)."""
         self.on_signal: Callable[[int], None] | None = None
+        self.interrupt: Callable[[int], None] = self.signal
+        """As if a signal had come, unless the program has no handler for it (_thread.interrupt_main)."""
         self.pid = kernel.add_process(self)
         self.random = random.Random(f"{kernel.seed}/{self.pid}")
         self.program: Program[Any] | None = None
@@ -141,6 +164,11 @@ class Process:
         self._tids = 0
         self.waits = 0
         """How often its coroutine has blocked."""
+
+    @property
+    def credentials(self) -> tuple[int, int, int]:
+        """pid, uid and gid, as others see them (SCM_CREDENTIALS); the group is the user's own."""
+        return self.pid, self.uid, self.uid
 
     def next_tid(self) -> int:
         """A new thread's number: the first is the pid, as in Linux."""
@@ -170,7 +198,9 @@ class Process:
             self._task = Task(self.kernel.scheduler, self._steps(self._coroutine), self.name)
         else:
             check_program(program)
-            for fd in range(3):
+            files = self.files
+            files.limit, files.hard_limit = min(files.limit, REAL_FDS), min(files.hard_limit, REAL_FDS)
+            for fd in range(3) if self.parent is None else ():
                 self.files.remove(fd).put()
                 self.files.install_at(fd, StandardStream())
             self._overlay = Overlay(self, {**self._sys, "path": list(sys.path)})
@@ -223,6 +253,24 @@ class Process:
             self.program.settle(None, error)
         finally:
             self._exit()
+
+    def child(self, name: str, directory: str, environment: dict[bytes, bytes]) -> "Process":
+        """A process that this one starts, still without a program. It tells here how it has ended."""
+        process = Process(self.kernel, name, uid=self.uid, parent=self)
+        process.environment, process.directory = environment, directory
+        process.files.limit, process.files.hard_limit = self.files.limit, self.files.hard_limit
+        self.children.add(Child(process.pid, process.signal))
+        return process
+
+    def _child_ended(self, child: Child) -> None:
+        if not self.exited:
+            self.signal(c.SIGCHLD)
+
+    def end_soon(self) -> None:
+        """End the process, from inside of a program: if it is this one, the call does not return."""
+        self.kernel.scheduler.call_soon(lambda: None if self.exited else self.kill())
+        if running.process is self and running.thread is not None:
+            running.thread.syscall(_for_ever())
 
     # Running
 
@@ -284,3 +332,14 @@ class Process:
         self.kernel.processes.pop(self.pid, None)
         if self.program is not None:
             self.program.end()
+            self._tell_parent(self.program)
+
+    def _tell_parent(self, program: Program[Any]) -> None:
+        child = None if self.parent is None else self.parent.children.known.get(self.pid)
+        if self.parent is None or child is None:
+            return
+        try:
+            status: Any = program.result()
+        except BaseException:
+            status = self.exit_status
+        self.parent.children.end(child, self.killed_by or (int(status or 0) & 0xFF) << 8)

@@ -19,6 +19,9 @@ class Connection(Protocol):
     sndbuf: int
     rcvbuf: int
     snd_mss: int
+    max_snd_wnd: int
+    profile: Profile
+    """The host's, as the route and the program have changed it."""
 
     @property
     def state(self) -> IntEnum:
@@ -39,6 +42,10 @@ class Connection(Protocol):
     @property
     def writable(self) -> int:
         """Bytes that `send` takes now."""
+
+    @property
+    def memory_used(self) -> tuple[int, int]:
+        """Bytes that received data and the send queue take, with their buffers."""
 
     def take_error(self) -> int:
         """`error`, cleared."""
@@ -141,6 +148,8 @@ class Listening(Protocol):
     queue: WaitQueue
     backlog: int
     options: TcpOptions
+    read_shut: bool
+    send_shut: bool
 
     @property
     def pending(self) -> int:
@@ -168,6 +177,9 @@ class Tcp(Protocol):
         self, local: tuple[bytes, int], remote: tuple[bytes, int], options: Any = None, **more: Any
     ) -> Connection:
         """Sends the SYN; options as in `pymodel.tcp.TcpOptions`."""
+
+    def port_is_free(self, local: tuple[bytes, int], remote: tuple[bytes, int], chosen: bool) -> bool:
+        """`connect` may use these addresses; `chosen`: the port is to be found, not the program's own."""
 
     def listen(
         self,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymodel.simtime import NS
+from pymodel.socket.collector import collector
 from pymodel.socket.current import running
 from pymodel.task import Blocking, Sleeper, Wait
 
@@ -80,17 +81,22 @@ class SimThread:
 
     def _main(self) -> None:
         self._go.acquire()
+        collector.resume()
         try:
             if self._error is None:
                 self._body()
         except ProcessKilled:
             pass
         finally:
+            collector.rest()
             self.done = True
             self._back.release()
 
     def syscall(self, call: Blocking[T]) -> T:
         """Run `call` in simulated time and return (or raise) what it does. Only for this thread itself."""
+        if not self.may_call():
+            raise RuntimeError(f"a call of {self.name} was made outside of it, or in the middle of another")
+        collector.rest()  # first: a finalizer may make calls, too
         self._trapped = True
         self.call = call
         while True:
@@ -101,15 +107,19 @@ class SimThread:
             self._interrupting = False
             self.call = None
             self._trapped = False
+            collector.resume()
             try:
                 self.run_posted()
             except BaseException as raised:
                 self._raised = raised
+            collector.rest()
             self._trapped = True
             self.call = call
             self._continue = True
+        value: T = self._value
+        error, self._value, self._error = self._error, None, None
         self._trapped = False
-        error, self._error = self._error, None
+        collector.resume()
         if error is not None:
             if isinstance(error, OSError):
                 # As from C: no frame of the kernel, and no buffer in one, stays with the exception.
@@ -118,8 +128,6 @@ class SimThread:
                 raise error
             finally:
                 del error  # or it and this frame, and everything below, would keep each other alive
-        value: T = self._value
-        self._value = None
         if self._posted:
             self.run_posted()
         return value
@@ -158,6 +166,7 @@ class SimThread:
         # daemon: an interpreter that exits on an error must not wait for a blocked program.
         self._thread = threading.Thread(target=self._main, name=self.name, daemon=True)
         self._thread.start()
+        collector.thread_begins()
         self._run()
 
     def _hand_over(self) -> None:
@@ -220,6 +229,9 @@ class SimThread:
 
     def _resume(self, woken: bool) -> None:
         self._sleeper = None
+        self.process.kernel.run_queue.run(self, lambda: self._go_on(woken))
+
+    def _go_on(self, woken: bool) -> None:
         if not self.done and self._advance(woken):
             self._run()
 
@@ -236,6 +248,7 @@ class SimThread:
     def _end(self) -> None:
         assert self._thread is not None
         self._thread.join()
+        collector.thread_ended()
         self.process.thread_ended(self)
 
     def kill(self) -> None:

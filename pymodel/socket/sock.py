@@ -1,13 +1,14 @@
 """`struct socket`: what every kind of socket is to the system calls.
 
 A subclass is one protocol. The defaults here are the answers of a protocol that does not know the
-operation. Addresses are (packed address, port).
+operation. Addresses are (packed address, port), or (sun_path, 0) for AF_UNIX.
 """
 
 import errno
 import stat
+import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pymodel.scheduler import Scheduler
@@ -16,10 +17,15 @@ from pymodel.socket.errors import error
 from pymodel.socket.file import OpenFile
 from pymodel.socket.messages import Control, ErrorQueue, SockAddr
 from pymodel.socket.options import INT, Options, load, store
+from pymodel.socket.peeking import PeekOffset
 from pymodel.socket.portalloc import ANY, PortTable
 from pymodel.socket.seam import SourceOf, Tcp
+from pymodel.socket.unixnames import UnixNames
 from pymodel.task import Blocking
 from pymodel.udp import UdpLayer
+
+_MEMINFO = struct.Struct("@9I")
+_PAGE = 4096
 
 LOOPBACK = b"\x7f\0\0\1"
 
@@ -49,6 +55,7 @@ class Network:
     tcp_ports: PortTable
     udp: UdpLayer | None
     udp_ports: PortTable
+    unix: UnixNames = field(default_factory=UnixNames)
 
     def is_local(self, address: bytes) -> bool:
         """Whether a socket may be bound to `address`: all of 127/8 is local where loopback exists."""
@@ -66,6 +73,8 @@ class Socket(OpenFile):
     family = c.AF_INET
     type = 0
     protocol = 0
+    has_error_queue = True
+    """MSG_ERRQUEUE means something (not in AF_UNIX, which ignores it)."""
     mode = stat.S_IFSOCK | 0o777
 
     def __init__(self, network: Network, uid: int) -> None:
@@ -73,6 +82,7 @@ class Socket(OpenFile):
         self.network = network
         self.uid = uid
         self.options = Options()
+        self.peek = PeekOffset(lambda: self.options)
         self.errors = ErrorQueue()
         """What recvmsg(MSG_ERRQUEUE) gives."""
 
@@ -142,6 +152,10 @@ class Socket(OpenFile):
         """getpeername(2)."""
         raise error(errno.ENOTCONN)
 
+    def accepted_from(self) -> SockAddr:
+        """What accept(2) says of the peer, even if that has gone meanwhile."""
+        return self.peer_name()
+
     def take_error(self) -> int:
         """SO_ERROR: the pending errno, which is cleared."""
         return 0
@@ -166,6 +180,8 @@ class Socket(OpenFile):
         if level == c.SOL_SOCKET:
             if name == c.SO_ERROR:
                 return INT.pack(self.take_error())
+            if name == c.SO_MEMINFO:
+                return self._meminfo()
             fixed = {
                 c.SO_TYPE: self.type,
                 c.SO_DOMAIN: self.family,
@@ -175,6 +191,22 @@ class Socket(OpenFile):
             if fixed is not None:
                 return INT.pack(fixed)
         return load(self.options, level, name)
+
+    def memory(self) -> tuple[int, int, int, int]:
+        """Bytes of what was received, of what is being sent, of what waits to be sent; messages dropped."""
+        return 0, 0, 0, 0
+
+    def _meminfo(self) -> bytes:
+        """SO_MEMINFO: the figures of `enum` SK_MEMINFO_RMEM_ALLOC … DROPS (linux/sock_diag.h).
+
+        Memory is reserved by the page: SK_MEMINFO_FWD_ALLOC is what is left of the pages in use.
+        """
+        received, sending, queued, drops = self.memory()
+        sndbuf, rcvbuf = (
+            INT.unpack(self.get_option(c.SOL_SOCKET, name))[0] for name in (c.SO_SNDBUF, c.SO_RCVBUF)
+        )
+        reserved = -(received + queued) % _PAGE
+        return _MEMINFO.pack(received, rcvbuf, sending, sndbuf, reserved, queued, 0, 0, drops)
 
     def path_mtu(self) -> int:
         """IP_MTU: ENOTCONN."""

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pymodel.simtime import MS, SEC
+from pymodel.socket import constants as c
 from pymodel.socket.dropin.netdb import dotted
 from pymodel.socket.messages import SockAddr
 from pymodel.socket.sock import Socket
 from pymodel.socket.tcpsock import TcpSocket
 from pymodel.socket.udpsock import UdpSocket
+from pymodel.socket.unixsock import UnixSocket
 
 if TYPE_CHECKING:
     from pymodel.socket.syscalls import Kernel
@@ -26,12 +28,15 @@ NAMES = {
 }
 """States as ss(8) writes them."""
 
+_UNIX = {c.SOCK_STREAM: "u_str", c.SOCK_DGRAM: "u_dgr", c.SOCK_SEQPACKET: "u_seq"}
+
 
 class Row(NamedTuple):
     """One socket or TCB. Queues are bytes (of a listener: connections waiting, and the backlog).
 
+    An AF_UNIX socket has paths for addresses; its send queue is the memory that its data takes with the peer.
     `owner`: ("name", pid, fd), or None for what no program holds any more. `timer`: (name, ps left) of each
-    timer that runs. `info`: TCP_INFO by name, empty for UDP.
+    timer that runs. `info`: TCP_INFO by name, empty for all but TCP.
     """
 
     kind: str
@@ -72,12 +77,21 @@ def _connection_row(connection: Any, owner: tuple[str, int, int] | None, now: in
     )
 
 
+def _unix_row(sock: UnixSocket, owner: tuple[str, int, int]) -> Row:
+    peer = (b"", 0) if sock.peer is None else sock.peer.local_name()
+    state = "LISTEN" if sock.listening else "UNCONN" if sock.peer is None else "ESTAB"
+    queues = sock.waiting if sock.listening else (sock.queued, sock.charged)
+    return Row(_UNIX[sock.type], state, *queues, sock.local_name(), peer, owner, (), {})
+
+
 def _socket_row(sock: Socket, owner: tuple[str, int, int], now: int) -> Row | None:
     if isinstance(sock, UdpSocket):
         remote = sock.endpoint.remote
         state = "UNCONN" if remote is None else "ESTAB"
         queued, sending = sock.endpoint.held, sock.endpoint.sending
         return Row("udp", state, queued, sending, sock.local_name(), remote or (bytes(4), 0), owner, (), {})
+    if isinstance(sock, UnixSocket):
+        return _unix_row(sock, owner)
     if not isinstance(sock, TcpSocket):
         return None
     if sock.listener is not None:
@@ -112,8 +126,10 @@ def rows(kernel: "Kernel") -> list[Row]:
     return found
 
 
-def _address(address: SockAddr) -> str:
+def _address(kind: str, address: SockAddr) -> str:
     host, port = address
+    if kind in _UNIX.values():
+        return host.decode(errors="replace").replace("\0", "@") or "*"
     return f"{dotted(host) if any(host) else '*'}:{port or '*'}"
 
 
@@ -139,7 +155,7 @@ def _details(row: Row) -> str:
 
 
 def lines(found: Iterable[Row]) -> list[str]:
-    """`found` as ss(8) prints it with -tunaopi, one line each, after a heading."""
+    """`found` as ss(8) prints it with -tunxaopi, one line each, after a heading."""
     heading = ("Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "")
     cells = [heading]
     for row in found:
@@ -149,8 +165,8 @@ def lines(found: Iterable[Row]) -> list[str]:
                 row.state,
                 str(row.receive_queue),
                 str(row.send_queue),
-                _address(row.local),
-                _address(row.remote),
+                _address(row.kind, row.local),
+                _address(row.kind, row.remote),
                 _details(row),
             )
         )

@@ -24,6 +24,7 @@ from pymodel.socket.calls.transfers import TransferCalls
 from pymodel.socket.calls.waiting import WaitCalls
 from pymodel.socket.portalloc import PortTable
 from pymodel.socket.regular import FileSystem
+from pymodel.socket.runqueue import RunQueue
 from pymodel.socket.seam import SourceOf, Tcp
 from pymodel.socket.sock import Network
 from pymodel.udp import UdpLayer
@@ -60,14 +61,21 @@ class Kernel(SocketCalls, FileCalls, TransferCalls, WaitCalls):
         self.failed: list[Program[Any]] = []
         """Programs that ended with an exception: see `process.check_programs`."""
         tcp.on_release = lambda connection: self.network.tcp_ports.prune(connection.local[1])
+        self.run_queue = RunQueue(scheduler)
         self.processes: dict[int, Process] = {}
+        self.accelerators = False
+        """Programs get asyncio's accelerator in C, which is never unloaded again."""
         self._pids = itertools.count(1)
 
     def add_process(self, process: "Process") -> int:
         """Enter `process` into the table; its pid."""
-        pid = next(self._pids)
+        pid = self.next_pid()
         self.processes[pid] = process
         return pid
+
+    def next_pid(self) -> int:
+        """A number for one more process."""
+        return next(self._pids)
 
     def power_off(self) -> None:
         """Kill every process. Afterwards no thread of a program is left."""

@@ -10,11 +10,11 @@ from pymodel.task import Blocking
 from pymodel.tcp.fastopen import CLIENT
 
 if TYPE_CHECKING:
-    from pymodel.socket.tcpsock import TcpSocket
+    from pymodel.socket.tcplife import TcpLife
 
 
 def send(
-    sock: "TcpSocket", data: memoryview, flags: int, address: SockAddr | None, deadline: int | None
+    sock: "TcpLife", data: memoryview, flags: int, address: SockAddr | None, deadline: int | None
 ) -> Blocking[tuple[int, bool]]:
     """Open with as much of `data` as the SYN takes: (how much that was, that is all for now).
 
@@ -48,7 +48,7 @@ def send(
     return copied, copied == len(data)
 
 
-def wanted(sock: "TcpSocket", flags: int) -> bool:
+def wanted(sock: "TcpLife", flags: int) -> bool:
     """This send opens the connection."""
     connection = sock.connection
     return bool(flags & c.MSG_FASTOPEN) or (connection is not None and connection.syn_deferred)

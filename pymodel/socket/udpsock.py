@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from pymodel.socket import constants as c
+from pymodel.socket import groups
 from pymodel.socket.errors import error
+from pymodel.socket.groups import SocketGroups
 from pymodel.socket.messages import (
+    NOTHING_SAID,
     Control,
     Outgoing,
     QueuedError,
@@ -58,10 +61,12 @@ class _Corked:
     source: bytes
     remote: SockAddr
     sent: Outgoing
+    device: str | None
+    """What it leaves by, if not by what the routing table says."""
 
 
 class UdpSocket(Socket):
-    """A SOCK_DGRAM socket of AF_INET. Not there: multicast (ENETUNREACH), UDP_GRO (without effect)."""
+    """A SOCK_DGRAM socket of AF_INET. Not there: UDP_GRO (without effect)."""
 
     type = c.SOCK_DGRAM
     protocol = c.IPPROTO_UDP
@@ -70,6 +75,8 @@ class UdpSocket(Socket):
         super().__init__(network, uid)
         self.udp = udp
         self.endpoint = Endpoint(self._told)
+        self.groups = SocketGroups(udp.ip)
+        self.endpoint.admits = self._admits
         self._arrivals: deque[int] = deque()
         """When each datagram in the endpoint's queue came in."""
         self._corked: _Corked | None = None
@@ -180,16 +187,22 @@ class UdpSocket(Socket):
         """IP_MTU: of the path to the peer; ENOTCONN."""
         if self.endpoint.remote is None:
             raise error(errno.ENOTCONN)
-        return self.udp.ip.mtu_for(self.endpoint.remote[0])
+        return self.udp.ip.mtu_for(self.endpoint.remote[0], self.groups.device)
 
-    def _route(self, address: bytes, wanted: bytes | None = None) -> tuple[bytes, bytes]:
-        """(source, destination) for datagrams to `address`. `wanted`: the source that IP_PKTINFO asks for.
+    def _admits(self, datagram: Datagram) -> bool:
+        return self.groups.admits(datagram, bool(self.options.number(c.IPPROTO_IP, c.IP_MULTICAST_ALL)))
+
+    def _route(self, address: bytes, sent: Outgoing = NOTHING_SAID) -> tuple[bytes, bytes, str | None]:
+        """(source, destination, device or None) for datagrams to `address`.
 
         ENETUNREACH, EACCES for a broadcast without SO_BROADCAST, EINVAL from 127/8 to another host.
         """
         if address == ANY:
             address = LOOPBACK if self._source == ANY else self._source
-        route = None if is_multicast(address) else self.network.ip.source_for(address)
+        if is_multicast(address):
+            return self._group_route(address, sent)
+        wanted = sent.source
+        route = self.network.ip.source_for(address)
         if route is None:
             raise error(errno.ENETUNREACH)
         source = route if self._source == ANY else self._source
@@ -202,7 +215,26 @@ class UdpSocket(Socket):
             raise error(errno.EINVAL)
         if ip.is_broadcast(address) and not self.options.broadcast:
             raise error(errno.EACCES)
-        return source, address
+        return source, address, None
+
+    def _group_route(self, group: bytes, sent: Outgoing) -> tuple[bytes, bytes, str]:
+        """As `_route`: a source that is given names the device where nothing else does (ip_route_output)."""
+        ip = self.udp.ip
+        device = self.groups.device
+        if sent.interface:
+            device = ip.device_at(sent.interface)
+            if device is None:
+                raise error(errno.ENODEV)
+        source = sent.source or (self.groups.source if self._source == ANY else self._source)
+        if device is None:
+            device = ip.device_towards(group) if source == ANY else ip.device_of(source)
+        if device is None or (sent.source and not self.network.is_local(sent.source)):
+            raise error(errno.ENETUNREACH)
+        if source == ANY:
+            source = ip.address_of(device)
+        if source[0] == LOOPBACK[0] and device != "lo":
+            raise error(errno.EINVAL)
+        return source, group, device
 
     def connect(self, address: SockAddr | None) -> Blocking[None]:
         """connect(2): from whom to receive and whom to send to. Never blocks; may be called again.
@@ -214,12 +246,14 @@ class UdpSocket(Socket):
             self._disconnect()
             return
         self._autobind()
-        source, host = self._route(address[0])
+        source, host, _ = self._route(address[0])
         if self._source == ANY:
             self._source = source
         if self.endpoint.local[0] == ANY:
             self._set_address(source)
         self.endpoint.remote = (host, address[1])
+        if self._corked is not None:  # what is held back goes there, too: they share inet_cork in Linux
+            self._corked.source, self._corked.remote = source, self.endpoint.remote
 
     def _disconnect(self) -> None:
         """__udp_disconnect: keeps what bind(2) was asked for, and what was received."""
@@ -258,12 +292,17 @@ class UdpSocket(Socket):
             if address is not None and not address[1]:
                 raise error(errno.EINVAL)
             sent = outgoing(control)
-            source, host = self._route(remote[0], sent.source)
-            corked = _Corked(bytearray(), source, (host, remote[1]), sent)
+            source, host, device = self._route(remote[0], sent)
+            corked = _Corked(bytearray(), source, (host, remote[1]), sent, device)
         if len(corked.data) + len(data) > MAX_DATAGRAM:
             self._corked = None
             raise error(errno.EMSGSIZE)
-        yield from self._wait_room(self.deadline(self.options.send_timeout, flags))
+        if flags & c.MSG_CONFIRM:
+            self.udp.ip.confirm(corked.remote[0])
+        if flags & c.MSG_PROBE:
+            return len(data)  # the route was looked up, and that is all
+        if self._corked is None:  # what is added later has its place, whatever has happened meanwhile
+            yield from self._wait_room(self.deadline(self.options.send_timeout, flags))
         if more:
             corked.data += data
             self._corked = corked
@@ -288,7 +327,9 @@ class UdpSocket(Socket):
 
     def _send_now(self, corked: _Corked, data: memoryview) -> None:
         ttl, tos = corked.sent.ttl, corked.sent.tos
-        ttl = self.options.number(c.IPPROTO_IP, c.IP_TTL) if ttl is None else ttl
+        group = is_multicast(corked.remote[0])
+        if ttl is None:
+            ttl = self.options.number(c.IPPROTO_IP, c.IP_MULTICAST_TTL if group else c.IP_TTL)
         tos = self.options.number(c.IPPROTO_IP, c.IP_TOS) if tos is None else tos
         size = corked.sent.segment
         size = self._udp_options.get(c.UDP_SEGMENT, 0) if size is None else size
@@ -310,9 +351,11 @@ class UdpSocket(Socket):
                 tos=tos,
                 discover=wanted,
                 fragment=fragment,
+                device=corked.device,
+                loop=bool(self.options.number(c.IPPROTO_IP, c.IP_MULTICAST_LOOP)),
             )
             if number == errno.EMSGSIZE and self.options.number(c.IPPROTO_IP, c.IP_RECVERR):
-                mtu = self.udp.ip.mtu_for(corked.remote[0])
+                mtu = self.udp.ip.mtu_for(corked.remote[0], corked.device)
                 self.errors.add(
                     QueuedError(number, c.SO_EE_ORIGIN_LOCAL, info=mtu, destination=corked.remote)
                 )
@@ -355,20 +398,34 @@ class UdpSocket(Socket):
         peek = bool(flags & c.MSG_PEEK)
         while True:
             self._raise_error()
-            datagram = self.endpoint.receive(peek=peek)
-            if datagram is not None:
+            place = self._next(peek)
+            if place is not None:
                 break
             if self._expired(deadline):
                 raise error(errno.EAGAIN)
             if self._receive_shut:
                 return Message(b"", None, 0, 0)
             yield Wait(self.queue, deadline=deadline)
-        when = self._arrivals[0] if peek else self._arrivals.popleft()
+        at, skipped = place
+        datagram, when = self.endpoint.received[at], self._arrivals[at]
         data = datagram.data
-        kept = data[:count]
-        truncated = c.MSG_TRUNC if len(kept) < len(data) else 0
+        kept = data[skipped : skipped + count]
+        # udp_recvmsg: what was peeked at before does not count as kept, unless the buffer was too large.
+        truncated = c.MSG_TRUNC if len(kept) < len(data) and skipped + count <= len(data) else 0
         length = len(data) if flags & c.MSG_TRUNC else len(kept)
+        if not peek:
+            self.endpoint.receive()
+            self._arrivals.popleft()
+            self.peek.forget(id(datagram))
+        self.peek.moved(length if peek else -length)
         return Message(kept, datagram.sender, truncated, length, tuple(self._control(datagram, when)))
+
+    def _next(self, peek: bool) -> tuple[int, int] | None:
+        """The datagram to receive: its index, and from which byte on; None if there is none."""
+        received = self.endpoint.received
+        if not peek:
+            return (0, 0) if received else None
+        return self.peek.locate((len(datagram.data), id(datagram)) for datagram in received)
 
     def _control(self, datagram: Datagram, when: int) -> Iterator[Control]:
         """sock_recv_cmsgs, then ip_cmsg_recv: what the options ask for, in Linux's order."""
@@ -384,7 +441,7 @@ class UdpSocket(Socket):
             yield sol, c.SO_RXQ_OVFL, INT.pack(self.endpoint.drops)
         host, _ = datagram.destination
         if options.number(ip, c.IP_PKTINFO):
-            index = 1 if datagram.interface == "lo" else 2
+            index = self.udp.ip.index_of(datagram.interface)
             own = (
                 host if self.udp.ip.is_local(host) else self.network.ip.source_for(datagram.sender[0]) or host
             )
@@ -431,10 +488,16 @@ class UdpSocket(Socket):
 
     def release(self) -> None:
         """The last descriptor is closed: the port is free at once, what was sent still goes out."""
+        self.groups.leave_all()
         self._unbind()
         self.queue.wake()
 
     # Options
+
+    def memory(self) -> tuple[int, int, int, int]:
+        """As SO_MEMINFO counts it."""
+        endpoint = self.endpoint
+        return endpoint.held, endpoint.sending, 0, endpoint.drops
 
     def take_error(self) -> int:
         """SO_ERROR."""
@@ -456,6 +519,9 @@ class UdpSocket(Socket):
 
     def set_option(self, level: int, name: int, value: bytes) -> None:
         """setsockopt(2), with udp(7)'s options: turning UDP_CORK off sends what was held back."""
+        if level == c.IPPROTO_IP and name in groups.OPTIONS:
+            self.groups.set_option(name, value)
+            return
         if level != c.IPPROTO_UDP:
             super().set_option(level, name, value)
             return
@@ -474,6 +540,8 @@ class UdpSocket(Socket):
             if name not in UDP_OPTIONS:
                 raise error(errno.ENOPROTOOPT)
             return INT.pack(self._udp_options.get(name, 0))
+        if (level, name) == (c.IPPROTO_IP, c.IP_MULTICAST_IF):
+            return self.groups.source
         if level == c.SOL_SOCKET and name == c.SO_SNDBUF:
             return INT.pack(self.endpoint.sndbuf)
         if level == c.SOL_SOCKET and name == c.SO_RCVBUF:

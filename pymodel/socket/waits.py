@@ -1,9 +1,11 @@
 """What the threads of a process wait for, in words: for the sentence about a deadlock."""
 
+import os
 from collections.abc import Iterator
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from pymodel.socket.constants import AF_UNIX
 from pymodel.socket.dropin.netdb import dotted
 from pymodel.socket.sock import Socket
 
@@ -36,7 +38,8 @@ def _describe(process: "Process", call: Any) -> str:
         found = f"{name}() on descriptor {fd}"
         if isinstance(file, Socket):
             host, port = file.local_name()
-            found += f" ({dotted(host)}:{port})"
+            unix = file.family == AF_UNIX
+            found += f" ({os.fsdecode(host)})" if unix else f" ({dotted(host)}:{port})"
         break
     return found
 

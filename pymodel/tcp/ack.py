@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from pymodel.simtime import MS
+from pymodel.simtime import MS, SEC
 from pymodel.tcp import (
+    accecn,
     berkeley,
     challenge,
     cwndcheck,
@@ -24,17 +25,50 @@ from pymodel.tcp.ackevent import AckEvent
 from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.recovery import Resend
 from pymodel.tcp.segment import EVER, LOST, RETRANS, SACKED, SentSegment
-from pymodel.tcp.seq import HALF, MASK, gt, lt
+from pymodel.tcp.seq import HALF, MASK, gt, le, lt
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Pending, Recovery
-from pymodel.wire.tcp import SYN, TcpHeader
+from pymodel.wire.tcp import ACK, HEADER_LEN, PSH, SYN, TIMESTAMPS_LEN, TcpHeader
 
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
 
 
+def update_ts_recent(tcb: "Tcb", header: TcpHeader, now: int) -> bool:
+    """TS.Recent (RFC 7323 §4.3 (2)): only from a segment that the last ACK sent did not cover.
+
+    True: it grew.
+    """
+    stamp = header.ts_val
+    if (
+        not tcb.ts_on
+        or stamp is None
+        or not le(header.seq, tcb.rcv_wup)
+        or (stamp - tcb.ts_recent) & MASK >= HALF
+    ):
+        return False
+    grew = stamp != tcb.ts_recent
+    tcb.ts_recent = stamp
+    tcb.ts_recent_at = now
+    return grew
+
+
+def _predicted(tcb: "Tcb", header: TcpHeader) -> bool:
+    """Linux takes the segment on its fast path (header prediction), before it has looked at its ACK."""
+    return (
+        header.flags & ~PSH == ACK
+        and header.header_len == HEADER_LEN + TIMESTAMPS_LEN
+        and header.window << tcb.snd_wscale == tcb.snd_wnd
+        and header.seq == tcb.rcv_nxt == tcb.rcv_wup
+        and not len(tcb.reassembly)
+    )
+
+
 def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
-    """Take in the ACK of an acceptable segment of `length`. False: it is absurd; drop the whole segment."""
+    """Take in the ACK of an acceptable segment of `length`. False: it is absurd; drop the whole segment.
+
+    The timestamp of an ACK that is old (if it is not predicted) or absurd is not kept, as in Linux.
+    """
     ack = header.ack
     prior_una = tcb.snd_una
     event = AckEvent(prior_una)
@@ -46,6 +80,8 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         if (prior_una - ack) & MASK > min(tcb.max_snd_wnd, max(tcb.bytes_acked, 1)):
             challenge.send(tcb, now)
             return False
+        if _predicted(tcb, header):
+            update_ts_recent(tcb, header, now)
         if has_sack:
             sack.enter(tcb, header.sack, ack, event, now)
             resend = recovery.alert(tcb, event, 0, now)
@@ -57,6 +93,7 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         tcb.layer.stats["ack_of_unsent"] += 1
         challenge.send(tcb, now)
         return False
+    newer = not tcb.profile.berkeley and update_ts_recent(tcb, header, now)
     if ack != prior_una:
         event.una_advanced = True
         tcb.retries = 0
@@ -67,16 +104,22 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
     _update_window(tcb, header, ack, event, now)
     if has_sack:
         sack.enter(tcb, header.sack, ack, event, now)
-    event.echo = ecn.echoed(tcb, header)
-    ecn.accept_cwr(tcb, header, length)
+    if tcb.ecn_on:
+        event.echo = ecn.echoed(tcb, header)
+        ecn.accept_cwr(tcb, header, length)
 
-    tcb.soft_error = 0  # whatever it was has passed: the peer hears us
-    tcb.probes = 0
-    tcb.last_received = now
+    # To the second is precise enough for the neighbour's state.
+    confirms = now // SEC != tcb.last_received // SEC
+    _alive(tcb, now)
     resend = Resend.NONE
     if prior_packets:
         _clean(tcb, ack, prior_fack, event, now)
+        if confirms and (event.una_advanced or event.data_sacked):
+            tcb.layer.ip.confirm(tcb.dst)
         rack.update_window(tcb, event.prior_delivered)
+        if tcb.accurate:
+            event.delivered_bytes += (ack - prior_una) & MASK
+            event.echo = accecn.acknowledged(tcb, header, event, tcb.delivered - prior_delivered, newer) > 0
         if tcb.probe_high >= 0:
             _tail_probe_answered(tcb, ack, event, now)
         if event.dubious or tcb.recovery is not Recovery.OPEN:
@@ -88,12 +131,14 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         if event.rearm:
             timerset.after_ack(tcb, now)
         delivered = tcb.delivered - prior_delivered
-        if event.echo:
+        if event.echo and not tcb.accurate:
             tcb.delivered_ce += delivered
         _measure_rate(tcb, event, delivered, now)
         _control(tcb, event, delivered, tcb.lost - prior_lost, now)
         retransmit.after_ack(tcb, resend, now)
     else:
+        if tcb.accurate:
+            event.echo = accecn.acknowledged(tcb, header, event, tcb.delivered - prior_delivered, newer) > 0
         if event.dsacking:
             recovery.alert(tcb, event, 0, now)
         _window_opened(tcb, now)
@@ -109,6 +154,22 @@ def process(tcb: "Tcb", header: TcpHeader, length: int, now: int) -> bool:
         if tcb.state > State.SYN_RECEIVED:
             tcb.queue.wake()
     return True
+
+
+def heard(tcb: "Tcb", header: TcpHeader, now: int) -> None:
+    """As `process`, where the ACK has no news: SND.UNA and the window are what they were, nothing is out, and
+    nothing waits."""
+    tcb.ts_ecr = header.ts_ecr if tcb.ts_on and header.ts_val is not None else 0
+    if gt(header.seq, tcb.snd_wl1):
+        tcb.snd_wl1 = header.seq
+    _alive(tcb, now)
+
+
+def _alive(tcb: "Tcb", now: int) -> None:
+    """The peer hears us: whatever error there was has passed."""
+    tcb.soft_error = 0
+    tcb.probes = 0
+    tcb.last_received = now
 
 
 def set_window(tcb: "Tcb", window: int) -> None:
@@ -150,6 +211,7 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
     first_at = last_at = -1
     lowest: int | None = None
     packets = gone = 0
+    cut = False
     echo_from = -1
     for entry in sent:
         marks = entry.marks
@@ -163,6 +225,7 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
             remaining = max(1, -(-((entry.end - ack) & MASK) // max(tcb.snd_mss, 1)))
             count -= min(remaining, count)
             entry.seq = ack
+            cut = entry.count == 1 and not (entry.closes or entry.edge or marks & SACKED)
             if not count:
                 break
         if marks & EVER:
@@ -181,6 +244,7 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
                 event.original_sacked = True
         if marks & SACKED:
             tcb.sacked_out -= count
+            event.delivered_bytes -= (entry.end - entry.seq) & MASK
         elif tcb.sack_on:
             tcb.delivered += count
             if not (event.dsacking and marks & RETRANS):
@@ -224,6 +288,8 @@ def _clean(tcb: "Tcb", ack: int, prior_fack: int, event: AckEvent, now: int) -> 
             event.data_acked = True
             tcb.trains_out -= train.closes
     del sent[:gone]
+    if cut and sent and tcb.trains_out and not tcb.profile.berkeley:
+        packets += segment.recut(tcb, tcb.snd_mss)
     tcb.send_queue.acknowledge(ack)
     if (tcb.snd_up - event.prior_una) & MASK <= (ack - event.prior_una) & MASK:
         tcb.snd_up = ack

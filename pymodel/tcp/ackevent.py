@@ -15,6 +15,7 @@ class AckEvent:
     __slots__ = (
         "data_acked",
         "data_sacked",
+        "delivered_bytes",
         "dsack_of_probe",
         "dsacking",
         "echo",
@@ -49,10 +50,12 @@ class AckEvent:
         self.retransmitted_acked = False
         """Something that was sent more than once left the queue: no RTT sample (Karn)."""
         self.data_sacked = False
+        self.delivered_bytes = 0
+        """That nothing had reported before; counted where AccECN is in use."""
         self.original_sacked = False
         """Something never retransmitted, sent before the time-out, arrived (F-RTO)."""
         self.echo = False
-        """ECE (RFC 3168)."""
+        """ECE (RFC 3168), or more CE marks than before (RFC 9768)."""
         self.dsacking = False
         self.dsack_of_probe = False
         self.reneging = False

@@ -126,6 +126,11 @@ def _drop_after_ack(tcb: "Tcb", header: TcpHeader, now: int) -> Verdict:
     return Verdict.DROP
 
 
+def is_half_open(tcb: "Tcb") -> bool:
+    """It is in the SYN cache: a SYN came, and Fast Open has not made a connection of it."""
+    return tcb.listener is not None and tcb.state is State.SYN_RECEIVED and not tcb.fast_child
+
+
 def half_open(tcb: "Tcb", header: TcpHeader, now: int) -> Verdict:
     """A segment for a connection whose SYN is in the SYN cache (syncache_expand, _chkrst, _add, _badack).
 

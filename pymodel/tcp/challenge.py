@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pymodel.tcp import transmit
+from pymodel.tcp import accecn, transmit
 
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
@@ -17,8 +17,11 @@ def rate_limited(tcb: "Tcb", now: int) -> bool:
     return False
 
 
-def send(tcb: "Tcb", now: int) -> None:
-    """A challenge ACK (RFC 5961 §3.2, §4.2), limited per connection and over the stack (§7)."""
+def send(tcb: "Tcb", now: int, of_syn: bool = False) -> None:
+    """A challenge ACK (RFC 5961 §3.2, §4.2), limited per connection and over the stack (§7).
+
+    `of_syn`: the answer to a SYN,ACK that came again, perhaps, whose ECN codepoint it tells once more.
+    """
     if tcb.profile.challenge_acks:
         if now > tcb.challenge_until:
             tcb.challenges = 0
@@ -30,4 +33,6 @@ def send(tcb: "Tcb", now: int) -> None:
     elif rate_limited(tcb, now) or not tcb.layer.challenge_allowed(now):
         return
     tcb.layer.stats["challenge_acks"] += 1
+    if of_syn:
+        accecn.answer_syn_ack(tcb)
     transmit.ack(tcb, now)

@@ -1,4 +1,4 @@
-"""Explicit congestion notification (RFC 3168): what is negotiated, marked, echoed and answered.
+"""Explicit congestion notification: what is negotiated (RFC 3168, RFC 9768), and RFC 3168 in use.
 
 `Tcb.ecn_on`: both SYNs agreed. `ecn_echo`: we repeat ECE until the peer's CWR comes (§6.1.3).
 `ecn_cwr`: the next new data carries CWR, because our window was reduced (§6.1.2).
@@ -6,9 +6,9 @@
 
 from typing import TYPE_CHECKING, Final
 
-from pymodel.tcp import delack
+from pymodel.tcp import accecn, delack
 from pymodel.tcp.seq import ge
-from pymodel.wire.tcp import ACK, CWR, ECE, RST, SYN, TcpHeader
+from pymodel.wire.tcp import ACK, AE, CWR, ECE, RST, SYN, TcpHeader
 
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
@@ -20,26 +20,46 @@ CE: Final = 3
 """Codepoints in the two low bits of IP's TOS (§5)."""
 
 
-def offers(tcb: "Tcb") -> bool:
-    """An active open asks for ECN: tcp_ecn = 1, and this SYN was not lost already (§6.1.1.1)."""
-    return tcb.profile.ecn == 1 and not tcb.retries
+_ASKS: Final = (1, 3, 4)
+_ASKS_ACCURATE: Final = 3
+_ACCURATE: Final = 3
+"""tcp_ecn: those that ask, the one that asks for AccECN, and from which on it is agreed to."""
+_NO_ACCECN: Final = (0, 7)
+_CLASSIC: Final = 1
+_RESERVED: Final = 5
+"""ACE of a SYN,ACK: no ECN at all or a broken peer; RFC 3168 (RFC 9768 §3.1.2 table 2), as which the last is
+taken if AccECN was not asked for."""
 
 
 def learn_syn(tcb: "Tcb", header: TcpHeader, tos: int) -> None:
-    """The peer's SYN or SYN,ACK (§6.1.1): are both willing? A SYN with a codepoint is no ECN SYN."""
-    flags = header.flags
-    if flags & ACK:
-        tcb.ecn_on = tcb.ecn_offered and flags & (ECE | CWR) == ECE
-    else:
-        tcb.ecn_on = tcb.profile.ecn in (1, 2) and flags & (ECE | CWR) == ECE | CWR and not tos & MASK
+    """The peer's SYN or SYN,ACK (§6.1.1): are both willing? A SYN with a codepoint is no ECN SYN, unless it
+    has a reserved flag."""
+    setting = tcb.profile.ecn
+    if header.flags & ACK:
+        ace = accecn.ace_of(header)
+        tcb.ecn_on = tcb.ecn_offered and (ace == _CLASSIC or (ace == _RESERVED and setting != _ASKS_ACCURATE))
+        if tcb.ecn_offered and not tcb.ecn_on and ace not in _NO_ACCECN:
+            accecn.learn_syn_ack(tcb, header, tos)
+    elif setting >= _ACCURATE and accecn.asked_by(header):
+        accecn.learn_syn(tcb, tos)
+    elif setting and header.flags & (ECE | CWR) == ECE | CWR:
+        tcb.ecn_on = not tos & MASK or bool(header.reserved)
 
 
-def syn_flags(tcb: "Tcb", with_ack: bool) -> int:
-    """ECE and CWR of our SYN, ECE of our SYN,ACK."""
-    if with_ack:
-        return ECE if tcb.ecn_on else 0
-    tcb.ecn_offered = offers(tcb)
-    return ECE | CWR if tcb.ecn_offered else 0
+def dress_syn(tcb: "Tcb", header: TcpHeader) -> None:
+    """Give our SYN, or SYN,ACK, the flags that ask for ECN or agree to it."""
+    if header.flags & ACK:
+        if tcb.accurate:
+            accecn.syn_ack(tcb, header)
+        elif tcb.ecn_on:
+            header.flags |= ECE
+    elif tcb.profile.ecn in _ASKS:
+        tcb.ecn_offered = True
+        accurate = tcb.profile.ecn == _ASKS_ACCURATE
+        # After a lost SYN, or two, one asks no more (RFC 3168 §6.1.1.1, RFC 9768 §3.1.4.1).
+        if tcb.retries <= accurate or not tcb.profile.ecn_fallback:
+            header.flags |= ECE | CWR
+            header.reserved = AE if accurate else 0
 
 
 def outgoing(tcb: "Tcb", number: int) -> int:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from pymodel.simtime import MS
 from pymodel.tcp import (
+    accecn,
     ack,
     algorithms,
     delack,
@@ -78,6 +79,8 @@ def established(tcb: "Tcb", now: int) -> None:
     profile = tcb.profile
     if not tcb.rtt.srtt and profile.rto_after_syn_loss:
         tcb.rtt.restart(profile.rto_after_syn_loss)
+    if profile.host_cache:
+        tcb.layer.host_cache.apply(tcb, now)
     if tcb.total_retrans > profile.syn_losses_forgiven:
         tcb.cc.cwnd = 1
     tcb.retries = 0
@@ -140,6 +143,7 @@ def syn_sent(tcb: "Tcb", header: TcpHeader, payload: memoryview | bytes, now: in
         delack.enter_quick_mode(tcb)
         tcb.delack_timer.set(now + tcb.profile.delayed_ack_max)
     elif not (profile.berkeley and tcb.has_unsent):
+        accecn.answer_syn_ack(tcb)
         transmit.ack(tcb, now)
     output.push(tcb, now)
     return True

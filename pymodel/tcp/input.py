@@ -7,6 +7,7 @@ from errno import ECONNRESET
 
 from pymodel.simtime import MS, SEC
 from pymodel.tcp import (
+    accecn,
     ack,
     berkeley,
     challenge,
@@ -20,7 +21,7 @@ from pymodel.tcp import (
     transmit,
     urgent,
 )
-from pymodel.tcp.seq import HALF, MASK, ge, gt, le, lt
+from pymodel.tcp.seq import HALF, MASK, gt, le, lt
 from pymodel.tcp.state import RECEIVING, State
 from pymodel.tcp.tcb import Tcb
 from pymodel.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
@@ -81,7 +82,8 @@ def synchronized(tcb: Tcb, header: TcpHeader, payload: memoryview | bytes, now: 
         )
         if not simultaneous:
             stats["paws_rejected" if rejected else "unacceptable"] += 1
-            _unacceptable(tcb, header, length, now)
+            stats["beyond_window"] += not rejected and not lt((seq + length) & MASK, tcb.rcv_wup)
+            _unacceptable(tcb, header, length, now, tos)
             return True
         flags &= ~SYN
         seq = (seq + 1) & MASK
@@ -100,9 +102,9 @@ def synchronized(tcb: Tcb, header: TcpHeader, payload: memoryview | bytes, now: 
     if flags & SYN:
         stats["syn_in_connection"] += 1
         if tcb.state is State.SYN_RECEIVED and not flags & ACK and seq == tcb.irs:
-            transmit.syn(tcb, now, True)  # the peer repeats its SYN: our SYN,ACK was lost
+            _repeat_syn_ack(tcb, now, tos)
         else:
-            challenge.send(tcb, now)
+            challenge.send(tcb, now, True)
         return True
     return _acceptable_text(tcb, header, seq, payload, length, now, tos)
 
@@ -124,7 +126,8 @@ def _acceptable_text(
     if tcb.fast_child:
         if lt(header.ack, tcb.snd_una) or gt(header.ack, tcb.snd_nxt):
             return False
-        _update_ts_recent(tcb, header, seq, now)
+        if tcb.accurate:
+            accecn.third_ack(tcb, header, length)
         ack.process(tcb, header, length, now)
         ack.set_window(tcb, header.window << tcb.snd_wscale)
         fastopen.child_established(tcb, now)
@@ -133,8 +136,15 @@ def _acceptable_text(
             return False
         if not _open(tcb, header, length, now):
             return True
+        if tcb.accurate:
+            accecn.received(tcb, header, tos, len(payload))
+        if flags & SYN and not tcb.profile.berkeley:
+            receive.duplicate(tcb, tcb.irs, tcb.irs + 1 & MASK)  # we have seen that SYN before (figure 7)
     else:
-        _update_ts_recent(tcb, header, seq, now)
+        if (tos & 3 or tcb.accecn is not None) and tcb.state is State.ESTABLISHED:
+            accecn.received(tcb, header, tos, len(payload))
+        if tcb.profile.berkeley:
+            ack.update_ts_recent(tcb, header, now)
         if not ack.process(tcb, header, length, now):
             return True
     if tcb.ts_on and tcb.ts_ecr and payload:
@@ -174,19 +184,14 @@ def _nobody_reads(tcb: Tcb) -> bool:
     return tcb.orphan or (tcb.read_shut and tcb.state in (State.FIN_WAIT_1, State.FIN_WAIT_2))
 
 
-def _update_ts_recent(tcb: Tcb, header: TcpHeader, seq: int, now: int) -> None:
-    """TS.Recent (RFC 7323 §4.3 (2)): only from a segment that the last ACK sent did not cover."""
-    if tcb.ts_on and header.ts_val is not None and le(seq, tcb.rcv_wup) and ge(header.ts_val, tcb.ts_recent):
-        tcb.ts_recent = header.ts_val
-        tcb.ts_recent_at = now
-
-
 def _open(tcb: Tcb, header: TcpHeader, length: int, now: int) -> bool:
     """SYN-RECEIVED, and our SYN is acknowledged. False: the listener has no room, or wants data first."""
     listener = tcb.listener
     if listener is not None and not listener.ready(tcb, header, length, now):
         return False
-    _update_ts_recent(tcb, header, header.seq, now)
+    ack.update_ts_recent(tcb, header, now)
+    if tcb.accurate:
+        accecn.third_ack(tcb, header, length)
     ack.process(tcb, header, length, now)
     if not header.flags & SYN:
         if not tcb.profile.berkeley:
@@ -213,15 +218,21 @@ def _reset(tcb: Tcb, seq: int, now: int) -> None:
         challenge.send(tcb, now)
 
 
-def _unacceptable(tcb: Tcb, header: TcpHeader, length: int, now: int) -> None:
+def _repeat_syn_ack(tcb: Tcb, now: int, tos: int) -> None:
+    """The peer repeats its SYN: our SYN,ACK was lost, or SYNs come in a loop."""
+    accecn.learn_syn_again(tcb, tos)
+    if not challenge.rate_limited(tcb, now):
+        transmit.syn(tcb, now, True)
+
+
+def _unacceptable(tcb: Tcb, header: TcpHeader, length: int, now: int, tos: int) -> None:
     flags = header.flags
     if flags & RST:
         if tcb.state in _PEER_CLOSED and header.seq == (tcb.rcv_nxt - 1) & MASK:
             lifecycle.reset_by_peer(tcb)
         return
     if tcb.state is State.SYN_RECEIVED and flags & (SYN | ACK) == SYN and header.seq == tcb.irs:
-        # The peer repeats its SYN: our SYN,ACK was lost.
-        transmit.syn(tcb, now, True)
+        _repeat_syn_ack(tcb, now, tos)
         return
     if tcb.state is State.TIME_WAIT and length:
         # A retransmitted FIN (§3.10.7.4 "first", TIME-WAIT) restarts 2 MSL.
@@ -230,7 +241,7 @@ def _unacceptable(tcb: Tcb, header: TcpHeader, length: int, now: int) -> None:
         transmit.ack(tcb, now)
         return
     if flags & SYN:
-        challenge.send(tcb, now)
+        challenge.send(tcb, now, True)
         return
     if not length and challenge.rate_limited(tcb, now):
         return
@@ -239,6 +250,7 @@ def _unacceptable(tcb: Tcb, header: TcpHeader, length: int, now: int) -> None:
         delack.enter_quick_mode(tcb)
         if tcb.sack_on and tcb.profile.dsack:
             end = (header.seq + length) & MASK
+            accecn.duplicate(tcb, end)
             tcb.dsack = (header.seq, tcb.rcv_nxt if gt(end, tcb.rcv_nxt) else end)
     transmit.ack(tcb, now)
 

@@ -25,6 +25,9 @@ class IpSender(Protocol):
         Its checksum may be left to do (`Checksum.PARTIAL`).
         """
 
+    def confirm(self, dst: bytes) -> None:
+        """Progress is made with `dst`: the next hop on the way to it is reachable (RFC 1122 §2.3.2.1)."""
+
     def source_for(self, dst: bytes) -> bytes | None:
         """The local address that packets to `dst` leave with; None: no route."""
 
@@ -37,7 +40,7 @@ class IpSender(Protocol):
     def reduce_mtu(self, dst: bytes, mtu: int) -> None:
         """ICMP says that packets to `dst` beyond `mtu` bytes do not pass (RFC 1191)."""
 
-    def metrics_for(self, dst: bytes) -> Mapping[str, int]:
+    def metrics_for(self, dst: bytes) -> Mapping[str, int | str]:
         """What the route to `dst` asks of TCP, by the names of ip-route(8)."""
 
     def alloc_skb(self, size: int) -> SkBuff:

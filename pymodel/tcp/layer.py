@@ -19,6 +19,7 @@ from pymodel.tcp import (
     lifecycle,
     md5sig,
     mss,
+    predicted,
     recovery,
     retransmit,
     segment,
@@ -28,6 +29,7 @@ from pymodel.tcp import (
 from pymodel.tcp import input as segment_input
 from pymodel.tcp.connection import TcpConnection
 from pymodel.tcp.fastopen import FastOpen
+from pymodel.tcp.hostcache import HostCache
 from pymodel.tcp.ipsender import IpSender
 from pymodel.tcp.isn import IsnGenerator
 from pymodel.tcp.listener import Listener
@@ -49,6 +51,7 @@ from pymodel.wire.tcp import ACK, FIN, PROTO, RST, SYN, TcpHeader, emit, parse
 ConnectionKey = tuple[bytes, int, bytes, int]
 """(local address, local port, remote address, remote port)."""
 
+_LOOPBACK_NET: Final = 127
 _TIME_WAIT_SEQUENCE_GAP: Final = 0xFFFF + 2
 """How far beyond the old SND.NXT a connection that reuses TIME-WAIT starts (Linux does the same)."""
 
@@ -87,6 +90,7 @@ class TcpLayer:
         self._isn = IsnGenerator(secret)
         self.cookies = SynCookies(secret, cookie_bits(self.profile))
         self.fast_open = FastOpen(self.profile, secret)
+        self.host_cache = HostCache()
         self._challenge_second = -1
         self._challenges = 0
 
@@ -107,8 +111,8 @@ class TcpLayer:
 
         `options` (copied) and single ones by keyword: see `TcpOptions`. An unspecified local address (all
         zeros) is replaced by the route's. OSError: EADDRNOTAVAIL if this very connection exists already
-        (in TIME-WAIT too), ENETUNREACH without a route, ENOBUFS when there are `max_connections`. TypeError,
-        ValueError for a wrong option.
+        (but see `port_is_free`), ENETUNREACH without a route, ENOBUFS when there are `max_connections`.
+        TypeError, ValueError for a wrong option.
         """
         wanted = TcpOptions() if options is None else replace(options)
         wanted.update(more)
@@ -117,12 +121,21 @@ class TcpLayer:
             if source is None:
                 raise OSError(ENETUNREACH, strerror(ENETUNREACH))
             local = (source, local[1])
-        if (*local, *remote) in self.connections:
+        old = self.connections.get((*local, *remote))
+        if old is not None and not self._gives_way(old):
             raise OSError(EADDRNOTAVAIL, strerror(EADDRNOTAVAIL))
         if not self.has_room():
             raise OSError(ENOBUFS, strerror(ENOBUFS))
         now = self.scheduler.now
-        connection = self.new_connection(local, remote, self._isn.isn(now, *local, *remote), wanted)
+        if old is None:
+            iss = self._isn.isn(now, *local, *remote)
+        else:
+            self.stats["time_wait_reused"] += 1
+            lifecycle.finish(old)
+            iss = (old.snd_nxt + _TIME_WAIT_SEQUENCE_GAP) & MASK or 1
+        connection = self.new_connection(local, remote, iss, wanted)
+        if old is not None:
+            connection.ts_recent, connection.ts_recent_at = old.ts_recent, old.ts_recent_at
         lifecycle.set_state(connection, State.SYN_SENT)
         self.stats["active_opens"] += 1
         if fast:
@@ -138,6 +151,28 @@ class TcpLayer:
         if limit:
             connection.state_timer.set(now + limit)
         return connection
+
+    def port_is_free(self, local: tuple[bytes, int], remote: tuple[bytes, int], chosen: bool) -> bool:
+        """`connect` may use these addresses (Linux: tcp_twsk_unique).
+
+        A connection in TIME-WAIT gives way if it has timestamps, which tell its segments from those of the
+        new one (RFC 6191 §2): always to a program that is bound to its port; if the port is to be `chosen`,
+        as tcp_tw_reuse says.
+        """
+        old = self.connections.get((*local, *remote))
+        if old is None:
+            return True
+        if not chosen or not self._gives_way(old):
+            return self._gives_way(old)
+        profile = self.profile
+        loops = local[0][0] == _LOOPBACK_NET or remote[0][0] == _LOOPBACK_NET
+        allowed = profile.tw_reuse == 1 or (profile.tw_reuse == 2 and loops)
+        waited = self.scheduler.now - old.started >= profile.tw_reuse_delay
+        return allowed and waited and old.state is State.TIME_WAIT
+
+    def _gives_way(self, old: TcpConnection) -> bool:
+        gone = old.state is State.TIME_WAIT or (old.state is State.FIN_WAIT_2 and old.orphan)
+        return gone and old.ts_on and not self.profile.berkeley
 
     def listen(
         self,
@@ -225,6 +260,8 @@ class TcpLayer:
 
     def closed(self, tcb: Tcb) -> None:
         """`tcb` is CLOSED: forget it."""
+        if tcb.profile.host_cache:
+            self.host_cache.remember(tcb, self.scheduler.now)
         connection = self.connections.pop((*tcb.local, *tcb.remote), None)
         if tcb.listener is not None:
             tcb.listener.forget(tcb)
@@ -251,7 +288,7 @@ class TcpLayer:
         stats = self.stats
         tos = 0
         if skb.network_header is not None:
-            tos = skb.memory.slice(skb.network_header + 1, 1)[0]
+            tos = skb.memory.view[skb.network_header - skb.memory.base + 1]
         stats["in_segs"] += 1
         data = memoryview(skb.bytes()) if skb.data_len else skb.linear()
         try:
@@ -266,33 +303,42 @@ class TcpLayer:
                 header.segments, header.segment_size = skb.gso_segs, skb.gso_size
             if header.malformed:
                 stats["malformed_options"] += 1
-            reason = md5sig.refused(self._options_for(header, src, dst), header, data, src, dst)
-            if reason:
-                stats[reason] += 1
-                return
-            self._dispatch(header, data[header.header_len :], src, dst, tos)
+            connection = self.connections.get((dst, header.dport, src, header.sport))
+            options = connection.options if connection is not None else self._asked_of(header, src, dst)
+            if header.md5 is not None or (options is not None and options.md5_keys):
+                reason = md5sig.refused(options, header, data, src, dst)
+                if reason:
+                    stats[reason] += 1
+                    return
+            self._dispatch(connection, header, data[header.header_len :], src, dst, tos)
         except WireError as error:
             stats[error.reason] += 1
         finally:
             skb.free()
 
-    def _options_for(self, header: TcpHeader, src: bytes, dst: bytes) -> TcpOptions | None:
-        """The options of the connection or listener that a segment is for."""
-        connection = self.connections.get((dst, header.dport, src, header.sport))
-        if connection is not None:
-            return connection.options
+    def _asked_of(self, header: TcpHeader, src: bytes, dst: bytes) -> TcpOptions | None:
+        """The options of the listener that a segment is for."""
         listener = self._listener((dst, header.dport), (src, header.sport))
         return None if listener is None else listener.options
 
     def _dispatch(
-        self, header: TcpHeader, payload: memoryview | bytes, src: bytes, dst: bytes, tos: int
+        self,
+        connection: TcpConnection | None,
+        header: TcpHeader,
+        payload: memoryview | bytes,
+        src: bytes,
+        dst: bytes,
+        tos: int,
     ) -> None:
         now = self.scheduler.now
-        connection = self.connections.get((dst, header.dport, src, header.sport))
         if connection is not None:
-            if connection.state is State.SYN_SENT:
+            if connection.state is State.ESTABLISHED:
+                answered = predicted.taken(
+                    connection, header, payload, now, tos
+                ) or segment_input.synchronized(connection, header, payload, now, tos)
+            elif connection.state is State.SYN_SENT:
                 answered = handshake.syn_sent(connection, header, payload, now, tos)
-            elif self.profile.berkeley and connection.listener and connection.state is State.SYN_RECEIVED:
+            elif self.profile.berkeley and berkeley.is_half_open(connection):
                 verdict = berkeley.half_open(connection, header, now)
                 answered = verdict is not berkeley.Verdict.RESET
                 if verdict is berkeley.Verdict.GO_ON:

@@ -59,7 +59,9 @@ def abort(tcb: Tcb, now: int, error: int = 0) -> None:
 
 
 def enter_time_wait(tcb: Tcb, now: int) -> None:
-    """TIME-WAIT: every other timer off, 2 MSL on (RFC 9293 §3.10.7.4)."""
+    """TIME-WAIT: every other timer off, 2 MSL on (RFC 9293 §3.10.7.4); its ACKs say nothing of congestion."""
+    tcb.ecn_on = tcb.accurate = False
+    tcb.started = now
     tcb.rtx_timer.cancel()
     tcb.delack_timer.cancel()
     ackcompress.cancel(tcb)

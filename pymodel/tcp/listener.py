@@ -34,6 +34,8 @@ class Listener:
         self.backlog = backlog
         self.options = options
         """What connections inherit; may be changed (`TcpOptions.update`) at any time."""
+        self.read_shut = self.send_shut = False
+        """Connections are shut from the beginning, as shutdown(2) on the listening socket says (Linux)."""
         self.queue = WaitQueue()
         self.closed = False
         self._finished: deque[TcpConnection] = deque()
@@ -109,7 +111,7 @@ class Listener:
                 self._answer_with_cookie(header, local, remote, now, tos)
             return
         child = self.layer.new_connection(local, remote, iss, self._inherited(tos))
-        child.listener = self
+        self._adopt(child)
         handshake.learn_syn(child, header, now, tos)
         if profile.fastopen & fastopen.ALL_LISTENERS and not child.options.fastopen:
             child.options.fastopen = self.backlog
@@ -121,6 +123,9 @@ class Listener:
             fastopen.make_child(child, header, payload, now)
             transmit.syn(child, now, True, extra)
             timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
+            if self.send_shut:
+                child.fin_queued = False
+                lifecycle.send_fin(child, now)
             self.finished(child)
             return
         child.snd_nxt = (child.iss + 1) & MASK
@@ -129,6 +134,10 @@ class Listener:
         self._half_open[child] = None
         transmit.syn(child, now, True, extra)
         timerset.start(child, Pending.RETRANSMIT, now + child.rtt.rto)
+
+    def _adopt(self, child: Tcb) -> None:
+        child.listener = self
+        child.read_shut, child.fin_queued = self.read_shut, self.send_shut
 
     def _inherited(self, tos: int) -> TcpOptions:
         """The options of a connection whose SYN came with `tos`."""
@@ -177,7 +186,7 @@ class Listener:
         if syn is None:
             layer.connections.pop((*local, *remote))
             return None
-        child.listener = self
+        self._adopt(child)
         child.by_cookie = True
         handshake.learn_syn(child, syn, now, 0)
         if not profile.berkeley:

@@ -17,7 +17,7 @@ from pymodel.wire.tcp import FIN, PSH
 NAGLE_DEFAULT: Final = 0
 """As the connection's options say."""
 NAGLE_OFF: Final = 1
-"""A partial segment may go."""
+"""A partial segment may go, corked or not."""
 NAGLE_CORK: Final = 2
 """A partial segment stays, whatever the options say (MSG_MORE)."""
 
@@ -31,8 +31,11 @@ def push(tcb: Tcb, now: int, nagle: int = NAGLE_DEFAULT) -> None:
 def fits_window(tcb: Tcb, mss_now: int) -> bool:
     """The next segment lies within the peer's window."""
     seq, end, fin, _ = _head(tcb)
-    size = (end - seq) & MASK
-    edge = (seq + mss_now) & MASK if size > mss_now else (end + fin) & MASK
+    return _fits(tcb, seq, end, fin, mss_now)
+
+
+def _fits(tcb: Tcb, seq: int, end: int, fin: bool, mss_now: int) -> bool:
+    edge = seq + mss_now if (end - seq) & MASK > mss_now else end + fin
     return (tcb.snd_una + tcb.snd_wnd - edge) & MASK < HALF
 
 
@@ -78,16 +81,16 @@ def write(tcb: Tcb, now: int, nagle: int, push_one: int = 0) -> bool:
         quota = min(quota, most, max(cc.cwnd >> 1, 1))
         seq, end, fin, last = _head(tcb)
         size = (end - seq) & MASK
-        limit = mss_now
-        if not fits_window(tcb, mss_now):
-            limit = berkeley.part_of_window(tcb, min(size, mss_now)) if tcb.profile.berkeley else 0
-            if not limit:
-                window_limited = True
-                break
         if not tcb.profile.berkeley and not last and size < quota * mss_now:
             tcb.send_queue.grow(quota * mss_now - size)
             seq, end, fin, last = _head(tcb)
             size = (end - seq) & MASK
+        limit = mss_now
+        if not _fits(tcb, seq, end, fin, mss_now):
+            limit = berkeley.part_of_window(tcb, min(size, mss_now)) if tcb.profile.berkeley else 0
+            if not limit:
+                window_limited = True
+                break
         if size <= mss_now:
             if last and _nagle_holds(tcb, size < mss_now, fin, nagle):
                 break
@@ -187,11 +190,11 @@ def _nagle_holds(tcb: Tcb, partial: bool, fin: bool, nagle: int) -> bool:
 
 
 def _partial_stays(tcb: Tcb, partial: bool, nagle: int) -> bool:
-    if not partial:
+    if not partial or nagle == NAGLE_OFF:
         return False
     if nagle == NAGLE_CORK or tcb.options.cork:
         return True
-    if nagle == NAGLE_OFF or tcb.nodelay:
+    if tcb.nodelay:
         return False
     if tcb.profile.berkeley:
         return not tcb.output_from_idle

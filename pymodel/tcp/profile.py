@@ -74,6 +74,9 @@ class Profile:
     rto_max: int = 120 * SEC  # tcp_rto_max_ms; RFC 6298 (2.5): at least 60 s
     rto_variance_min: int = 200 * MS
     """Floor of K·RTTVAR, G in RFC 6298 (2.2): Linux never adds less than TCP_RTO_MIN to SRTT."""
+    host_cache: bool = False
+    """What connections measure is remembered for later ones to the same host (`pymodel.tcp.hostcache`)."""
+    host_cache_expire: int = 3600 * SEC  # net.inet.tcp.hostcache.expire
     rto_slop: int = 0
     """Comes on top of every RTO that was calculated (net.inet.tcp.rexmit_slop)."""
     synack_sample: bool = True
@@ -115,7 +118,12 @@ class Profile:
     """Proportional rate reduction (RFC 6937) in recovery; False: the window falls at once (RFC 6675)."""
     dsack: bool = True  # tcp_dsack (RFC 2883)
     ecn: int = 2
-    """tcp_ecn (RFC 3168): 0 never, 1 ask for it and agree to it, 2 only agree."""
+    """tcp_ecn: 0 never, 1 ask for ECN (RFC 3168) and agree to it, 2 only agree; 3 ask for Accurate ECN (RFC
+    9768) and agree to either, 4 ask for ECN and agree to either, 5 only agree to either."""
+    ecn_fallback: bool = True
+    """tcp_ecn_fallback: SYNs that get lost do without ECN, ACE fields that cannot be switch it off."""
+    ecn_option: int = 2  # tcp_ecn_option: the AccECN option 0 never, 1 where needed, 2 always, 3 even if lost
+    ecn_option_beacon: int = 3  # tcp_ecn_option_beacon: with 1, at least so often in a round trip
     max_reordering: int = 300  # tcp_max_reordering
     retransmit_collapse: bool = True  # tcp_retrans_collapse: small neighbours are resent together
     slow_start_after_idle: bool = True  # tcp_slow_start_after_idle (RFC 5681 §4.1)
@@ -186,6 +194,15 @@ class Profile:
     """2 MSL (TCP_TIMEWAIT_LEN)."""
     fin_timeout: int = 60 * SEC
     """tcp_fin_timeout: how long FIN-WAIT-2 lasts once no program holds the connection."""
+    signed_windows: bool = False
+    """tcp_workaround_signed_windows: no window field that a peer could take for a negative 16-bit number."""
+    tw_reuse: int = 2
+    """tcp_tw_reuse: whether connect(2) may choose a port whose connection to the same peer is in TIME-WAIT
+    (RFC 6191 §2): 0 never, 1 yes, 2 on the loopback addresses only."""
+    tw_reuse_delay: int = 1 * SEC  # tcp_tw_reuse_delay: when it has been there for so long
+    app_window: int = 31
+    """tcp_app_win: the part of the receive buffer that is not offered, as a power of two; 0: nothing is held
+    back, not even the one segment that 31 leaves."""
     rfc1337: bool = False
     """tcp_rfc1337: TIME-WAIT ignores RST."""
     missing_timestamps_tolerated: bool = True
@@ -222,6 +239,7 @@ LINUX: Final = Profile()
 FREEBSD: Final = Profile(
     name="freebsd",
     berkeley=True,
+    host_cache=True,  # net.inet.tcp.hostcache.enable
     whole_segment_window=False,
     window_scale_for=2 << 20,  # kern.ipc.maxsockbuf
     rcvbuf=65_536,  # net.inet.tcp.recvspace
@@ -331,16 +349,24 @@ _ROUTED: Final = {
 }
 """Metrics of a route that TCP heeds: the attribute, and the unit. `ecn` is ``features ecn``."""
 
-METRICS: Final = frozenset(_ROUTED)
+METRICS: Final = frozenset(_ROUTED) | {"congctl", "fastopen_no_cookie"}
+_NO_COOKIES: Final = 0x204
+"""Of tcp_fastopen: neither side asks for cookies."""
 
 
-def routed(profile: Profile, metrics: Mapping[str, int]) -> Profile:
+def routed(profile: Profile, metrics: Mapping[str, int | str]) -> Profile:
     """`profile` as connections over a route with these `metrics` see it; unknown names are none of TCP's."""
     changes: dict[str, Any] = {}
     for name, value in metrics.items():
-        if name in _ROUTED and value:
+        if name == "congctl":
+            changes["congestion"] = value
+        elif name == "fastopen_no_cookie" and value:
+            changes["fastopen"] = profile.fastopen | _NO_COOKIES
+        elif name in _ROUTED and value:
             attribute, unit = _ROUTED[name]
-            changes[attribute] = type(getattr(profile, attribute))(value * unit)
+            changes[attribute] = type(getattr(profile, attribute))(int(value) * unit)
+    if "ecn" in changes:
+        changes["ecn"] = {0: 1, 2: 1, 5: 4}.get(profile.ecn, profile.ecn)
     if "rto_min" in changes:
         changes["rto_variance_min"] = changes["rto_min"]
     return replace(profile, **changes)

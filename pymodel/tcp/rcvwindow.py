@@ -15,6 +15,8 @@ from pymodel.tcp.tcb import Tcb
 MAX_WINDOW: Final = 0xFFFF
 MAX_WSCALE: Final = 14
 """RFC 7323 §2.3."""
+_SIGNED_WINDOW: Final = 0x7FFF
+"""The largest window for a peer that reads the field as a signed number (MAX_TCP_WINDOW of Linux)."""
 
 _DEFAULT_MSS: Final = 536
 _LEAST_CLAMP: Final = 1152
@@ -45,6 +47,8 @@ def open_for_syn(tcb: Tcb, option_bytes: int, segment: int = 0) -> None:
     mss = segment or tcb.advertised_mss - option_bytes
     if space > mss and tcb.profile.whole_segment_window:
         space -= space % mss
+    if tcb.profile.signed_windows:
+        space = min(space, _SIGNED_WINDOW)
     if tcb.profile.initial_rwnd:
         space = min(space, tcb.profile.initial_rwnd * mss)
     tcb.window_clamp = clamp or MAX_WINDOW << MAX_WSCALE
@@ -59,10 +63,13 @@ def established(tcb: Tcb, now: int) -> None:
         return
     whole = full_space(tcb)
     clamp = min(tcb.window_clamp, (MAX_WINDOW << tcb.rcv_wscale))
+    mss = tcb.advertised_mss
+    part = tcb.profile.app_window
     if clamp >= whole:
         clamp = whole
-    mss = tcb.advertised_mss
-    if clamp > 2 * mss and clamp + mss > whole:
+        if part and whole > 4 * mss:
+            clamp = max(whole - (whole >> part), 4 * mss)
+    if part and clamp > 2 * mss and clamp + mss > whole:
         clamp = max(2 * mss, whole - mss)  # one segment in reserve
     tcb.window_clamp = clamp
     tcb.rcv_ssthresh = min(tcb.rcv_ssthresh, clamp)
@@ -88,8 +95,9 @@ def full_space(tcb: Tcb) -> int:
 
 def free_space(tcb: Tcb) -> int:
     """The payload that the rest of the buffer is good for (tcp_space); negative if more is taken."""
-    if counts_memory(tcb):
-        return tcb.rcv_memory.window(2 * tcb.rcvbuf - tcb.rcv_memory.used)
+    if tcb.profile.skb_overhead > 0:
+        memory = tcb.rcv_memory
+        return (2 * tcb.rcvbuf - memory.used) * memory.ratio >> 8
     return tcb.rcvbuf - len(tcb.recv_queue) - tcb.reassembly.held
 
 
@@ -143,7 +151,8 @@ def select(tcb: Tcb) -> int:
         window = -(-offered >> shift) << shift
     tcb.rcv_adv = (tcb.rcv_nxt + window) & MASK
     field = window >> shift
-    return field if field <= MAX_WINDOW else MAX_WINDOW
+    most = MAX_WINDOW if shift or not tcb.profile.signed_windows else _SIGNED_WINDOW
+    return field if field <= most else most
 
 
 def grow(tcb: Tcb, n: int, size: int) -> None:
@@ -181,7 +190,7 @@ def fits(tcb: Tcb, seq: int) -> bool:
     together, and then what waits out of order behind `seq` goes, the last first (tcp_prune_queue).
     """
     memory = tcb.rcv_memory
-    if memory.used <= 2 * tcb.rcvbuf or not counts_memory(tcb):
+    if memory.used <= 2 * tcb.rcvbuf or tcb.profile.skb_overhead <= 0:
         return True
     tcb.quick_acks = 0
     most = tcb.profile.rcvbuf_max

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pymodel.tcp import ackcompress, berkeley, delack, ecn, lifecycle, rcvmem, rcvwindow, transmit
+from pymodel.tcp import accecn, ackcompress, berkeley, delack, ecn, lifecycle, rcvmem, rcvwindow, transmit
 from pymodel.tcp.seq import HALF, MASK, diff, gt
 from pymodel.tcp.state import State
 from pymodel.wire.tcp import FIN, PSH, TcpHeader
@@ -26,7 +26,7 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
         tcb.data_segs_in += header.segments
     ahead = (seq - tcb.rcv_nxt) & MASK
     if not gt(end, tcb.rcv_nxt):
-        _duplicate(tcb, seq, end)
+        duplicate(tcb, seq, end)
         return
     if 0 < ahead < HALF:
         if ahead >= window:
@@ -41,6 +41,7 @@ def text(tcb: "Tcb", seq: int, payload: memoryview | bytes, header: TcpHeader, n
         n = len(payload)
         seq = tcb.rcv_nxt
     if not window and n:
+        tcb.layer.stats["zero_window_drop"] += 1
         _out_of_window(tcb)
         return
     if tcb.rcv_fin >= 0:
@@ -128,9 +129,10 @@ def _dsack(tcb: "Tcb", left: int, right: int) -> None:
         tcb.dsack = (left, right)
 
 
-def _duplicate(tcb: "Tcb", seq: int, end: int) -> None:
+def duplicate(tcb: "Tcb", seq: int, end: int) -> None:
     """All of it was received before: say so at once (RFC 2883 §4)."""
     tcb.layer.stats["old_data"] += 1
+    accecn.duplicate(tcb, end)
     _dsack(tcb, seq, end)
     delack.enter_quick_mode(tcb)
     tcb.ack_scheduled = True

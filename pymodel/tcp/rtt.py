@@ -30,6 +30,7 @@ class RttEstimator:
         "min_rtt",
         "rto",
         "rttvar",
+        "samples",
         "srtt",
     )
 
@@ -37,6 +38,7 @@ class RttEstimator:
         self._profile = profile
         self._peak_variance = profile.rtt_peak_variance
         self.srtt = 0
+        self.samples = 0
         self.rttvar = 0
         """What RTO adds to SRTT: K·RTTVAR of RFC 6298, floor included."""
         self.deviation = 0
@@ -55,6 +57,7 @@ class RttEstimator:
         profile = self._profile
         floor = profile.rto_variance_min
         self.latest = rtt
+        self.samples += 1
         if not self.srtt:
             self.srtt = rtt
             self.deviation = rtt // 2
@@ -78,6 +81,12 @@ class RttEstimator:
             else:
                 self.rttvar = max(4 * self.deviation, floor)
         self.backoff = 0
+        self.set_rto()
+
+    def begin_with(self, srtt: int, deviation: int) -> None:
+        """Take over what another connection to the same host has measured."""
+        self.srtt, self.deviation = srtt, deviation
+        self.rttvar = max(4 * deviation, self._profile.rto_variance_min)
         self.set_rto()
 
     def set_rto(self) -> None:

@@ -125,6 +125,7 @@ def _mark_one(tcb: "Tcb", segment: SentSegment, is_duplicate: bool, event: "AckE
             tcb.highest_sack = segment.end
         tcb.sacked_out += count
         tcb.delivered += count
+        event.delivered_bytes += (segment.end - segment.seq) & MASK
         event.data_sacked = True
         event.rate_sample(tcb, segment)
         tcb.by_time.pop(segment, None)

@@ -243,6 +243,34 @@ def split(tcb: "Tcb", index: int, size: int, mss: int) -> None:
         tcb.by_time = dict.fromkeys(order)
 
 
+def recut(tcb: "Tcb", mss: int) -> int:
+    """An ACK ended within the first segment, which it shortened: the sk_buff that this belongs to is cut anew
+    from there on, into segments of `mss` (Linux: tcp_trim_head). How many fewer segments it has now."""
+    sent = tcb.sent
+    last = next((i for i, entry in enumerate(sent) if entry.closes or entry.edge), len(sent) - 1)
+    group = sent[: last + 1]
+    if last <= 0 or any(entry.marks != group[0].marks or entry.count != 1 for entry in group):
+        return 0
+    end, flags, eor = group[-1].end, group[-1].flags, group[-1].eor
+    closes, edge = group[-1].closes, group[-1].edge
+    size = ((end - group[0].seq) & MASK) - (flags & FIN)
+    kept = min(max(-(-size // mss), 1), len(group))
+    seq = group[0].seq
+    for entry in group[:kept]:
+        entry.seq, entry.end, entry.flags = seq, (seq + mss) & MASK, 0
+        entry.eor = entry.closes = entry.edge = False
+        seq = entry.end
+    final = group[kept - 1]
+    final.end, final.flags, final.eor, final.closes, final.edge = end, flags, eor, closes, edge
+    for entry in group[kept:]:
+        recount(tcb, entry, 0)
+        tcb.by_time.pop(entry, None)
+        if tcb.retransmit_hint is entry:
+            tcb.retransmit_hint = final
+    del sent[kept : last + 1]
+    return len(group) - kept
+
+
 def rejoin(tcb: "Tcb", mss: int) -> None:
     """The MSS has become `mss`: segments above it that left as one sk_buff, and of which nothing is known,
     are one entry, to be cut anew."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from pymodel.hostmem import HostMemory
 from pymodel.skbuff import MAX_SKB_FRAGS, Page
-from pymodel.tcp.seq import MASK
+from pymodel.tcp.seq import HALF, MASK
 from pymodel.tcp.sndbuf import Chunk, SendBuffer
 
 __all__ = ["LARGE_PAGE", "PAGE", "SMALL_PAGE", "Loan", "PagedSendBuffer"]
@@ -27,10 +27,7 @@ class Loan(Page):
     __slots__ = ()
 
     def __init__(self, memory: HostMemory, address: int, size: int) -> None:
-        self.memory = memory
-        self.address = address
-        self.size = size
-        self.refs = 1
+        super().__init__(memory, size, address)
 
     def put(self) -> None:
         """Drop a reference; nothing is freed."""
@@ -49,13 +46,16 @@ class _Piece:
 class PagedSendBuffer(SendBuffer):
     """As `SendBuffer`, in pages of `page_size` bytes from `memory`; a large write gets `LARGE_PAGE`s."""
 
-    __slots__ = ("_memory", "_page_size", "_pieces")
+    __slots__ = ("_at", "_at_seq", "_memory", "_page_size", "_pieces")
 
     def __init__(self, base: int, memory: HostMemory, page_size: int = PAGE) -> None:
         super().__init__(base)
         self._memory = memory
         self._page_size = page_size
         self._pieces: list[_Piece] = []
+        self._at = 0
+        self._at_seq = base
+        """The piece that was looked at last, and the sequence number of its first byte."""
 
     def append(self, data: bytes | bytearray | memoryview, continued: bool, *, lent: bool = False) -> Chunk:
         """As `SendBuffer.append`. `lent`: refer to `data` if it lies in DMA memory.
@@ -104,18 +104,24 @@ class PagedSendBuffer(SendBuffer):
 
     def _range(self, seq: int, n: int) -> list[tuple[Page, int, int]]:
         """(page, offset, size) of each piece of `n` bytes from `seq` on."""
-        skip = (seq - self.base) & MASK
+        pieces, at = self._pieces, self._at
+        skip = (seq - self._at_seq) & MASK
+        if skip >= HALF:
+            at, skip = 0, (seq - self.base) & MASK
+        while skip >= pieces[at].size:
+            skip -= pieces[at].size
+            at += 1
+        self._at, self._at_seq = at, (seq - skip) & MASK
         found = []
-        for piece in self._pieces:
-            if skip >= piece.size:
-                skip -= piece.size
-                continue
-            size = min(piece.size - skip, n)
+        while n:
+            piece = pieces[at]
+            size = piece.size - skip
+            if size > n:
+                size = n
             found.append((piece.page, piece.offset + skip, size))
             n -= size
-            if not n:
-                break
             skip = 0
+            at += 1
         return found
 
     def read(self, seq: int, n: int) -> bytearray:
@@ -144,21 +150,25 @@ class PagedSendBuffer(SendBuffer):
         n = min((seq - self.base) & MASK, self._length)
         self.base = (self.base + n) & MASK
         self._length -= n
-        left = n
         pieces = self._pieces
-        while left:
-            first = pieces[0]
-            if left < first.size:
-                first.offset += left
-                first.size -= left
-                break
-            left -= first.size
-            pieces.pop(0).page.put()
+        gone, left = 0, n
+        while left and left >= pieces[gone].size:
+            left -= pieces[gone].size
+            pieces[gone].page.put()
+            gone += 1
+        del pieces[:gone]
+        if left:
+            pieces[0].offset += left
+            pieces[0].size -= left
+        self._at -= gone
+        if self._at <= 0:
+            self._at, self._at_seq = 0, self.base
         return n
 
     def clear(self) -> None:
         """Forget everything."""
         while self._pieces:
             self._pieces.pop().page.put()
+        self._at, self._at_seq = 0, self.base
         self._length = 0
         self.chunks.clear()

@@ -10,6 +10,7 @@ import hashlib
 from typing import Final
 
 from pymodel.simtime import SEC
+from pymodel.tcp import accecn
 from pymodel.tcp.profile import Profile
 from pymodel.tcp.seq import MASK
 from pymodel.wire.tcp import CWR, ECE, SYN, TcpHeader
@@ -31,6 +32,11 @@ STAMP_BITS: Final = 6
 _STAMP_NO_SCALE: Final = 15
 _STAMP_SACK: Final = 1 << 4
 _STAMP_ECN: Final = 1 << 5
+_ACCURATE: Final = 3
+"""tcp_ecn from which on AccECN is agreed to."""
+_BOTH: Final = 3
+_ALL: Final = 7
+"""ACE of SYNs that ask for ECN and for AccECN."""
 
 
 def _floor(table: tuple[int, ...], value: int) -> int:
@@ -61,7 +67,9 @@ def stamp_bits(profile: Profile, header: TcpHeader) -> int | None:
     scaled = profile.window_scaling and header.wscale is not None
     value = min(header.wscale or 0, 14) if scaled else _STAMP_NO_SCALE
     value |= _STAMP_SACK if header.sack_permitted and profile.sack else 0
-    return value | (_STAMP_ECN if header.flags & (ECE | CWR) == ECE | CWR and profile.ecn else 0)
+    accurate = profile.ecn >= _ACCURATE and accecn.asked_by(header)
+    asked = accurate or (header.flags & (ECE | CWR) == ECE | CWR and profile.ecn)
+    return value | (_STAMP_ECN if asked else 0)
 
 
 def remembered_syn(profile: Profile, header: TcpHeader) -> TcpHeader:
@@ -71,6 +79,8 @@ def remembered_syn(profile: Profile, header: TcpHeader) -> TcpHeader:
     if profile.berkeley or stamp_bits(profile, header) is not None:
         syn.ts_val, syn.sack_permitted, syn.wscale = header.ts_val, header.sack_permitted, header.wscale
         syn.flags |= header.flags & (ECE | CWR)
+    if profile.ecn >= _ACCURATE and accecn.asked_by(header):
+        accecn.set_ace(syn, accecn.ace_of(header))
     return syn
 
 
@@ -96,7 +106,9 @@ def syn_of(profile: Profile, ack: TcpHeader, data: int, ts_offset: int) -> TcpHe
         return None
     syn.ts_val, syn.sack_permitted = ack.ts_val, sack
     syn.wscale = scale if scaled else None
-    syn.flags |= ECE | CWR if said & _STAMP_ECN else 0
+    if said & _STAMP_ECN:
+        # An ACE field that an RFC 3168 peer cannot send (Linux: cookie_accecn_ok).
+        accecn.set_ace(syn, _ALL if profile.ecn >= _ACCURATE and accecn.ace_of(ack) > 1 else _BOTH)
     return syn
 
 

@@ -114,7 +114,10 @@ SETTINGS: Final[dict[str, _Setting]] = {
     "tcp_reordering": _number("dup_ack_threshold", low=1),
     "tcp_rto_min_us": _number("rto_min", US, low=1),
     "tcp_rto_max_ms": _number("rto_max", MS, low=1000, high=120_000),
-    "tcp_ecn": _number("ecn", high=2),
+    "tcp_ecn": _number("ecn", high=5),
+    "tcp_ecn_fallback": _number("ecn_fallback", high=1),
+    "tcp_ecn_option": _number("ecn_option", high=3),
+    "tcp_ecn_option_beacon": _number("ecn_option_beacon", high=3),
     "tcp_dsack": _number("dsack"),
     "tcp_recovery": _bits(
         lambda p: p.rack | p.rack_static_window << 1 | p.rack_no_dup_threshold << 2, _recovery_write
@@ -159,6 +162,10 @@ SETTINGS: Final[dict[str, _Setting]] = {
     "tcp_orphan_retries": _Setting(lambda profile: str(profile.orphan_retries), _orphan_write),
     "tcp_fin_timeout": _number("fin_timeout", SEC),
     "tcp_rfc1337": _number("rfc1337"),
+    "tcp_tw_reuse": _number("tw_reuse", high=2),
+    "tcp_tw_reuse_delay": _number("tw_reuse_delay", MS, low=1, high=60_000),
+    "tcp_app_win": _number("app_window", high=31),
+    "tcp_workaround_signed_windows": _number("signed_windows"),
     "tcp_challenge_ack_limit": _number("challenge_ack_limit"),
     "tcp_invalid_ratelimit": _number("challenge_ack_interval", MS),
     "tcp_max_syn_backlog": _number("max_syn_backlog"),
@@ -167,15 +174,11 @@ SETTINGS: Final[dict[str, _Setting]] = {
 
 INERT: Final[dict[str, str]] = {
     "tcp_adv_win_scale": "1",
-    "tcp_app_win": "31",
     "tcp_autocorking": "1",
     "tcp_backlog_ack_defer": "1",
     "tcp_child_ehash_entries": "0",
     "tcp_comp_sack_slack_ns": "100000",
     "tcp_early_demux": "1",
-    "tcp_ecn_fallback": "1",
-    "tcp_ecn_option": "2",
-    "tcp_ecn_option_beacon": "3",
     "tcp_fastopen_blackhole_timeout_sec": "0",
     "tcp_fack": "0",
     "tcp_fwmark_accept": "0",
@@ -193,9 +196,6 @@ INERT: Final[dict[str, str]] = {
     "tcp_thin_dupack": "0",
     "tcp_tso_rtt_log": "9",
     "tcp_tw_recycle": "0",
-    "tcp_tw_reuse": "2",
-    "tcp_tw_reuse_delay": "1000",
-    "tcp_workaround_signed_windows": "0",
 }
 """Settings that Linux has and whose defaults are the only behaviour here; with their defaults."""
 

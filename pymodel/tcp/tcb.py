@@ -29,6 +29,7 @@ from pymodel.wire.checksum import pseudo_header
 from pymodel.wire.tcp import HEADER_LEN, PROTO
 
 if TYPE_CHECKING:
+    from pymodel.tcp.accecn import AccEcn
     from pymodel.tcp.listener import Listener
     from pymodel.tcp.plpmtud import MtuProbing
 
@@ -75,6 +76,10 @@ class Services(Protocol):
     def fast_open(self) -> Any:
         """`pymodel.tcp.fastopen.FastOpen` of the host."""
 
+    @property
+    def host_cache(self) -> Any:
+        """`pymodel.tcp.hostcache.HostCache` of the host."""
+
     def challenge_allowed(self, now: int) -> bool:
         """One more challenge ACK may be sent now (RFC 5961 §7)."""
 
@@ -98,34 +103,34 @@ class Tcb:
     # A dictionary for so many would be four times as large.
     # fmt: off
     __slots__ = (
-        "ack_now", "ack_pushed", "ack_scheduled", "advertised_mss", "app_limited", "ato", "by_cookie",
-        "bytes_acked", "bytes_received", "bytes_retrans", "bytes_sent", "cc", "challenge_until",
-        "challenges", "clock", "compression", "copied_seq", "cwnd_limited", "cwnd_stamp",
-        "cwnd_usage_seq", "cwnd_used", "data_segs_in", "data_segs_out", "deferred", "delack_timer",
-        "delivered", "delivered_at", "delivered_ce", "discards", "dport", "dsack", "dsack_dups", "dst",
-        "dup_acks", "ecn_cwr", "ecn_echo", "ecn_offered", "ecn_on", "ecn_seen", "error", "fast_child",
-        "fastopen_client_fail", "fin_queued", "first_sent_at", "frto", "gso_max_segs", "high_seq",
-        "highest_sack", "irs", "iss", "keepalive", "keepalive_count", "keepalive_idle",
-        "keepalive_interval", "keepalive_timer", "last_challenge", "last_data", "last_received",
-        "last_seg_size", "last_sent", "layer", "listener", "local", "lost", "lost_out", "max_packets_out",
-        "max_snd_wnd", "mss_bound", "nagle_push", "no_space", "nodelay", "options", "orphan",
-        "output_from_idle", "packets_out", "peer_mss", "pending", "pingpong", "prior_cwnd",
+        "accecn", "accurate", "ack_now", "ack_pushed", "ack_scheduled", "advertised_mss", "app_limited",
+        "ato", "by_cookie", "bytes_acked", "bytes_received", "bytes_retrans", "bytes_sent", "cc",
+        "challenge_until", "challenges", "clock", "compression", "copied_seq", "cwnd_limited",
+        "cwnd_stamp", "cwnd_usage_seq", "cwnd_used", "data_segs_in", "data_segs_out", "deferred",
+        "delack_timer", "delivered", "delivered_at", "delivered_ce", "discards", "dport", "dsack",
+        "dsack_dups", "dst", "dup_acks", "ecn_cwr", "ecn_echo", "ecn_offered", "ecn_on", "ecn_seen",
+        "error", "fast_child", "fastopen_client_fail", "fin_queued", "first_sent_at", "frto",
+        "gso_max_segs", "high_seq", "highest_sack", "irs", "iss", "keepalive", "keepalive_count",
+        "keepalive_idle", "keepalive_interval", "keepalive_timer", "last_challenge", "last_data",
+        "last_received", "last_seg_size", "last_sent", "layer", "listener", "local", "lost", "lost_out",
+        "max_packets_out", "max_snd_wnd", "mss_bound", "nagle_push", "no_space", "nodelay", "options",
+        "orphan", "output_from_idle", "packets_out", "peer_mss", "pending", "pingpong", "prior_cwnd",
         "prior_ssthresh", "probe_byte", "probe_high", "probe_retransmitted", "probes", "probes_since",
         "probing", "profile", "prr_delivered", "prr_out", "pseudo", "pushed_seq", "queue", "quick_acks",
         "rack_advanced", "rack_dsack_seen", "rack_last_delivered", "rack_order", "rack_persist",
         "rack_rtt", "rack_sent_at", "rack_steps", "rate_app_limited", "rate_delivered", "rate_interval",
         "rcv_adv", "rcv_fin", "rcv_memory", "rcv_mss", "rcv_no_memory", "rcv_nxt", "rcv_ooopack",
         "rcv_rtt", "rcv_rtt_at", "rcv_rtt_ecr", "rcv_rtt_seq", "rcv_ssthresh", "rcv_up", "rcv_wscale",
-        "rcv_wup", "rcvbuf", "rcvbuf_locked", "read_shut", "reassembly", "recovery", "recv_queue", "remote",
-        "reneging", "reord_seen", "reordering", "retrans_out", "retrans_stamp", "retransmit_hint",
-        "retries", "rtt", "rtx_timer", "sack_on", "sacked_out", "scale_on", "segs_in", "segs_out",
-        "send_queue", "settled", "snd_fin", "snd_mss", "snd_nxt", "snd_sml", "snd_una", "snd_up",
-        "snd_wl1", "snd_wnd", "snd_wscale", "sndbuf", "soft_error", "space", "space_at", "space_seq",
-        "sport", "src", "stamps", "started", "state", "state_timer", "syn_data", "syn_data_acked",
-        "syn_deferred", "syn_option_sent", "timeline", "timeouts", "tos", "total_retrans", "trains",
-        "trains_out", "transmissions", "ts_ecr", "ts_offset", "ts_on", "ts_recent", "ts_recent_at", "ttl",
-        "undo_marker", "undo_retrans", "undo_valid", "urgent_byte", "urgent_pending", "urgent_read",
-        "window_clamp", "wire_at", "write_pending",
+        "rcv_wup", "rcvbuf", "rcvbuf_locked", "read_shut", "reassembly", "recovery", "recv_queue",
+        "remote", "reneging", "reord_seen", "reordering", "retrans_out", "retrans_stamp",
+        "retransmit_hint", "retries", "rtt", "rtx_timer", "sack_on", "sacked_out", "scale_on", "segs_in",
+        "segs_out", "send_queue", "settled", "snd_fin", "snd_mss", "snd_nxt", "snd_sml", "snd_una",
+        "snd_up", "snd_wl1", "snd_wnd", "snd_wscale", "sndbuf", "soft_error", "space", "space_at",
+        "space_seq", "sport", "src", "stamps", "started", "state", "state_timer", "syn_data",
+        "syn_data_acked", "syn_deferred", "syn_option_sent", "timeline", "timeouts", "tos",
+        "total_retrans", "trains", "trains_out", "transmissions", "ts_ecr", "ts_offset", "ts_on",
+        "ts_recent", "ts_recent_at", "ttl", "undo_marker", "undo_retrans", "undo_valid", "urgent_byte",
+        "urgent_pending", "urgent_read", "window_clamp", "wire_at", "write_pending",
     )
     # fmt: on
 
@@ -149,6 +154,7 @@ class Tcb:
         self.state = State.CLOSED
         self.listener: Listener | None = None
         self.started = layer.scheduler.now
+        """When it was made; in TIME-WAIT: since when."""
         self.deferred = False
         """The handshake is complete but for data that TCP_DEFER_ACCEPT waits for."""
         self.by_cookie = False
@@ -342,6 +348,11 @@ class Tcb:
         self.ttl = 64
         self.ecn_offered = False
         self.ecn_on = False
+        """RFC 3168 was agreed on."""
+        self.accurate = False
+        """RFC 9768 was, instead."""
+        self.accecn: AccEcn | None = None
+        """Its counters (`pymodel.tcp.accecn`)."""
         self.ecn_echo = False
         self.ecn_cwr = False
         self.ecn_seen = False
@@ -489,7 +500,13 @@ class Tcb:
     def queued_memory(self) -> int:
         """What the send queue takes (Linux: sk_wmem_queued)."""
         queue = self.send_queue
-        return len(queue) + self.profile.skb_overhead * (self.trains_out + len(queue.chunks))
+        cuts = sum(entry.edge and not entry.closes for entry in self.settled)
+        return len(queue) + self.profile.skb_overhead * (self.trains_out + cuts + len(queue.chunks))
+
+    @property
+    def memory_used(self) -> tuple[int, int]:
+        """Bytes that received data and the send queue take (sk_rmem_alloc, sk_wmem_queued)."""
+        return self.rcv_memory.used, self.queued_memory
 
     @property
     def md5_key(self) -> bytes | None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from pymodel.simtime import MS, SEC, US
 from pymodel.tcp import output
+from pymodel.tcp.accecn import CE, ECT_0, ECT_1
 from pymodel.tcp.chrono import Chrono
 from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Tcb
@@ -93,13 +94,21 @@ _TAIL: Final = [
     "total_rto:H",
     "total_rto_recoveries:H",
     "total_rto_time:I",
+    "received_ce:I",
+    "delivered_e1_bytes:I",
+    "delivered_e0_bytes:I",
+    "delivered_ce_bytes:I",
+    "received_e1_bytes:I",
+    "received_e0_bytes:I",
+    "received_ce_bytes:I",
 ]
 _TAIL_NAMES: Final = tuple(item.split(":")[0] for item in _TAIL)
 _BODY: Final = struct.Struct("<" + "I" * len(_WORDS) + "".join(item.split(":")[1] for item in _TAIL))
 
 FIELDS: Final = (
     "state", "ca_state", "retransmits", "probes", "backoff", "options", "snd_wscale", "rcv_wscale",
-    "delivery_rate_app_limited", "fastopen_client_fail", *_WORDS, *_TAIL_NAMES,
+    "delivery_rate_app_limited", "fastopen_client_fail", *_WORDS, *_TAIL_NAMES, "ecn_mode", "accecn_opt_seen",
+    "accecn_fail_mode",
 )  # fmt: skip
 """Every key of `tcp_info`, which is Linux's field without ``tcpi_``."""
 
@@ -112,7 +121,7 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         (OPT_TIMESTAMPS if tcb.ts_on else 0)
         | (OPT_SACK if tcb.sack_on else 0)
         | (OPT_WSCALE if tcb.scale_on else 0)
-        | (OPT_ECN if tcb.ecn_on else 0)
+        | (OPT_ECN if tcb.ecn_on or tcb.accurate else 0)
         | (OPT_ECN_SEEN if tcb.ecn_seen else 0)
         | (OPT_SYN_DATA if tcb.syn_data_acked else 0)
     )
@@ -183,7 +192,22 @@ def tcp_info(tcb: Tcb) -> dict[str, int]:
         total_rto_recoveries=tcb.timeouts.recoveries,
         total_rto_time=tcb.timeouts.spent(now) // MS,
     )
+    _accurate_ecn(tcb, found)
     return found
+
+
+def _accurate_ecn(tcb: Tcb, found: dict[str, int]) -> None:
+    """What is counted of codepoints."""
+    found["ecn_mode"] = 2 if tcb.accurate else int(tcb.ecn_on)
+    state = tcb.accecn
+    if state is None:
+        return
+    found["received_ce"] = state.received_ce & U32
+    for name, code in (("e1", ECT_1), ("e0", ECT_0), ("ce", CE)):
+        found[f"delivered_{name}_bytes"] = state.delivered[code] & U32
+        found[f"received_{name}_bytes"] = state.received[code] & U32
+    found["accecn_opt_seen"] = state.seen
+    found["accecn_fail_mode"] = state.failed
 
 
 def in_bytes(info: dict[str, int]) -> dict[str, int]:
@@ -211,4 +235,6 @@ def pack(info: dict[str, int]) -> bytes:
         info["snd_wscale"] | info["rcv_wscale"] << 4,
         info["delivery_rate_app_limited"] | info["fastopen_client_fail"] << 1,
     )
-    return head + _BODY.pack(*(info[name] for name in (*_WORDS, *_TAIL_NAMES)))
+    bits = info["ecn_mode"] | info["accecn_opt_seen"] << 2 | info["accecn_fail_mode"] << 4
+    body = _BODY.pack(*(info[name] for name in (*_WORDS, *_TAIL_NAMES)))
+    return head + body + bits.to_bytes(4, "little")

@@ -1,6 +1,6 @@
 """Setting the one retransmission timer: RTO, probe time-out, reordering, persist."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pymodel.tcp.rack import TIMEOUT_MIN
 from pymodel.tcp.segment import head
@@ -8,6 +8,9 @@ from pymodel.tcp.tcb import Pending, Recovery
 
 if TYPE_CHECKING:
     from pymodel.tcp.tcb import Tcb
+
+
+_CALM: Final = (Recovery.OPEN, Recovery.CWR)
 
 
 def start(tcb: "Tcb", kind: Pending, when: int) -> None:
@@ -59,7 +62,7 @@ def schedule_probe(tcb: "Tcb", now: int, advancing: bool) -> bool:
         or tcb.fast_child
         or not tcb.packets_out
         or not tcb.sack_on
-        or tcb.recovery not in (Recovery.OPEN, Recovery.CWR)
+        or tcb.recovery not in _CALM
         or tcb.state < 3
     ):
         return False

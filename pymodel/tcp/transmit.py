@@ -7,11 +7,12 @@ Nothing here decides whether to send; `output` and `delack` do. The checksum is 
 from errno import ENOBUFS
 from typing import Final
 
-from pymodel.gso import GSO_TCP_ECN, GSO_TCPV4, request_checksum
+from pymodel.gso import GSO_TCP_ACCECN, GSO_TCP_ECN, GSO_TCPV4, request_checksum
 from pymodel.simtime import MS
 from pymodel.skbuff import SkBuff
-from pymodel.tcp import delack, ecn, md5sig, rcvwindow
+from pymodel.tcp import accecn, delack, ecn, md5sig, rcvwindow
 from pymodel.tcp.seq import HALF, MASK, gt
+from pymodel.tcp.state import State
 from pymodel.tcp.tcb import Tcb
 from pymodel.wire.tcp import (
     ACK,
@@ -85,11 +86,18 @@ def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
 
 
 def options_len(tcb: Tcb) -> int:
-    """Bytes of options that SACK adds to a segment sent now."""
+    """Bytes of options that SACK and AccECN add to a segment sent now."""
     blocks = tcb.reassembly.reported + (tcb.dsack is not None)
+    if tcb.accurate:
+        return accecn.options_len(tcb, _sack_limit(tcb, blocks), tcb.now)
     if not tcb.sack_on or not blocks:
         return 0
     return 4 + 8 * min(blocks, 3 if tcb.ts_on else 4)
+
+
+def _sack_limit(tcb: Tcb, blocks: int) -> int:
+    """How many of `blocks` SACK blocks a segment has room for."""
+    return min(blocks, 3 if tcb.ts_on else 4) if tcb.sack_on else 0
 
 
 def room(tcb: Tcb, seq: int, n: int, mss: int) -> int:
@@ -113,11 +121,13 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss: int = MAX_WINDOW
     window = rcvwindow.select(tcb)
     if tcb.ecn_on:
         flags, tos = ecn.mark(tcb, seq, n, flags)
+    elif tcb.accurate:
+        tos = accecn.codepoint(tcb)
     else:
         tos = 0
     urgent = tcb.snd_up != tcb.snd_una and gt(tcb.snd_up, seq) and not flags & RST
     segments = -(-n // mss) if n > mss else 1
-    if urgent or options_len(tcb) or tcb.options.md5_keys:
+    if urgent or tcb.accurate or options_len(tcb) or tcb.options.md5_keys:
         _with_options(tcb, now, seq, n, flags | URG if urgent else flags, window, tos, mss)
     else:
         queue = tcb.send_queue
@@ -148,7 +158,7 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss: int = MAX_WINDOW
             for page, offset, size in pieces:
                 skb.add_frag(page, offset, size)
         if segments > 1:
-            _to_cut(skb, mss, segments, flags)
+            _to_cut(skb, mss, segments, GSO_TCP_ECN if flags & CWR else 0)
         _hand_over(tcb, skb, tos, segments)
     _acknowledged(tcb)
     if n or flags & FIN:
@@ -160,11 +170,11 @@ def data(tcb: Tcb, now: int, seq: int, n: int, flags: int, mss: int = MAX_WINDOW
             tcb.bytes_sent += n
 
 
-def _to_cut(skb: SkBuff, mss: int, segments: int, flags: int) -> None:
-    """`skb` is a super-segment."""
+def _to_cut(skb: SkBuff, mss: int, segments: int, more: int) -> None:
+    """`skb` is a super-segment; `more`: what its type says of CWR."""
     skb.gso_size = mss
     skb.gso_segs = segments
-    skb.gso_type = GSO_TCPV4 | GSO_TCP_ECN if flags & CWR else GSO_TCPV4
+    skb.gso_type = GSO_TCPV4 | more
 
 
 def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int, tos: int, mss: int) -> None:
@@ -175,8 +185,11 @@ def _with_options(tcb: Tcb, now: int, seq: int, n: int, flags: int, window: int,
     if tcb.ts_on:
         header.ts_val = timestamp_now(tcb, now)
         header.ts_ecr = tcb.ts_recent
+    blocks = _sack_limit(tcb, tcb.reassembly.reported + (tcb.dsack is not None))
+    if tcb.accurate:
+        blocks = accecn.dress(tcb, header, blocks, now)
     if tcb.sack_on:
-        header.sack = sack_blocks(tcb)
+        header.sack = sack_blocks(tcb)[:blocks]
     _header(tcb, header, tcb.send_queue.read(seq, n) if n else b"", tos, mss)
 
 
@@ -197,7 +210,8 @@ def _header(
         return
     skb.put(len(raw))[:] = raw
     if segments > 1:
-        _to_cut(skb, mss, segments, header.flags)
+        cwr = GSO_TCP_ACCECN if tcb.accurate else GSO_TCP_ECN
+        _to_cut(skb, mss, segments, cwr if header.flags & CWR else 0)
     _hand_over(tcb, skb, tos, segments)
 
 
@@ -227,11 +241,13 @@ def syn(
     scaled (RFC 7323 §2.2).
     """
     profile = tcb.profile
+    # Where SYNs have crossed the SYN,ACK offers again what the SYN did, as in Linux.
+    crossed = tcb.state is State.SYN_RECEIVED and tcb.listener is None and not tcb.fast_child
+    agreed = with_ack and (profile.berkeley or not crossed)
     if not with_ack:
         rcvwindow.open_for_syn(tcb, 0)
     header = TcpHeader(tcb.sport, tcb.dport, tcb.iss, 0, SYN, min(tcb.rcv_wnd, MAX_WINDOW))
     header.mss = tcb.advertised_mss
-    header.flags |= ecn.syn_flags(tcb, with_ack)
     if with_ack:
         header.flags |= ACK
         header.ack = tcb.rcv_nxt
@@ -240,12 +256,13 @@ def syn(
         header.mss = None
     if profile.syn_options_dropped and not with_ack and tcb.retries >= _LATE:
         bare = True
-    if tcb.ts_on if with_ack else profile.timestamps and tcb.md5_key is None and not bare:
+    if tcb.ts_on if agreed else profile.timestamps and tcb.md5_key is None and not bare:
         header.ts_val = timestamp_now(tcb, now)
-        header.ts_ecr = tcb.ts_recent if with_ack else 0
-    header.sack_permitted = tcb.sack_on if with_ack else profile.sack and not bare
-    if tcb.scale_on if with_ack else profile.window_scaling and not bare:
+        header.ts_ecr = tcb.ts_recent  # of a SYN: what the connection knew whose place this one takes
+    header.sack_permitted = tcb.sack_on if agreed else profile.sack and not bare
+    if tcb.scale_on if agreed else profile.window_scaling and not bare:
         header.wscale = rcvwindow.scale(tcb)
+    ecn.dress_syn(tcb, header)
     if with_ack:
         _acknowledged(tcb)
     if extra is not None:

@@ -16,7 +16,7 @@ _SKB: Final = 256
 """`struct sk_buff`, cache-aligned."""
 _SHARED_INFO: Final = 320
 """`struct skb_shared_info` at the end of every buffer."""
-_SMALL: Final = 640
+_SMALL: Final = 576
 """What `skb_small_head_cache` hands out."""
 _BEFORE: Final = 28 + 31
 """IP and UDP header, link header and alignment (`__ip_append_data`)."""
@@ -93,18 +93,21 @@ class Endpoint:
         self.rcvbuf = BUFFER_DEFAULT
         self.sndbuf = BUFFER_DEFAULT
         self.share = False
+        self.admits: Callable[[Datagram], bool] = lambda datagram: True
+        """Whether it takes a datagram that was sent to a multicast group (ip_mc_sf_allow)."""
         self.error = 0
         self.arrivals = 0
         self.drops = 0
         self.sending = 0
         """Truesize of what was sent and has not left the host's queues yet (sk_wmem_alloc)."""
-        self._received: deque[Datagram] = deque()
+        self.received: deque[Datagram] = deque()
+        """What waits for `receive`, oldest first."""
         self._held = 0
 
     @property
     def pending(self) -> int:
         """Datagrams that wait for `receive`."""
-        return len(self._received)
+        return len(self.received)
 
     @property
     def held(self) -> int:
@@ -114,7 +117,7 @@ class Endpoint:
     @property
     def next_length(self) -> int:
         """Bytes in the next datagram (FIONREAD, udp(7)); 0 if there is none."""
-        return len(self._received[0].data) if self._received else 0
+        return len(self.received[0].data) if self.received else 0
 
     @property
     def has_room(self) -> bool:
@@ -149,18 +152,16 @@ class Endpoint:
             self.drops += 1
             return False
         self._held += size
-        self._received.append(datagram)
+        self.received.append(datagram)
         self.arrivals += 1
         self.tell(Event.DATA)
         return True
 
-    def receive(self, *, peek: bool = False) -> Datagram | None:
-        """The oldest datagram, left in the queue if `peek`; None if there is none."""
-        if not self._received:
+    def receive(self) -> Datagram | None:
+        """The oldest datagram; None if there is none."""
+        if not self.received:
             return None
-        if peek:
-            return self._received[0]
-        datagram = self._received.popleft()
+        datagram = self.received.popleft()
         self._held -= truesize(len(datagram.data))
         return datagram
 

@@ -77,15 +77,17 @@ class UdpLayer:
         tos: int = 0,
         discover: bool = True,
         fragment: bool = True,
+        device: str | None = None,
+        loop: bool = True,
     ) -> int:
         """Send one datagram from `src` and the endpoint's port to `dst`; 0 or an errno.
 
         `discover`: one that fits must not be fragmented on its way (RFC 1191). `fragment`: one that does not
-        fit leaves in fragments; else EMSGSIZE. A full queue of the
-        device loses the datagram in silence, as Linux does without IP_RECVERR.
+        fit leaves in fragments; else EMSGSIZE. `device` and `loop` as for `IpSender.send`. A full queue of
+        the device loses the datagram in silence, as Linux does without IP_RECVERR.
         """
         size = HEADER_LEN + len(data)
-        fits = ipv4.HEADER_LEN + size <= self.ip.mtu_for(dst[0])
+        fits = ipv4.HEADER_LEN + size <= self.ip.mtu_for(dst[0], device)
         if not fits and not fragment:
             return errno.EMSGSIZE
         try:
@@ -98,7 +100,17 @@ class UdpLayer:
         charge = truesize(len(data))
         endpoint.sending += charge
         skb.destructor = lambda _: endpoint.sent(charge)
-        error = self.ip.send(skb, PROTO, src, dst[0], ttl=ttl, tos=tos, dont_fragment=discover and fits)
+        error = self.ip.send(
+            skb,
+            PROTO,
+            src,
+            dst[0],
+            ttl=ttl,
+            tos=tos,
+            dont_fragment=discover and fits,
+            device=device,
+            loop=loop,
+        )
         if error == errno.ENOBUFS:
             self.stats["SndbufErrors"] += 1
             return 0
@@ -130,7 +142,7 @@ class UdpLayer:
             tos,
             skb.dev.name if skb.dev is not None else "",
         )
-        if self.ip.is_broadcast(dst):
+        if self.ip.is_broadcast(dst) or ipv4.is_multicast(dst):
             self._to_group(datagram, dst, header.dport)
             skb.free()
             return
@@ -167,8 +179,13 @@ class UdpLayer:
         return best[-1] if best else None
 
     def _to_group(self, datagram: Datagram, dst: bytes, port: int) -> None:
-        """A broadcast goes to every endpoint that fits (RFC 1122 §4.1.3.3), and gets no ICMP answer."""
+        """A broadcast goes to every endpoint that fits (RFC 1122 §4.1.3.3), and gets no ICMP answer.
+
+        So does what is sent to a group, where the endpoint `admits` it.
+        """
         found = [e for e in self._ports.get(port, ()) if e.score(dst, datagram.sender) >= 0]
+        if ipv4.is_multicast(dst):
+            found = [e for e in found if e.admits(datagram)]
         for endpoint in found:
             self._deliver(endpoint, datagram)
         if not found:

@@ -4,6 +4,7 @@ A frame here is what software sees: destination address … payload, without pre
 """
 
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pymodel.wire.errors import WireError
@@ -20,7 +21,6 @@ __all__ = [
     "MIN_FRAME_LEN",
     "EthHeader",
     "emit",
-    "emit_into",
     "format_mac",
     "is_multicast",
     "parse",
@@ -60,27 +60,16 @@ def parse(data: bytes | bytearray | memoryview) -> EthHeader:
     return EthHeader._make(_HEADER.unpack_from(data))
 
 
+@lru_cache(maxsize=256)
 def emit(dst: bytes, src: bytes, ethertype: int) -> bytes:
-    """The 14 header bytes. Raises ValueError for addresses that are not 6 bytes or a type over 16 bits."""
-    _check(dst, src, ethertype)
-    return _HEADER.pack(dst, src, ethertype)
+    """The 14 header bytes. Raises ValueError for addresses that are not 6 bytes or a type over 16 bits.
 
-
-def emit_into(buffer: bytearray | memoryview, dst: bytes, src: bytes, ethertype: int) -> None:
-    """Write the header at the start of `buffer` (>= 14 bytes): ``emit_into(skb.push(14), …)``.
-
-    Raises ValueError as `emit` does, and for a buffer that is too small.
+    Packets to one neighbour all have the same (Linux keeps them in its hh_cache).
     """
-    _check(dst, src, ethertype)
-    if len(buffer) < HEADER_LEN:
-        raise ValueError(f"a buffer of {len(buffer)} bytes for an Ethernet header")
-    _HEADER.pack_into(buffer, 0, dst, src, ethertype)
-
-
-def _check(dst: bytes, src: bytes, ethertype: int) -> None:
     # struct would cut or pad a wrong address silently.
     if len(dst) != 6 or len(src) != 6 or not 0 <= ethertype <= 0xFFFF:
         raise ValueError(f"Ethernet header: dst {dst!r}, src {src!r}, type {ethertype:#x}")
+    return _HEADER.pack(dst, src, ethertype)
 
 
 def is_multicast(mac: bytes) -> bool:

@@ -19,6 +19,8 @@ ACK: Final = 0x10
 URG: Final = 0x20
 ECE: Final = 0x40
 CWR: Final = 0x80
+AE: Final = 0x1
+"""RFC 9768 §2.2, in `TcpHeader.reserved`: with CWR and ECE the ACE field."""
 
 PROTO: Final = 6
 HEADER_LEN: Final = 20
@@ -37,12 +39,17 @@ OPT_SACK: Final = 5
 OPT_TIMESTAMPS: Final = 8
 OPT_MD5: Final = 19
 """RFC 2385 §3.1."""
+OPT_ACCECN_0: Final = 172
+OPT_ACCECN_1: Final = 174
+"""RFC 9768 §3.2.3: byte counters in the order ECT(0), CE, ECT(1), and in the reverse."""
+_ACCECN_KINDS: Final = (OPT_ACCECN_0, OPT_ACCECN_1)
 
 _FIXED: Final = struct.Struct("!HHIIBBHHH")
-_TIMESTAMPS: Final = struct.Struct("!BBBBII")
-_PADDED_TS: Final = bytes((OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10))
+_PADDED_TS: Final = int.from_bytes((OPT_NOP, OPT_NOP, OPT_TIMESTAMPS, 10), "big")
+_NOPS: Final = bytes((OPT_NOP, OPT_NOP))
 _U32: Final = struct.Struct("!I")
 _2U32: Final = struct.Struct("!II")
+_3U32: Final = struct.Struct("!III")
 
 _LENGTHS: Final = {OPT_MSS: 4, OPT_WINDOW_SCALE: 3, OPT_SACK_PERMITTED: 2, OPT_TIMESTAMPS: 10, OPT_MD5: 18}
 """Lengths that the RFCs fix; SACK's is 2 + 8n."""
@@ -65,11 +72,13 @@ class TcpHeader:
     """One header. Numbers are as on the wire: `window` unscaled, `seq` and `ack` modulo 2^32.
 
     Options: None (or empty) where absent. `sack` is a tuple of (left, right) edges; `unknown` keeps
-    (kind, value) of others, in order. `segments`: so many came under this header, joined on the way up;
-    `segment_size`: the payload of each (the last may have less), 0 if it is one.
+    (kind, value) of others, in order. `accecn` is (kind, counters): 0…3 numbers of 24 bits. `segments`: so
+    many came under this header, joined on the way up; `segment_size`: the payload of each (the last may have
+    less), 0 if it is one.
     """
 
     __slots__ = (
+        "accecn",
         "ack",
         "dport",
         "flags",
@@ -111,6 +120,7 @@ class TcpHeader:
         self.ts_val: int | None = None
         self.ts_ecr = 0
         self.md5: bytes | None = None
+        self.accecn: tuple[int, tuple[int, ...]] | None = None
         self.unknown: tuple[tuple[int, bytes], ...] = ()
         self.malformed = False
         self.segments = 1
@@ -141,17 +151,21 @@ def parse(data: bytes | bytearray | memoryview) -> TcpHeader:
         raise WireError("tcp_truncated")
     sport, dport, seq, ack, offset, flags, window, _, urgent = _FIXED.unpack_from(data)
     header = TcpHeader(sport, dport, seq, ack, flags, window)
-    header.urgent = urgent
-    header.reserved = offset & 0x0F
+    if urgent:
+        header.urgent = urgent
+    if offset & 0x0F:
+        header.reserved = offset & 0x0F
     header_len = offset >> 4 << 2
-    header.header_len = header_len
     if header_len == HEADER_LEN:
         return header
     if header_len < HEADER_LEN or header_len > length:
         raise WireError("tcp_bad_offset")
-    if header_len == 32 and data[20:24] == _PADDED_TS:
-        header.ts_val, header.ts_ecr = _2U32.unpack_from(data, 24)
-        return header
+    header.header_len = header_len
+    if header_len == 32:
+        kind, ts_val, ts_ecr = _3U32.unpack_from(data, HEADER_LEN)
+        if kind == _PADDED_TS:
+            header.ts_val, header.ts_ecr = ts_val, ts_ecr
+            return header
     _parse_options(header, bytes(data[HEADER_LEN:header_len]))
     return header
 
@@ -179,6 +193,9 @@ def _parse_options(header: TcpHeader, options: bytes) -> None:
             else:
                 edges = struct.unpack(f"!{(length - 2) // 4}I", value)
                 header.sack = tuple(zip(edges[::2], edges[1::2], strict=True))
+        elif kind in _ACCECN_KINDS:
+            fields = range(0, min(len(value), 11) - 2, 3)
+            header.accecn = kind, tuple(int.from_bytes(value[at : at + 3], "big") for at in fields)
         elif kind not in _LENGTHS:
             unknown.append((kind, value))
         elif length != _LENGTHS[kind]:
@@ -200,10 +217,12 @@ def options_bytes(header: TcpHeader) -> bytes:
     """The options of `header`, padded to 32-bit words, in Linux's order and packing.
 
     An MD5 digest behind two NOPs; MSS; SACK-permitted in front of timestamps (alone it follows two NOPs);
-    NOP, window scale; then SACK behind two NOPs; then unknown ones, each with NOPs up to a whole word.
+    AccECN; NOP, window scale; then SACK behind two NOPs; then unknown ones, each with NOPs up to a whole
+    word. The one or two bytes of AccECN beyond whole words take the place of NOPs that follow.
     Raises ValueError when they exceed 40 bytes.
     """
     parts: list[bytes] = []
+    rest = b""  # what has found no place yet
     if header.md5 is not None:
         parts.append(bytes((OPT_NOP, OPT_NOP, OPT_MD5, 18)) + header.md5)
     if header.mss is not None:
@@ -212,13 +231,27 @@ def options_bytes(header: TcpHeader) -> bytes:
         lead = bytes((OPT_SACK_PERMITTED, 2)) if header.sack_permitted else bytes((OPT_NOP, OPT_NOP))
         parts.append(lead)
         parts.append(struct.pack("!BBII", OPT_TIMESTAMPS, 10, header.ts_val, header.ts_ecr))
-    elif header.sack_permitted:
-        parts.append(bytes((OPT_NOP, OPT_NOP, OPT_SACK_PERMITTED, 2)))
+    if header.accecn is not None:
+        kind, counters = header.accecn
+        body = bytes((kind, 2 + 3 * len(counters))) + b"".join(n.to_bytes(3, "big") for n in counters)
+        body += _NOPS[: len(body) % 4 == 3]
+        whole = len(body) & ~3
+        parts.append(body[:whole])
+        rest = body[whole:]
+    if header.sack_permitted and header.ts_val is None:
+        parts.append((rest + _NOPS)[:2] + bytes((OPT_SACK_PERMITTED, 2)))
+        rest = b""
     if header.wscale is not None:
-        parts.append(bytes((OPT_NOP, OPT_WINDOW_SCALE, 3, header.wscale)))
+        lead = _NOPS[:1]
+        if len(rest) == 1:
+            lead, rest = rest, b""
+        parts.append(lead + bytes((OPT_WINDOW_SCALE, 3, header.wscale)))
     if header.sack:
-        parts.append(bytes((OPT_NOP, OPT_NOP, OPT_SACK, 2 + 8 * len(header.sack))))
+        parts.append((rest + _NOPS)[:2] + bytes((OPT_SACK, 2 + 8 * len(header.sack))))
         parts.extend(_2U32.pack(left, right) for left, right in header.sack)
+        rest = b""
+    if rest:
+        parts.append((rest + _NOPS + _NOPS)[:4])
     for kind, value in header.unknown:
         parts.append(bytes((kind, 2 + len(value))) + value)
         parts.append(bytes((OPT_NOP,)) * (-(2 + len(value)) % 4))
@@ -230,7 +263,7 @@ def options_bytes(header: TcpHeader) -> bytes:
 
 
 def options_bytes_bsd(header: TcpHeader) -> bytes:
-    """The options of a SYN as FreeBSD packs them: MSS; NOP, window scale; SACK-permitted; timestamps."""
+    """A SYN's options as FreeBSD packs them: MSS; NOP, window scale; SACK-permitted; timestamps; others."""
     parts: list[bytes] = []
     if header.mss is not None:
         parts.append(struct.pack("!BBH", OPT_MSS, 4, header.mss))
@@ -241,6 +274,7 @@ def options_bytes_bsd(header: TcpHeader) -> bytes:
     if header.ts_val is not None:
         lead = b"" if header.sack_permitted else bytes((OPT_NOP, OPT_NOP))
         parts.append(lead + struct.pack("!BBII", OPT_TIMESTAMPS, 10, header.ts_val, header.ts_ecr))
+    parts.extend(bytes((kind, 2 + len(value))) + value for kind, value in header.unknown)
     options = b"".join(parts)
     return options + bytes(-len(options) % 4)
 

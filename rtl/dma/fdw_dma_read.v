@@ -13,8 +13,8 @@
 // MAX_BURST beats, hence never cross 4 KiB (AXI4 A3.4.1). All bursts have one ID, so the data comes in
 // order (A6.1). A burst is asked for only when the buffer has room for all of it: rready never falls.
 //
-// error: one pulse for each burst in which any beat had SLVERR or DECERR, before the last byte of that burst
-// is at the output. The packet goes on with whatever came, so nothing hangs.
+// error: one pulse for each burst in which any beat had SLVERR or DECERR, before the first byte of the first such
+// beat is at the output. The packet goes on with whatever came, so nothing hangs.
 // busy: a request has been taken and not all of its data has come yet.
 // abort (pulse or level): drops requests and output at once (m_valid may fall without m_ready), asks for
 // nothing more (an AR already offered stays, as AXI demands), and discards what still comes, without
@@ -185,8 +185,7 @@ module fdw_dma_read #(
     end
 
     // Answers.
-    reg  error_seen;
-    wire error_now = error_seen || m_axi_rresp[1];
+    reg  error_seen; // in the present burst, before this beat
     wire unused = &{1'b0, m_axi_rid, m_axi_rresp[0], req_span[3:0]};
 
     always @(posedge clk) begin
@@ -194,8 +193,8 @@ module fdw_dma_read #(
             error <= 1'b0;
             error_seen <= 1'b0;
         end else begin
-            error <= burst_in && error_now && !flush;
-            if (m_axi_rvalid) error_seen <= error_now && !m_axi_rlast;
+            error <= m_axi_rvalid && m_axi_rresp[1] && !error_seen && !flush;
+            if (m_axi_rvalid) error_seen <= (error_seen || m_axi_rresp[1]) && !m_axi_rlast;
         end
     end
 

@@ -26,7 +26,9 @@ module fdw_regs #(
     parameter MTU = 1500,     // what the MTU register holds after rst
     parameter MTU_MAX = 9000, // and the greatest that it takes
     parameter QUEUE_NUM_MAX = 256,
-    parameter QUEUES = 2 // receiveq1, transmitq1, receiveq2, ...
+    parameter QUEUES = 2, // receiveq1, transmitq1, receiveq2, ...
+    parameter [63:0] FEATURES = `FDW_FEATURES_OFFERED, // offered
+    parameter STATISTICS = 1 // 0: every counter reads 0
 ) (
     input  wire                  clk,
     input  wire                  rst,
@@ -106,6 +108,15 @@ module fdw_regs #(
         end
         if (MTU < 68 || MTU > MTU_MAX) begin : check_mtu
             fdw_regs_MTU_must_be_68_to_MTU_MAX error ();
+        end
+        if ((FEATURES & ~`FDW_FEATURES_OFFERED) != 64'd0) begin : check_features
+            fdw_regs_FEATURES_must_be_of_those_there_are error ();
+        end
+        if ((FEATURES & `FDW_FEATURES_REQUIRED) != `FDW_FEATURES_REQUIRED) begin : check_required
+            fdw_regs_FEATURES_must_have_the_required_ones error ();
+        end
+        if (!`FDW_FEATURES_NEEDS_MET(FEATURES)) begin : check_needs
+            fdw_regs_FEATURES_must_have_what_others_need error ();
         end
         if (MAC_ADDRESS[40] || MAC_ADDRESS == 48'd0) begin : check_mac_address
             fdw_regs_MAC_ADDRESS_must_be_a_unicast_address error ();
@@ -250,17 +261,18 @@ module fdw_regs #(
     reg         accepted_beyond; // something in windows 2 and up, where nothing is offered
     wire        features_open = !features_ok || resetting;
 
-    assign features_legal = (driver_features & ~`FDW_FEATURES_OFFERED) == 64'd0
+    assign features_legal = (driver_features & ~FEATURES) == 64'd0
         && (driver_features & `FDW_FEATURES_REQUIRED) == `FDW_FEATURES_REQUIRED
         && `FDW_FEATURES_NEEDS_MET(driver_features)
         && !accepted_beyond;
 
-    assign feat_csum = features_ok && driver_features[`FDW_FEATURE_CSUM];
-    assign feat_guest_csum = features_ok && driver_features[`FDW_FEATURE_GUEST_CSUM];
-    assign feat_tso4 = features_ok && driver_features[`FDW_FEATURE_HOST_TSO4];
-    assign feat_mrg_rxbuf = features_ok && driver_features[`FDW_FEATURE_MRG_RXBUF];
-    assign feat_indirect = features_ok && driver_features[`FDW_FEATURE_INDIRECT_DESC];
-    assign feat_event_idx = features_ok && driver_features[`FDW_FEATURE_EVENT_IDX];
+    // FEATURES_OK says that nothing else was accepted; FEATURES tells it to the synthesizer.
+    assign feat_csum = features_ok && FEATURES[`FDW_FEATURE_CSUM] && driver_features[`FDW_FEATURE_CSUM];
+    assign feat_guest_csum = features_ok && FEATURES[`FDW_FEATURE_GUEST_CSUM] && driver_features[`FDW_FEATURE_GUEST_CSUM];
+    assign feat_tso4 = features_ok && FEATURES[`FDW_FEATURE_HOST_TSO4] && driver_features[`FDW_FEATURE_HOST_TSO4];
+    assign feat_mrg_rxbuf = features_ok && FEATURES[`FDW_FEATURE_MRG_RXBUF] && driver_features[`FDW_FEATURE_MRG_RXBUF];
+    assign feat_indirect = features_ok && FEATURES[`FDW_FEATURE_INDIRECT_DESC] && driver_features[`FDW_FEATURE_INDIRECT_DESC];
+    assign feat_event_idx = features_ok && FEATURES[`FDW_FEATURE_EVENT_IDX] && driver_features[`FDW_FEATURE_EVENT_IDX];
 
     always @(posedge clk) begin
         if (write && write_address == `FDW_REG_DEVICE_FEATURES_SEL)
@@ -378,39 +390,50 @@ module fdw_regs #(
     wire [QUEUES-1:0] receive_queues = EVEN[QUEUES-1:0];
     wire [31:0] stat_value;
 
-    fdw_stats stats (
-        .clk(clk),
-        .rst(rst),
-        .rx_valid(stat_rx_valid),
-        .rx_status(stat_rx_status),
-        .rx_bytes(stat_rx_bytes),
-        .rx_multicast(stat_rx_multicast),
-        .rx_broadcast(stat_rx_broadcast),
-        .rx_fcs_wrong(stat_rx_fcs_wrong),
-        .rx_truncated(stat_rx_truncated),
-        .rx_kick(|(notified & receive_queues)),
-        .tx_valid(stat_tx_valid),
-        .tx_bytes(stat_tx_bytes),
-        .tx_multicast(stat_tx_multicast),
-        .tx_broadcast(stat_tx_broadcast),
-        .tx_oversize(stat_tx_oversize),
-        .tx_bad_offload(stat_tx_bad_offload),
-        .tx_tso(stat_tx_tso),
-        .tx_underflow(stat_tx_underflow),
-        .tx_kick(|(notified & ~receive_queues)),
-        .read(read),
-        .address(read_address),
-        .data(stat_value)
-    );
+    generate
+        if (STATISTICS != 0) begin : with_statistics
+            fdw_stats stats (
+                .clk(clk),
+                .rst(rst),
+                .rx_valid(stat_rx_valid),
+                .rx_status(stat_rx_status),
+                .rx_bytes(stat_rx_bytes),
+                .rx_multicast(stat_rx_multicast),
+                .rx_broadcast(stat_rx_broadcast),
+                .rx_fcs_wrong(stat_rx_fcs_wrong),
+                .rx_truncated(stat_rx_truncated),
+                .rx_kick(|(notified & receive_queues)),
+                .tx_valid(stat_tx_valid),
+                .tx_bytes(stat_tx_bytes),
+                .tx_multicast(stat_tx_multicast),
+                .tx_broadcast(stat_tx_broadcast),
+                .tx_oversize(stat_tx_oversize),
+                .tx_bad_offload(stat_tx_bad_offload),
+                .tx_tso(stat_tx_tso),
+                .tx_underflow(stat_tx_underflow),
+                .tx_kick(|(notified & ~receive_queues)),
+                .read(read),
+                .address(read_address),
+                .data(stat_value)
+            );
+        end else begin : no_statistics
+            assign stat_value = 32'd0;
+            wire unused_statistics = &{
+                1'b0, stat_rx_valid, stat_rx_status, stat_rx_bytes, stat_rx_multicast, stat_rx_broadcast,
+                stat_rx_fcs_wrong, stat_rx_truncated, stat_tx_valid, stat_tx_bytes, stat_tx_multicast,
+                stat_tx_broadcast, stat_tx_oversize, stat_tx_bad_offload, stat_tx_tso, stat_tx_underflow,
+                notified, receive_queues
+            };
+        end
+    endgenerate
 
     // ------------------------------------------------------------------ reads
 
     localparam [31:0] NUM_MAX = QUEUE_NUM_MAX;
     localparam [31:0] PAIRS = QUEUES / 2;
-    localparam [63:0] OFFERED = `FDW_FEATURES_OFFERED;
 
-    wire [31:0] features_value = device_features_sel == 32'd0 ? OFFERED[31:0]
-        : device_features_sel == 32'd1 ? OFFERED[63:32] : 32'd0;
+    wire [31:0] features_value = device_features_sel == 32'd0 ? FEATURES[31:0]
+        : device_features_sel == 32'd1 ? FEATURES[63:32] : 32'd0;
 
     always @* begin
         case (read_address)

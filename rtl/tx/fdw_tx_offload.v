@@ -7,7 +7,12 @@
 // with: all that it gives is in the FIFO, or it gives nothing. stat_*: pulses, one for a chain not sent.
 //
 // `clear`: everything is forgotten but the entries of frames that are whole in the FIFO.
-module fdw_tx_offload (
+//
+// CSUM, TSO: 0 leaves the feature's circuits out; it then must not be negotiated.
+module fdw_tx_offload #(
+    parameter CSUM = 1,
+    parameter TSO = 1
+) (
     input          clk,
     input          rst,
     input          clear,
@@ -49,6 +54,8 @@ module fdw_tx_offload (
     output         stat_oversize,
     output         stat_bad_offload
 );
+    localparam SUMS = CSUM != 0 || TSO != 0;
+
     wire        job_valid;
     wire        job_ready;
     wire        job_send;
@@ -90,7 +97,7 @@ module fdw_tx_offload (
     );
 
     wire sends = job_valid && job_send;
-    wire cuts = job_valid && job_segment;
+    wire cuts = job_valid && job_segment && TSO != 0;
     wire drops = job_valid && !job_send && !job_segment;
     wire s_end = s_valid && s_ready && s_last;
 
@@ -103,29 +110,44 @@ module fdw_tx_offload (
     wire         segment_oversize;
     wire         segment_bad;
 
-    fdw_tx_segment segment (
-        .clk(clk),
-        .rst(rst || clear),
-        .max_frame(max_frame),
-        .go(cuts),
-        .done(segment_done),
-        .job_len(job_len),
-        .job_start(job_start),
-        .job_size(job_size),
-        .s_valid(s_valid),
-        .s_ready(segment_ready),
-        .s_data(s_data),
-        .s_keep(s_keep),
-        .s_last(s_last),
-        .m_valid(segment_valid),
-        .m_ready(m_ready),
-        .m_data(segment_data),
-        .m_last(segment_last),
-        .m_len(segment_len),
-        .stat_tso(stat_tso),
-        .stat_oversize(segment_oversize),
-        .stat_bad_offload(segment_bad)
-    );
+    generate
+        if (TSO != 0) begin : with_tso
+            fdw_tx_segment segment (
+                .clk(clk),
+                .rst(rst || clear),
+                .max_frame(max_frame),
+                .go(cuts),
+                .done(segment_done),
+                .job_len(job_len),
+                .job_start(job_start),
+                .job_size(job_size),
+                .s_valid(s_valid),
+                .s_ready(segment_ready),
+                .s_data(s_data),
+                .s_keep(s_keep),
+                .s_last(s_last),
+                .m_valid(segment_valid),
+                .m_ready(m_ready),
+                .m_data(segment_data),
+                .m_last(segment_last),
+                .m_len(segment_len),
+                .stat_tso(stat_tso),
+                .stat_oversize(segment_oversize),
+                .stat_bad_offload(segment_bad)
+            );
+        end else begin : no_tso
+            assign segment_ready = 1'b0;
+            assign segment_done = 1'b0;
+            assign segment_valid = 1'b0;
+            assign segment_data = 128'd0;
+            assign segment_last = 1'b0;
+            assign segment_len = 16'd0;
+            assign stat_tso = 1'b0;
+            assign segment_oversize = 1'b0;
+            assign segment_bad = 1'b0;
+            wire unused_tso = &{1'b0, s_keep, job_len[16], job_size};
+        end
+    endgenerate
 
     assign s_ready = sends ? m_ready : cuts ? segment_ready : drops;
     assign m_valid = cuts ? segment_valid : sends && s_valid;
@@ -144,10 +166,10 @@ module fdw_tx_offload (
         .rst(rst),
         .clear(clear),
         .beat(m_valid && m_ready),
-        .data(m_data),
+        .data(SUMS ? m_data : 128'd0),
         .last(m_last),
         .len(m_len),
-        .wanted(job_csum || cuts),
+        .wanted(SUMS && (job_csum || cuts)),
         .start(job_start),
         .field(job_field[15:0]),
         .entry_valid(entry_valid),

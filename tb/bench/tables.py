@@ -7,6 +7,7 @@ from rich.table import Table
 from tb.bench import copies as moves
 from tb.bench import cosim, latency, nic
 from tb.bench import stack as host
+from tb.bench import waits as waited
 
 TARGET = 0.995
 """Share of the line rate that no measurement should miss."""
@@ -73,10 +74,16 @@ def latencies(records: Sequence[latency.Record]) -> list[Table]:
 
 
 def speeds(records: Sequence[cosim.Record]) -> Table:
-    """Speed of the co-simulation."""
-    table = Table("co-simulation", "per wall second", "", f"of {records[0].baseline}", box=None)
+    """Speed of the co-simulation; ! where a figure, or its share of the yardstick, is not what is wanted."""
+    table = Table("co-simulation", "per wall second", "", "wanted", "ratio", "wanted", "to", box=None)
     for figure in records:
-        table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, f"{100 * figure.ratio:.1f} %")
+        target = figure.target
+        wanted = "" if target is None else f"{100 * target:.0f} %{'' if figure.ratio >= target else ' !'}"
+        least = figure.least
+        floor = "" if least is None else f"{least:,.0f}{'' if figure.value >= least else ' !'}"
+        to = "" if figure.baseline == figure.name else figure.baseline
+        ratio = f"{100 * figure.ratio:.1f} %"
+        table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, floor, ratio, wanted, to)
     return table
 
 
@@ -91,6 +98,17 @@ def stack(records: Sequence[host.Record]) -> Table:
         table.add_row(
             record.name, f"{record.value:,g} {record.unit}{'' if record.met else ' !'}", limit, ratio
         )
+    return table
+
+
+def waits(records: Sequence[waited.Record]) -> Table:
+    """What a person waits for; ! where a limit is not kept."""
+    table = Table("wait", "", "limit", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for record in records:
+        value = f"{record.value:g} {record.unit}{'' if record.met else ' !'}"
+        table.add_row(record.name, value, f"{record.limit:g}")
     return table
 
 

@@ -5,14 +5,29 @@ or the scheduler's next deadline. In between the simulator runs alone.
 """
 
 from collections.abc import Callable
+from ctypes import string_at
+from dataclasses import dataclass, field
 from typing import Any
 
 from cocotb.triggers import ValueChange
 
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import SEC
+from pymodel.simtime import SEC, US
 from tb.cosim.library import WAKE, load
 from tb.cosim.rtl_nic import RtlNic
+
+HOLD_STEP = 1 * US
+"""How often (ps) is looked whether the NIC has come to rest."""
+
+
+@dataclass
+class _Hold:
+    """The hosts stand still. `log`: what they have not heard yet."""
+
+    cycles: int
+    until: int
+    then: Callable[[bool], None]
+    log: bytearray = field(default_factory=bytearray)
 
 
 class SimulationTimeout(Exception):
@@ -32,6 +47,7 @@ class Loop:
         self._limit = 0
         self._running = False
         self._error: BaseException | None = None
+        self._hold: _Hold | None = None
         self.on_wake: Callable[[], None] | None = None
         """Called each time Python runs, e.g. to show progress; must not touch the simulation."""
         self.pace: Callable[[bool], int] | None = None
@@ -52,7 +68,10 @@ class Loop:
         self._limit = self._scheduler.now + timeout
         self._lib.fdw_on_wake(self._callback)
         try:
-            if not self._wake():
+            self._nic.drain()
+            alarm = self._wake(self._lib.fdw_now(), 0, 0)
+            if alarm:
+                self._lib.fdw_set_alarm(alarm)
                 await ValueChange(self._evt)
         finally:
             self._lib.fdw_on_wake(WAKE())
@@ -62,25 +81,49 @@ class Loop:
         if not done():
             raise SimulationTimeout(f"{what} did not finish within {timeout / SEC:g} s of simulated time")
 
-    def _wake(self) -> int:
-        """One round of Python, called by the simulator inside a clock edge; 1 when the run is over."""
+    def _wake(self, now: int, log: int, size: int) -> int:
+        """One round of Python, called by the simulator inside a clock edge (`tb.cosim.library.WAKE`)."""
         scheduler = self._scheduler
         try:
-            self._nic.drain()
-            scheduler.run_until(self._lib.fdw_now())
+            if self._hold is not None:
+                if not self._rested(self._hold, now, string_at(log, size) if size else b""):
+                    return now + HOLD_STEP
+            elif size:
+                self._nic.take(string_at(log, size))
+            scheduler.run_until(now)
             if self.on_wake is not None:
                 self.on_wake()
-            if self._done() or scheduler.now >= self._limit:
-                return 1
+            limit = self._limit
+            if self._hold is not None:
+                return now + HOLD_STEP
+            if scheduler.now >= limit or self._done():
+                return 0
             deadline = (
                 scheduler.next_deadline() if self.pace is None else self.pace(bool(self._lib.fdw_quiet()))
             )
         except BaseException as error:
             # ctypes would print and swallow it; cocotb's coroutine raises it instead.
             self._error = error
-            return 1
-        self._lib.fdw_set_alarm(self._limit if deadline is None else min(deadline, self._limit))
-        return 0
+            return 0
+        return limit if deadline is None or deadline > limit else max(deadline, 1)
+
+    def hold(self, cycles: int, patience: int, then: Callable[[bool], None]) -> None:
+        """Let the hosts stand still until nothing has moved at the NIC for `cycles`, or for `patience` ps.
+
+        `then(rested)` is called before they go on; just before it they hear what the NIC did meanwhile. To
+        be called by the scheduler.
+        """
+        self._hold = _Hold(cycles, self._scheduler.now + patience, then)
+
+    def _rested(self, hold: _Hold, now: int, log: bytes) -> bool:
+        hold.log += log
+        rested = self._lib.fdw_idle() >= hold.cycles
+        if not rested and now < hold.until:
+            return False
+        self._hold = None
+        self._nic.take(bytes(hold.log))
+        hold.then(rested)
+        return True
 
     async def run_for(self, duration: int) -> None:
         """Let `duration` ps of simulated time pass."""

@@ -5,24 +5,25 @@ turns what the seams need into calls, and everything into events for an observer
 """
 
 import ctypes
+from array import array
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from struct import Struct
 
 from pymodel.hostmem import HostMemory
+from pymodel.iommu import IommuFault
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from tb.cosim.library import load
 from tb.lockstep import events as ev
+from tb.memory_settings import MemorySettings
 
 _HEADER = Struct("<BBHIQQ")
 (_MMIO_WRITE, _MMIO_READ, _DMA_READ, _DMA_WRITE, _WIRE_OUT, _WIRE_IN) = range(1, 7)
-(_RX_DECISION, _IRQ, _RESET, _REQUEST, _LINK) = range(7, 12)
+(_RX_DECISION, _IRQ, _RESET, _REQUEST, _LINK, _IOMMU_FAULT) = range(7, 13)
 
 RESET_CYCLES = 8
 
-CHANNELS = ("ar", "r", "aw", "w", "b")
-"""The AXI4 channels, in the order of fdw_memory_configure."""
 SLVERR, DECERR = 2, 3
 """AXI4's error responses (A3.4.4)."""
 
@@ -33,7 +34,7 @@ Observer = Callable[[ev.Event], None]
 
 
 class ProtocolViolation(Exception):
-    """The NIC broke the rules of AXI4 or XGMII: a bug in the RTL."""
+    """The NIC broke the rules of AXI4, XGMII or the packed ring (tb/cpp/ring_rules.h): a bug in the RTL."""
 
 
 class RtlNic:
@@ -44,6 +45,9 @@ class RtlNic:
         self._scheduler = scheduler
         self._lib = load()
         self._lib.fdw_memory_attach(memory.pointer, memory.base, memory.size)
+        self._lib.fdw_memory_translate(memory.iommu.pointer if memory.iommu is not None else None)
+        self._lib.fdw_wire_slack(0)
+        self._lib.fdw_rules_clear()
         self._reads: deque[tuple[int, int, Callable[[int], None]]] = deque()
         self._interrupt: Callable[[bool], None] = lambda level: None
         self._frame: Callable[[Frame], None] = lambda frame: None
@@ -76,9 +80,18 @@ class RtlNic:
         """Play `frame` on XGMII, its preamble at or after `frame.start`."""
         self._lib.fdw_wire_send(frame.data, len(frame.data), frame.start, frame.error)
 
+    def deliver_many(self, frames: Sequence[bytes], start: int) -> None:
+        """Play `frames` (DA..FCS) from `start` (ps) on, as close to each other as the gap allows."""
+        lengths = array("I", map(len, frames))
+        self._lib.fdw_wire_send_many(b"".join(frames), lengths.buffer_info()[0], len(frames), start)
+
     def set_wire_handler(self, handler: Callable[[Frame], None]) -> None:
         """`handler(frame)` for each frame that left the NIC."""
         self._frame = handler
+
+    def wire_slack(self, slack: int) -> None:
+        """How late (ps) the wire's handler may hear of a frame: several then come together."""
+        self._lib.fdw_wire_slack(slack)
 
     def set_link(self, up: bool) -> None:
         """Drive the PHY's link signal."""
@@ -86,33 +99,24 @@ class RtlNic:
 
     # ---- for tests and the checker ----
 
-    def observe(self, observer: Observer | None) -> None:
-        """Send every event at the NIC's ports to `observer`, DMA transfers included (None: stop)."""
-        self._observer = observer
-        self._lib.fdw_log_transfers(observer is not None)
+    def observe(self, observer: Observer | None, *, registers_only: bool = False) -> None:
+        """Send every event at the NIC's ports to `observer`, DMA transfers included (None: stop).
 
-    def configure_memory(
-        self,
-        *,
-        read_latency: int = 32,
-        write_latency: int = 16,
-        jitter: int = 0,
-        stall_percent: int = 0,
-        stalls: Mapping[str, int] | None = None,
-        seed: int = 1,
-    ) -> None:
-        """Latencies in cycles, up to `jitter` cycles more, and the share of withheld ready/valid.
-
-        `stalls`: that share for single channels (`CHANNELS`), where it is not `stall_percent`.
+        `registers_only`: only what is done to the registers, the reset pin, interrupt and link: next to free.
         """
-        shares = dict.fromkeys(CHANNELS, stall_percent) | dict(stalls or {})
-        if set(shares) != set(CHANNELS):
-            raise ValueError(f"stalls: {', '.join(CHANNELS)} expected, got {', '.join(stalls or ())}")
-        self._lib.fdw_memory_configure(read_latency, write_latency, jitter, bytes(shares.values()), seed)
+        self._observer = observer
+        self._lib.fdw_log_all(0 if observer is None else 2 if registers_only else 1)
 
-    def fail_once(self, address: int) -> None:
-        """The next DMA burst touching `address` is answered with SLVERR."""
-        self._lib.fdw_memory_fail_once(address)
+    def ring_place(self, queue: int) -> tuple[int, int] | None:
+        """Positions, counted from the ring's start without end: of the oldest chain that the NIC has read and
+        not used, and of the descriptor that it reads next. None: not known (tb/cpp/ring_rules.h)."""
+        oldest, following = ctypes.c_uint64(), ctypes.c_uint64()
+        known = self._lib.fdw_ring_place(queue, ctypes.byref(oldest), ctypes.byref(following))
+        return (oldest.value, following.value) if known else None
+
+    def configure_memory(self, settings: MemorySettings) -> None:
+        """From now on host memory behaves so. Its IOMMU is an option of `HostMemory`."""
+        self._lib.fdw_memory_configure(settings.packed())
 
     def fail_nth(self, nth: int, *, write: bool, response: int = SLVERR) -> None:
         """The `nth` DMA burst from now on (0: the next) that reads, or writes, is answered with `response`.
@@ -142,39 +146,52 @@ class RtlNic:
         self._lib.fdw_wire_send_raw((ctypes.c_uint64 * len(flat))(*flat), len(words))
 
     def figures(self) -> dict[str, int]:
-        """Counters of the C++ side: AXI bursts and beats, frames, protocol violations, shortest gap."""
+        """Counters of the C++ side: AXI bursts and beats, frames, protocol violations, shortest gap.
+
+        `overtakes`: bursts answered before an older one of another id; `most_reads`, `most_writes`:
+        outstanding at once since `configure_memory`.
+        """
         names = (
             "dma_reads", "dma_writes", "dma_read_beats", "dma_write_beats",
-            "axi_violations", "frames_out", "xgmii_violations", "shortest_gap",
+            "axi_violations", "frames_out", "xgmii_violations", "shortest_gap", "ring_violations",
+            "overtakes", "most_reads", "most_writes",
         )  # fmt: skip
         return {name: self._lib.fdw_figure(i) for i, name in enumerate(names)}
+
+    def now(self) -> int:
+        """The simulator's time (ps)."""
+        return int(self._lib.fdw_now())
 
     def cycles(self) -> int:
         """Clock cycles simulated so far; quiet stretches that were left out do not count."""
         return int(self._lib.fdw_cycles())
 
     def check_protocols(self) -> None:
-        """Raise ProtocolViolation if AXI4 or XGMII rules were broken so far."""
+        """Raise ProtocolViolation if rules of AXI4, XGMII or the packed ring were broken so far."""
         figures = self.figures()
         for name in ("axi_violations", "xgmii_violations"):
             if figures[name]:
                 raise ProtocolViolation(f"{name}: {figures[name]}")
+        if figures["ring_violations"]:
+            first = self._lib.fdw_first_breach().decode()
+            raise ProtocolViolation(f"ring_violations: {figures['ring_violations']}, first {first}")
 
     def drain(self) -> None:
         """Take everything that happened since the last call, in simulated-time order."""
         lib = self._lib
-        size = lib.fdw_log_size()
-        if not size:
-            return
-        log = ctypes.string_at(lib.fdw_log_bytes(), size)
-        lib.fdw_log_clear()
-        at = 0
+        if size := lib.fdw_log_size():
+            log = ctypes.string_at(lib.fdw_log_bytes(), size)
+            lib.fdw_log_clear()
+            self.take(log)
+
+    def take(self, log: bytes) -> None:
+        """Turn the records of `log` into calls and events."""
+        at, size = 0, len(log)
         observer = self._observer
         while at < size:
             kind, a, b, length, time, c = _HEADER.unpack_from(log, at)
-            at += 24
-            payload = at
-            at += (length + 7) & ~7
+            payload = at + _HEADER.size
+            at = payload + ((length + 7) & ~7)
             if kind == _DMA_READ:
                 if observer is not None:
                     observer(ev.DmaRead(time, c, log[payload : payload + length], b, a))
@@ -208,6 +225,9 @@ class RtlNic:
                 if observer is not None:
                     size_, lane = _narrow(a)
                     observer(ev.MmioWrite(time, b + lane, c >> (8 * lane), size_))
+            elif kind == _IOMMU_FAULT:
+                if self.memory.iommu is not None:
+                    self.memory.iommu.faults.append(IommuFault(time, c, bool(a)))
             elif observer is not None:
                 if kind == _RX_DECISION:
                     observer(ev.RxDecision(time, a))

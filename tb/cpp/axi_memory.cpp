@@ -8,6 +8,8 @@ namespace {
 constexpr uint32_t kBeat = 16;
 constexpr uint8_t kOkay = 0, kSlvErr = 2, kDecErr = 3;
 constexpr size_t kMaxBursts = 64;
+constexpr uint32_t kHold = 200;  // cycles that a burst waits to be overtaken
+constexpr uint32_t kPageShift = 12;
 constexpr uint8_t kFrames = 0;               // AXI id of the frames' data
 constexpr uint8_t kUsedRx = 3, kUsedTx = 4;  // AXI ids of the used entries' writers (rtl/fdw_nic.v)
 }  // namespace
@@ -21,6 +23,8 @@ void AxiMemory::attach(uint8_t* bytes, uint64_t base, uint64_t size) {
 void AxiMemory::configure(const MemoryConfig& config) {
     config_ = config;
     random_.seed(config.seed);
+    read_bucket_ = write_bucket_ = {};
+    most_reads = most_writes = 0;
 }
 
 void AxiMemory::reset() {
@@ -31,7 +35,6 @@ void AxiMemory::reset() {
     r_valid_ = b_valid_ = r_new_ = false;
     ar_ready_ = aw_ready_ = w_ready_ = false;
     r_open_ = SIZE_MAX;
-    fail_at_.clear();
     failures_.clear();
 }
 
@@ -53,7 +56,7 @@ bool AxiMemory::legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst
     return ok;
 }
 
-uint8_t AxiMemory::response_for(uint64_t address, uint32_t beats, bool write) {
+uint8_t AxiMemory::response_for(uint8_t id, uint64_t address, uint32_t beats, bool write) {
     const uint64_t number = write ? writes : reads;
     for (auto failure = failures_.begin(); failure != failures_.end(); ++failure) {
         if (failure->write == write && failure->at == number) {
@@ -63,13 +66,14 @@ uint8_t AxiMemory::response_for(uint64_t address, uint32_t beats, bool write) {
         }
     }
     const uint64_t first = address & ~uint64_t{kBeat - 1}, end = first + uint64_t{beats} * kBeat;
-    const auto hit = std::find_if(fail_at_.begin(), fail_at_.end(),
-                                  [&](uint64_t a) { return a >= first && a < end; });
-    if (hit != fail_at_.end()) {
-        fail_at_.erase(hit);
+    if (!at(first) || !at(end - kBeat)) return kDecErr;
+    // A burst stays in its page (A3.4.1).
+    if (pages_ && !pages_[2 * ((first - base_) >> kPageShift) + write]) {
+        log_.note(Event::kIommuFault, write, id, address);
+        script_.step(Step::kFail, uint64_t{write} << 32, kSlvErr);  // for a replay, which has no IOMMU: the next one
         return kSlvErr;
     }
-    return at(first) && at(end - kBeat) ? kOkay : kDecErr;
+    return kOkay;
 }
 
 bool AxiMemory::stalled(Stall channel) {
@@ -79,10 +83,33 @@ bool AxiMemory::stalled(Stall channel) {
 
 uint32_t AxiMemory::delay(uint32_t base) { return base + (config_.jitter ? random_() % (config_.jitter + 1) : 0); }
 
+uint64_t AxiMemory::hold() { return config_.reorder && random_() % 100 < config_.reorder ? kNotYet : 0; }
+
+// Which of `bursts` is answered next: of each id the oldest may be, if it is ready; among those the oldest that is
+// not held back. SIZE_MAX: none.
+size_t AxiMemory::choose(std::deque<Burst>& bursts) {
+    uint32_t seen = 0;
+    for (size_t i = 0; i < bursts.size(); ++i) {
+        Burst& burst = bursts[i];
+        const uint32_t bit = uint32_t{1} << (burst.id & 31);
+        if (!(seen & bit) && burst.ready <= cycles) {
+            if (burst.held == kNotYet) burst.held = cycles + kHold;
+            if (burst.held <= cycles) {
+                overtakes += i != 0;
+                for (size_t older = 0; older < i; ++older) bursts[older].held = 0;
+                return i;
+            }
+        }
+        seen |= bit;
+    }
+    return SIZE_MAX;
+}
+
 void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
     legal(address, len, size, burst);
     const uint32_t beats = uint32_t{len} + 1;
-    Burst b{address & ~uint64_t{kBeat - 1}, cycles + delay(config_.read_latency), beats, 0, 0, id, response_for(address, beats, false), {}, {}};
+    const uint64_t ready = cycles + delay(config_.read_latency);
+    Burst b{address & ~uint64_t{kBeat - 1}, ready, beats, 0, 0, id, response_for(id, address, beats, false), hold(), {}, {}, false};
     if (log_transfers_) {
         // The NIC may act on each beat before the burst's last one has come. Descriptors are logged beat by
         // beat; frames burst by burst, or in parts where it shows that the NIC acts on some (log_begun).
@@ -91,23 +118,26 @@ void AxiMemory::read_request(uint8_t id, uint64_t address, uint8_t len, uint8_t 
         b.data.resize(beats * kBeat);
     }
     reads_.push_back(std::move(b));
+    most_reads = std::max(most_reads, static_cast<uint32_t>(reads_.size()));
     ++reads;
 }
 
 void AxiMemory::write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
     legal(address, len, size, burst);
     const uint32_t beats = uint32_t{len} + 1;
-    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, 0, id, response_for(address, beats, true), {}, {}};
+    Burst b{address & ~uint64_t{kBeat - 1}, 0, beats, 0, 0, id, response_for(id, address, beats, true), hold(), {}, {}, false};
     b.data.resize(beats * kBeat);
     b.strobes.resize(beats * 2);
     if (log_transfers_) log_.add(Event::kRequest, 1, id, b.address, 0);
     writes_.push_back(std::move(b));
+    most_writes = std::max(most_writes, open_writes());
     ++writes;
     take_beats();
 }
 
 void AxiMemory::write_beat(const uint32_t* data, uint16_t strobes, bool last) {
     ++write_beats;
+    write_bucket_.take(config_.write_rate);
     WriteBeat beat{{}, strobes, last};
     std::memcpy(beat.data, data, kBeat);
     beats_.push_back(beat);
@@ -132,6 +162,13 @@ void AxiMemory::take_beats() {
 }
 
 void AxiMemory::store(const Burst& b) {
+    if (b.resp != kOkay) {
+        rules_.fault();
+    } else if (b.id == kFrames) {
+        rules_.payload(b.address, b.strobes.data(), b.beats);
+    } else if (b.id == kUsedRx || b.id == kUsedTx) {
+        rules_.used(b.id - kUsedRx, b.address, b.data.data(), b.strobes.data(), b.beats);
+    }
     if (b.resp == kOkay) {
         for (uint32_t i = 0; i < b.beats; ++i) {
             uint8_t* to = at(b.address + uint64_t{i} * kBeat);
@@ -159,7 +196,9 @@ void AxiMemory::finish_write(Burst& b) {
         b.data[8] ^= 1;
         plant_length_bit = false;
     }
-    store(b);
+    // Behind one that is not stored yet neither is this, whatever the settings are by now.
+    b.late = config_.reorder || std::any_of(responses_.begin(), responses_.end(), [](const Burst& r) { return r.late; });
+    if (!b.late) store(b);
     if (used_entry && plant_twice) {
         store(b);
         plant_twice = false;
@@ -170,32 +209,42 @@ void AxiMemory::finish_write(Burst& b) {
 
 void AxiMemory::next_read_beat() {
     if (r_open_ == SIZE_MAX) {
-        // The oldest burst of each id may go; among those that are ready, the oldest.
-        uint32_t seen = 0;
-        for (size_t i = 0; i < reads_.size(); ++i) {
-            const uint32_t bit = uint32_t{1} << (reads_[i].id & 31);
-            if (!(seen & bit) && reads_[i].ready <= cycles) {
-                r_open_ = i;
-                break;
-            }
-            seen |= bit;
-        }
+        r_open_ = choose(reads_);
         if (r_open_ == SIZE_MAX) return;
     }
+    if (!read_bucket_.open(config_.read_rate)) return;
     if (stalled(kStallR)) return;
     Burst& b = reads_[r_open_];
     const uint8_t* from = b.resp == kOkay ? at(b.address + uint64_t{b.done} * kBeat) : nullptr;
+    if (replayed) {
+        from = replayed;
+        replayed += kBeat;
+    }
     if (from) {
         std::memcpy(r_beat_.data, from, kBeat);
     } else {
         std::memset(r_beat_.data, 0, kBeat);
     }
+    if (script_.on()) script_.read_beat(r_beat_.data);
     if (!b.data.empty()) std::memcpy(b.data.data() + size_t{b.done} * kBeat, r_beat_.data, kBeat);
     r_beat_.id = b.id;
     r_beat_.resp = b.resp;
     r_beat_.last = ++b.done == b.beats;
     r_valid_ = r_new_ = true;
+    read_bucket_.take(config_.read_rate);
     ++read_beats;
+}
+
+void AxiMemory::next_response() {
+    if (stalled(kStallB)) return;
+    const size_t chosen = choose(responses_);
+    if (chosen == SIZE_MAX) return;
+    const Burst& b = responses_[chosen];
+    if (b.late) store(b);
+    b_id_ = b.id;
+    b_resp_ = b.resp;
+    b_valid_ = true;
+    responses_.erase(responses_.begin() + static_cast<std::ptrdiff_t>(chosen));
 }
 
 // Log the beats of a read up to `done`, as far as they are not logged yet.
@@ -217,24 +266,30 @@ void AxiMemory::clock(bool r_taken, bool b_taken) {
     if (r_taken) {
         r_valid_ = false;
         Burst& b = reads_[r_open_];
-        if (!b.data.empty() && (b.id != kFrames || b.done == b.beats)) log_read(b, b.done);
+        if (b.resp != kOkay) {
+            rules_.fault();
+        } else if (b.id != kFrames) {
+            rules_.read_beat(b.address + uint64_t{b.done - 1} * kBeat, reinterpret_cast<const uint8_t*>(r_beat_.data));
+        }
+        // A frame's bytes count when all of a burst are there; an error is acted on at its first beat.
+        const bool counts = b.id != kFrames || b.done == b.beats || b.resp != kOkay;
+        if (!b.data.empty() && counts) log_read(b, b.done);
         if (b.done == b.beats) {
             reads_.erase(reads_.begin() + static_cast<std::ptrdiff_t>(r_open_));
             r_open_ = SIZE_MAX;
         }
     }
+    read_bucket_.fill(config_.read_rate);
+    write_bucket_.fill(config_.write_rate);
     if (!r_valid_) next_read_beat();
     if (b_taken) b_valid_ = false;
-    if (!b_valid_ && !responses_.empty() && responses_.front().ready <= cycles && !stalled(kStallB)) {
-        b_id_ = responses_.front().id;
-        b_resp_ = responses_.front().resp;
-        b_valid_ = true;
-        responses_.pop_front();
-    }
+    if (!b_valid_ && !responses_.empty()) next_response();
     // A ready shown now is met by a request one cycle later: leave room for it.
-    ar_ready_ = reads_.size() < kMaxBursts - 1 && !stalled(kStallAr);
-    aw_ready_ = writes_.size() < kMaxBursts - 1 && !stalled(kStallAw);
-    w_ready_ = beats_.size() < kMaxBursts - 1 && !stalled(kStallW);
+    const uint32_t read_limit = config_.read_limit ? config_.read_limit : kMaxBursts - 1;
+    const uint32_t write_limit = config_.write_limit ? config_.write_limit : UINT32_MAX;
+    ar_ready_ = reads_.size() < read_limit && !stalled(kStallAr);
+    aw_ready_ = writes_.size() < kMaxBursts - 1 && open_writes() < write_limit && !stalled(kStallAw);
+    w_ready_ = beats_.size() < kMaxBursts - 1 && write_bucket_.open(config_.write_rate) && !stalled(kStallW);
 }
 
 }  // namespace fdw

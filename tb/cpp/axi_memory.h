@@ -1,25 +1,34 @@
 // Host memory behind the NIC's AXI4 master: an AXI4 slave of 128 bits over memory that Python owns.
 //
-// Reads: in order within an id, each burst ready `read_latency` (plus jitter) cycles after its request,
-// so bursts of different ids may overtake. Writes take effect with their last beat; the response comes
-// `write_latency` cycles later. Outside the attached memory: DECERR, nothing stored. A burst that breaks
-// AXI4's rules (A3.4.1: INCR, not across 4 KiB, several beats only at full width) is counted in `violations`.
+// Each burst is answered `read_latency` or `write_latency` cycles (plus jitter) after its request, or its last beat;
+// in order within an id, so that bursts of different ids may overtake (AXI4 A5.3). Writes take effect with their last
+// beat, or, where ids are reordered, with their response: no earlier may a master count on it (A5.3.1). Outside the
+// attached memory: DECERR; in a page that the IOMMU does not map: SLVERR; nothing is stored. A burst that breaks AXI4's
+// rules (A3.4.1: INCR, not across 4 KiB, several beats only at full width) is counted in `violations`.
+// What each knob does: docs/memory.md.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <random>
 #include <vector>
 
 #include "event_log.h"
+#include "ring_rules.h"
+#include "script.h"
 
 namespace fdw {
 
+// tb/memory_settings.py packs the same words.
 struct MemoryConfig {
     uint32_t read_latency = 32;
     uint32_t write_latency = 16;
     uint32_t jitter = 0;          // up to this many cycles more, seeded
     uint32_t stall[5] = {};       // per cent of cycles in which ready or valid is withheld: AR, R, AW, W, B
     uint32_t seed = 1;
+    uint32_t read_rate = 0, write_rate = 0;    // 1/256 byte a cycle; 0: what the bus can
+    uint32_t read_limit = 0, write_limit = 0;  // bursts accepted and not answered; 0: as many as fit here
+    uint32_t reorder = 0;         // per cent of bursts that wait until one of another id has overtaken them
 };
 
 struct ReadBeat {
@@ -30,12 +39,12 @@ struct ReadBeat {
 
 class AxiMemory {
 public:
-    explicit AxiMemory(EventLog& log) : log_(log) {}
+    AxiMemory(EventLog& log, ScriptWriter& script, RingRules& rules) : log_(log), script_(script), rules_(rules) {}
 
     void attach(uint8_t* bytes, uint64_t base, uint64_t size);
+    // Of each 4 KiB page two counts: who lets the NIC read it, and who lets it write it (pymodel/iommu.py). Null: no IOMMU.
+    void translate(const uint16_t* pages) { pages_ = pages; }
     void configure(const MemoryConfig& config);
-    // The next burst touching [address, address + 1) answers SLVERR; used once.
-    void fail_once(uint64_t address) { fail_at_.push_back(address); }
     // The `nth` read, or write, burst from now on (0: the next) answers with `response`; used once.
     void fail_nth(bool write, uint32_t nth, uint8_t response);
     // Log every transfer (for the lockstep checker), not only count them.
@@ -62,20 +71,37 @@ public:
     bool aw_ready() const { return aw_ready_; }
     bool w_ready() const { return w_ready_; }
 
+    // What reads are answered with instead of the memory's content: a beat after the other (script.h).
+    const uint8_t* replayed = nullptr;
+
     // Planted bugs, for the tests of the checker: each spoils the next used entry and is then spent.
     bool plant_length_bit = false, plant_twice = false;
 
     uint64_t reads = 0, writes = 0, read_beats = 0, write_beats = 0, violations = 0;
+    uint64_t overtakes = 0;  // bursts answered before an older one of another id
+    uint32_t most_reads = 0, most_writes = 0;  // outstanding at once
 
 private:
     enum Stall { kStallAr, kStallR, kStallAw, kStallW, kStallB };
 
+    static constexpr uint64_t kNotYet = UINT64_MAX;
     struct Burst {
         uint64_t address;
         uint64_t ready;  // cycle from which it may be answered
         uint32_t beats, done, logged;
         uint8_t id, resp;
+        uint64_t held;  // cycle until which it waits to be overtaken; kNotYet: its turn has not come
         std::vector<uint8_t> data, strobes;
+        bool late = false;  // it is stored with its response
+    };
+
+    // What may pass at a rate: nothing is saved up beyond the next beat.
+    struct Bucket {
+        uint32_t level = 0;
+        bool open(uint32_t rate) const { return !rate || level >= kBeatUnits; }
+        void take(uint32_t rate) { level -= rate ? std::min(level, kBeatUnits) : 0; }
+        void fill(uint32_t rate) { level = std::min(level + rate, kBeatUnits + rate); }
+        static constexpr uint32_t kBeatUnits = 16 * 256;
     };
 
     struct WriteBeat {
@@ -86,23 +112,30 @@ private:
 
     bool legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
     uint8_t* at(uint64_t address);
-    uint8_t response_for(uint64_t address, uint32_t beats, bool write);
+    uint8_t response_for(uint8_t id, uint64_t address, uint32_t beats, bool write);
     bool stalled(Stall channel);
     uint32_t delay(uint32_t base);
+    uint64_t hold();
+    size_t choose(std::deque<Burst>& bursts);
+    uint32_t open_writes() const { return static_cast<uint32_t>(writes_.size() + responses_.size() + b_valid_); }
     void next_read_beat();
+    void next_response();
     void log_read(Burst& burst, uint32_t done);
     void take_beats();
     void store(const Burst& burst);
     void finish_write(Burst& burst);
 
     EventLog& log_;
+    ScriptWriter& script_;
+    RingRules& rules_;
     MemoryConfig config_;
     std::mt19937 random_{1};
+    Bucket read_bucket_, write_bucket_;
     uint8_t* bytes_ = nullptr;
+    const uint16_t* pages_ = nullptr;
     uint64_t base_ = 0, size_ = 0;
     std::deque<Burst> reads_, writes_, responses_;
     std::deque<WriteBeat> beats_;  // data whose address has not come yet
-    std::vector<uint64_t> fail_at_;
     struct Failure {
         bool write;
         uint64_t at;  // number of the burst

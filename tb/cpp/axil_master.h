@@ -4,12 +4,13 @@
 #include <deque>
 
 #include "event_log.h"
+#include "ring_rules.h"
 
 namespace fdw {
 
 class AxilMaster {
 public:
-    explicit AxilMaster(EventLog& log) : log_(log) {}
+    AxilMaster(EventLog& log, RingRules& rules) : log_(log), rules_(rules) {}
 
     void write(uint16_t offset, uint32_t value, uint8_t strobes) { queue_.push_back({offset, value, strobes, true}); }
     void read(uint16_t offset) { queue_.push_back({offset, 0, 0, false}); }
@@ -24,12 +25,14 @@ public:
         if (aw_taken) aw_ = false;
         if (w_taken) w_ = false;
         if (ar_taken) ar_ = false;
-        if ((aw_taken || w_taken) && !aw_ && !w_)  // both parts are in: from here on it may take effect
-            log_.add(Event::kMmioWrite, now_.strobes, now_.offset, now_.value, 0);
+        if ((aw_taken || w_taken) && !aw_ && !w_) {  // both parts are in: from here on it may take effect
+            log_.note(Event::kMmioWrite, now_.strobes, now_.offset, now_.value);
+            if (now_.strobes == 15) rules_.register_write(now_.offset, now_.value);
+        }
         if (state_ == State::kWriting && b_valid) {
             state_ = State::kIdle;
         } else if (state_ == State::kReading && r_valid) {
-            log_.add(Event::kMmioRead, 0, now_.offset, rdata, 0);
+            log_.note(Event::kMmioRead, 0, now_.offset, rdata);
             state_ = State::kIdle;
             finished = true;
         }
@@ -61,6 +64,7 @@ private:
     enum class State { kIdle, kWriting, kReading };
 
     EventLog& log_;
+    RingRules& rules_;
     std::deque<Access> queue_;
     Access now_{};
     State state_ = State::kIdle;

@@ -1,6 +1,6 @@
 // The NIC driven by C++ alone: no Python, no VPI. Measures rate and latency, and is the co-simulation's yardstick.
 //
-// Arguments are NAME=VALUE: mode (rate, latency), frame (bytes with FCS), direction (tx, rx, both), memory (latency in
+// Arguments are NAME=VALUE: mode (rate, latency, replay), script (replay: the file, see script.h), frame (bytes with FCS), direction (tx, rx, both), memory (latency in
 // cycles), features (accepted, 64 bits), offload (1: transmitted frames ask for their checksum), indirect (1: transmit
 // chains are tables), mtu_register, mtu; rate: cycles, tso (1: the driver posts TSO chains that become frames of this
 // size); latency: count (frames measured).
@@ -8,6 +8,7 @@
 // rate: both rings are kept full, the wire offers frames back to back; one line of JSON with flat figures.
 // latency: one frame at a time, the NIC at rest before each; a JSON list with one object per frame: {"direction",
 // "moments": [[name, edge], …]}, names as in bench_bus.h, and doorbell, wire start, wire end, irq.
+// replay: what Python did in a recorded run, at the same clock edges; cycles and seconds between its two marks.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,7 @@
 #include "bench_frame.h"
 #include "bench_ring.h"
 #include "cosim.h"
+#include "replay.h"
 #include "verilated.h"
 
 double sc_time_stamp() { return static_cast<double>(fdw::now_ps); }
@@ -309,6 +311,23 @@ int measure_latency(const Arguments& arguments) {
     return 0;
 }
 
+std::vector<std::pair<uint64_t, std::chrono::steady_clock::time_point>> marks;
+
+int replay(const Arguments& arguments) {
+    fdw::Replay script({arguments.text("script", "")});
+    script.on_mark = [] { marks.emplace_back(fdw::cycles, std::chrono::steady_clock::now()); };
+    top->clk = 0;
+    top->eval();
+    uint64_t next_edge = fdw::kHalfPs;
+    while (!script.ended) script.edge(*top, next_edge);
+    if (!script.whole) throw std::runtime_error("the script has no end");
+    if (marks.size() != 2) throw std::runtime_error("the script has not two marks");
+    if (cosim.sent.digest != script.digest) throw std::runtime_error("the NIC sent other frames than in the recorded run");
+    std::printf("{\"cycles\": %llu, \"seconds\": %.6f}\n", static_cast<unsigned long long>(marks[1].first - marks[0].first),
+                std::chrono::duration<double>(marks[1].second - marks[0].second).count());
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -317,7 +336,8 @@ int main(int argc, char** argv) {
     try {
         const Arguments arguments(argc, argv);
         top = std::make_unique<Vtop>("");
-        result = arguments.text("mode", "rate") == "latency" ? measure_latency(arguments) : measure_rate(arguments);
+        const std::string mode = arguments.text("mode", "rate");
+        result = mode == "replay" ? replay(arguments) : mode == "latency" ? measure_latency(arguments) : measure_rate(arguments);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
     }

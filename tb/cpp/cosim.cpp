@@ -1,6 +1,7 @@
 // The two faces of the co-simulation: DPI-C towards fdw_tb.sv (once a clock), C towards Python (ctypes).
 #include "cosim.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace fdw {
@@ -14,6 +15,7 @@ Cosim cosim;
 using fdw::Channel;
 using fdw::cosim;
 using fdw::Event;
+using fdw::Step;
 
 namespace {
 
@@ -83,7 +85,13 @@ void fdw_tx_word(long long data, int control) {
     cosim.tx_active = true;
     // A segment may be gone before the burst that holds its end, and more, has ended.
     if (control && cosim.sent.in_frame()) cosim.memory.log_begun();
-    cosim.wake |= cosim.sent.word(static_cast<uint64_t>(data), static_cast<uint8_t>(control));
+    if (cosim.sent.word(static_cast<uint64_t>(data), static_cast<uint8_t>(control))) {
+        if (cosim.wire_slack) {
+            cosim.alarm = std::min(cosim.alarm, fdw::now_ps + cosim.wire_slack);
+        } else {
+            cosim.wake = true;
+        }
+    }
 }
 
 void fdw_rx_word(long long* data, int* control) {
@@ -110,11 +118,12 @@ int fdw_clock(int in_flags, int rdata) {
     ++fdw::cycles;
     if (cosim.link_up != cosim.link_wanted) {
         cosim.link_up = cosim.link_wanted;
-        cosim.log.add(Event::kLink, cosim.link_up, 0, 0, 0);
+        cosim.log.note(Event::kLink, cosim.link_up);
     }
     if (cosim.reset_cycles) {
         --cosim.reset_cycles;
         cosim.memory.reset();
+        cosim.rules.reset();
         cosim.sent.reset();
         cosim.irq = false;
         return static_cast<int>(kReset | (cosim.link_up ? kLinkUp : 0));
@@ -126,18 +135,27 @@ int fdw_clock(int in_flags, int rdata) {
     if (in & kMemRTaken) observe({Channel::kR, cosim.memory.read_beat().id, 0, 0, 0, cosim.memory.read_beat().last});
     if (in & kMemBTaken) observe({Channel::kB, cosim.memory.response_id()});
     cosim.memory.clock(in & kMemRTaken, in & kMemBTaken);
-    if (in & kRxTap) cosim.log.add(Event::kRxDecision, static_cast<uint8_t>(in >> 9 & 15), 0, 0, 0);
+    if (in & kRxTap) cosim.log.note(Event::kRxDecision, static_cast<uint8_t>(in >> 9 & 15));
     bool irq = in & kIrq;
     if (cosim.plant_no_irq && irq && !cosim.irq) irq = false;
     if (irq != cosim.irq) {
         cosim.irq = irq;
-        cosim.log.add(Event::kIrq, irq, 0, 0, 0);
+        cosim.log.note(Event::kIrq, irq);
         wake = true;
     }
     const bool due = fdw::now_ps >= cosim.alarm;
     if (due) cosim.alarm = UINT64_MAX;
-    // Called straight from here, Python's loop costs a fifth of a trip through VPI and cocotb's scheduler.
-    const bool tell_cocotb = (wake || due) && cosim.on_wake && cosim.on_wake();
+    bool tell_cocotb = false;
+    if ((wake || due) && cosim.on_wake) {
+        // Called straight from here, Python's loop costs a fifth of a trip through VPI and cocotb's scheduler.
+        const std::vector<uint8_t>& log = cosim.log.take();
+        cosim.script.inside = true;
+        const uint64_t next = cosim.on_wake(fdw::now_ps, log.data(), log.size());
+        cosim.script.step(Step::kAlarm, next);
+        cosim.script.inside = false;
+        tell_cocotb = !next;
+        cosim.alarm = next ? next : UINT64_MAX;
+    }
     // An alarm alone moves nothing: what Python does about it shows at registers or wire.
     const bool active = wake || tell_cocotb || cosim.tx_active || cosim.registers.busy() || cosim.memory.busy() || cosim.received.busy();
     cosim.quiet = active ? 0 : cosim.quiet + 1;
@@ -164,7 +182,10 @@ int fdw_clock(int in_flags, int rdata) {
 
 uint64_t fdw_now() { return fdw::now_ps; }
 uint64_t fdw_cycles() { return fdw::cycles; }
-void fdw_set_alarm(uint64_t when) { cosim.alarm = when; }
+void fdw_set_alarm(uint64_t when) {
+    cosim.script.step(Step::kAlarm, when);
+    cosim.alarm = when;
+}
 int fdw_quiet() {  // also of what Python has just ordered
     return cosim.quiet > fdw::kQuietCycles && !cosim.registers.busy() && !cosim.received.busy();
 }
@@ -172,63 +193,117 @@ int fdw_quiet() {  // also of what Python has just ordered
 const uint8_t* fdw_log_bytes() { return cosim.log.bytes().data(); }
 uint64_t fdw_log_size() { return cosim.log.bytes().size(); }
 void fdw_log_clear() { cosim.log.clear(); }
-void fdw_log_transfers(int on) { cosim.memory.log_transfers(on != 0); }
+// What is logged of the NIC's ports, besides what the seams need: 0 nothing, 1 everything, DMA included, 2 registers.
+void fdw_log_all(int level) {
+    cosim.memory.log_transfers(level == fdw::EventLog::kAll);
+    cosim.log.select(static_cast<fdw::EventLog::Level>(level));
+}
+// Cycles in a row, up to now, in which nothing moved at any port.
+uint32_t fdw_idle() { return cosim.quiet; }
 
-void fdw_memory_attach(uint8_t* bytes, uint64_t base, uint64_t size) { cosim.memory.attach(bytes, base, size); }
-// `stalls`: five bytes of per cent, for AR, R, AW, W and B.
-void fdw_memory_configure(uint32_t read_latency, uint32_t write_latency, uint32_t jitter, const uint8_t* stalls,
-                          uint32_t seed) {
-    fdw::MemoryConfig config{read_latency, write_latency, jitter, {}, seed};
-    for (int i = 0; i < 5; ++i) config.stall[i] = stalls[i];
+void fdw_memory_attach(uint8_t* bytes, uint64_t base, uint64_t size) {
+    cosim.script.step(Step::kAttach, base, size);
+    cosim.memory.attach(bytes, base, size);
+}
+// `packed`: the words of a MemoryConfig.
+void fdw_memory_configure(const uint8_t* packed) {
+    fdw::MemoryConfig config;
+    std::memcpy(&config, packed, sizeof config);
+    cosim.script.step(Step::kMemory, 0, 0, &config, sizeof config);
     cosim.memory.configure(config);
 }
+// Not in a script: there each fault is a failure of its own.
+void fdw_memory_translate(const uint16_t* pages) { cosim.memory.translate(pages); }
 void fdw_memory_fail_nth(int write, uint32_t nth, uint32_t response) {
+    cosim.script.step(Step::kFail, uint64_t{write != 0} << 32 | nth, response);
     cosim.memory.fail_nth(write != 0, nth, static_cast<uint8_t>(response));
 }
-void fdw_memory_fail_once(uint64_t address) { cosim.memory.fail_once(address); }
 
 void fdw_mmio_write(uint32_t offset, uint32_t value, uint32_t strobes) {
+    cosim.script.step(Step::kMmioWrite, offset, uint64_t{strobes} << 32 | value);
     cosim.registers.write(static_cast<uint16_t>(offset), value, static_cast<uint8_t>(strobes));
 }
-void fdw_mmio_read(uint32_t offset) { cosim.registers.read(static_cast<uint16_t>(offset)); }
+void fdw_mmio_read(uint32_t offset) {
+    cosim.script.step(Step::kMmioRead, offset);
+    cosim.registers.read(static_cast<uint16_t>(offset));
+}
 
 void fdw_wire_send(const uint8_t* frame, uint64_t length, uint64_t start, int error) {
+    cosim.script.step(Step::kWireSend, start, error != 0, frame, length);
     cosim.received.queue(frame, length, start, error != 0);
 }
-void fdw_wire_send_raw(const uint64_t* words, uint64_t count) { cosim.received.queue_raw(words, count); }
-void fdw_wire_gap(uint32_t bytes) { cosim.received.minimum_gap = bytes; }
+// `count` frames, one behind the other in `frames`, from `start` on as close as the gap allows.
+void fdw_wire_send_many(const uint8_t* frames, const uint32_t* lengths, uint64_t count, uint64_t start) {
+    for (uint64_t i = 0; i < count; frames += lengths[i++]) fdw_wire_send(frames, lengths[i], start, 0);
+}
+void fdw_wire_send_raw(const uint64_t* words, uint64_t count) {
+    cosim.script.step(Step::kWireRaw, count, 0, words, 2 * count * sizeof *words);
+    cosim.received.queue_raw(words, count);
+}
+void fdw_wire_gap(uint32_t bytes) {
+    cosim.script.step(Step::kWireGap, bytes);
+    cosim.received.minimum_gap = bytes;
+}
+// Python may hear of a frame sent so many ps late.
+void fdw_wire_slack(uint64_t slack) {
+    cosim.script.step(Step::kWireSlack, slack);
+    cosim.wire_slack = slack;
+}
 void fdw_link(int up) {
+    cosim.script.step(Step::kLink, up != 0);
     cosim.link_wanted = up != 0;
     cosim.quiet = 0;
 }
-void fdw_on_wake(int (*callback)()) { cosim.on_wake = callback; }
+void fdw_on_wake(fdw::WakeCallback callback) { cosim.on_wake = callback; }
 
 // Hold the reset pin; what was queued towards the NIC is forgotten.
 void fdw_reset(uint32_t held) {
+    cosim.script.step(Step::kReset, held);
     cosim.reset_cycles = held;
     cosim.registers.reset();
     cosim.received.reset();
     cosim.memory.plant_length_bit = cosim.memory.plant_twice = false;
     cosim.sent.plant_swap = cosim.plant_no_irq = false;
-    cosim.log.add(Event::kReset, 0, 0, 0, 0);
+    cosim.log.note(Event::kReset, 0);
 }
 
 // Plant a bug: 0 a flipped bit in a used length, 1 a used entry written twice, 2 two swapped bytes in a
 // frame sent, 3 the interrupt line stuck low from its next rise on.
 void fdw_plant(uint32_t which) {
+    cosim.script.step(Step::kPlant, which);
     if (which == 0) cosim.memory.plant_length_bit = true;
     if (which == 1) cosim.memory.plant_twice = true;
     if (which == 2) cosim.sent.plant_swap = true;
     if (which == 3) cosim.plant_no_irq = true;
 }
 
+// For a script: a moment that matters, and the last one.
+void fdw_mark(int last) { cosim.script.step(last ? Step::kEnd : Step::kMark, cosim.sent.digest); }
+
+// Waves. False: a build without them, or it is not the time for that (cosim.h).
+int fdw_waves_format() { return cosim.waves ? cosim.waves->format() : 0; }
+int fdw_waves_start(const char* path, uint64_t until) { return cosim.waves && cosim.waves->start(path, until); }
+int fdw_waves_stop() { return cosim.waves && cosim.waves->stop(); }
+int fdw_waves_keep(const char* files, uint64_t cycles) { return cosim.waves && cosim.waves->keep(files, cycles); }
+int fdw_waves_show(const char* path, uint64_t from) { return cosim.waves && cosim.waves->show(path, from); }
+
 // Figures: 0 reads, 1 writes, 2 read beats, 3 write beats, 4 AXI violations, 5 wire frames out,
-// 6 XGMII violations, 7 shortest gap.
+// 6 XGMII violations, 7 shortest gap, 8 breaches of the ring's rules, 9 bursts that overtook another, 10 and 11 most
+// reads and writes outstanding at once.
 uint64_t fdw_figure(uint32_t which) {
     const uint64_t figures[] = {cosim.memory.reads,      cosim.memory.writes,    cosim.memory.read_beats,
                                 cosim.memory.write_beats, cosim.memory.violations, cosim.sent.frames,
-                                cosim.sent.violations,    cosim.sent.shortest_gap};
+                                cosim.sent.violations,    cosim.sent.shortest_gap, cosim.rules.violations,
+                                cosim.memory.overtakes,   cosim.memory.most_reads, cosim.memory.most_writes};
     return which < sizeof figures / sizeof *figures ? figures[which] : 0;
 }
+
+// Where the NIC is in a queue's ring: positions, counted without end, of the oldest chain that it has read and not used,
+// and of the descriptor that it reads next. False: it is not known.
+int fdw_ring_place(uint32_t queue, uint64_t* oldest, uint64_t* next) { return cosim.rules.place(queue, oldest, next); }
+
+// Breaches of the ring's rules: forget them; the first one, in words.
+void fdw_rules_clear() { cosim.rules.clear(); }
+const char* fdw_first_breach() { return cosim.rules.first.c_str(); }
 
 }  // extern "C"

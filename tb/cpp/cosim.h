@@ -5,26 +5,49 @@
 #include "clock.h"
 #include "event_log.h"
 #include "port_observer.h"
+#include "ring_rules.h"
+#include "script.h"
 #include "xgmii.h"
 
 namespace fdw {
 
+// Python's event loop: gets the time and the log, and says when it wants to be called again at the latest
+// (ps), or 0 when cocotb itself is to be woken.
+using WakeCallback = uint64_t (*)(uint64_t now, const uint8_t* log, uint64_t size);
+
+// What Python may ask of the main loop about waves; each is false if it cannot be.
+class WaveControl {
+public:
+    virtual ~WaveControl() = default;
+    virtual int format() const = 0;  // 0 none, 1 VCD, 2 FST
+    // Record from now until `until` (ps), or until `stop`.
+    virtual bool start(const char* path, uint64_t until) = 0;
+    virtual bool stop() = 0;
+    // Be ready to `show` at least the last `cycles`; 0: no longer.
+    virtual bool keep(const char* files, uint64_t cycles) = 0;
+    virtual bool show(const char* path, uint64_t from) = 0;
+};
+
 struct Cosim {
     EventLog log;
-    AxiMemory memory{log};
-    AxilMaster registers{log};
+    ScriptWriter script;
+    RingRules rules;
+    AxiMemory memory{log, script, rules};
+    AxilMaster registers{log, rules};
     XgmiiMonitor sent{log};
     XgmiiPlayer received{log};
     uint64_t alarm = UINT64_MAX;  // ps; Python is woken at the first edge at or after it
+    uint64_t wire_slack = 0;      // ps by which Python may hear of a frame sent too late
     uint32_t reset_cycles = 8;    // left to hold the reset pin
     bool link_up = true;      // as the NIC sees it
     bool link_wanted = true;  // as Python wants it; taken over at the next clock edge
     uint32_t quiet = 0;      // cycles in a row in which nothing moved at any port
     bool tx_active = false;
     bool wake = false;  // something that Python waits for has happened
-    int (*on_wake)() = nullptr;  // Python's event loop; true when cocotb itself is to be woken
+    WakeCallback on_wake = nullptr;
     bool irq = false;
     PortObserver* observer = nullptr;
+    WaveControl* waves = nullptr;
     bool plant_no_irq = false;  // planted bug: the interrupt line stays low from its next rise on
 };
 
@@ -33,5 +56,13 @@ extern Cosim cosim;
 // After so many quiet cycles nothing in the NIC can still be moving of itself: it has no timers, its
 // longest internal pipeline is a frame of 9 KiB. A clock edge then changes no register.
 constexpr uint32_t kQuietCycles = 4096;
+
+// Nothing moves in the NIC, and the next edge would be a rising one: it, and more, can be left out.
+inline bool can_leave_out(bool clk) { return cosim.quiet > kQuietCycles && !clk; }
+
+// The last of the rising edges from `next` on that are not after `until` (both ps).
+inline uint64_t last_edge(uint64_t next, uint64_t until) {
+    return until != UINT64_MAX && until > next ? next + (until - next) / kCyclePs * kCyclePs : next;
+}
 
 }  // namespace fdw

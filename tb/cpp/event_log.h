@@ -23,11 +23,29 @@ enum class Event : uint8_t {
     kReset = 9,       // the reset pin was pulsed
     kRequest = 10,    // a = 0 read 1 write, b = AXI id, c = address, length 0: the request was accepted
     kLink = 11,       // a = the PHY's link signal
+    kIommuFault = 12, // a = 0 read 1 write, b = AXI id, c = address: the IOMMU does not map it
 };
 
 class EventLog {
 public:
     static constexpr size_t kHeader = 24;
+
+    bool wants(Event type) const { return wanted_ >> static_cast<unsigned>(type) & 1; }
+    enum Level { kSeams, kAll, kRegisters };
+    // Without a checker only what the seams themselves need; or that and what is done to the registers.
+    void select(Level level) {
+        wanted_ = level != kAll ? 1u << static_cast<unsigned>(Event::kMmioRead) | 1u << static_cast<unsigned>(Event::kWireOut) |
+                           1u << static_cast<unsigned>(Event::kIrq) | 1u << static_cast<unsigned>(Event::kIommuFault)
+                     : ~0u;
+        if (level == kRegisters)
+            wanted_ |= 1u << static_cast<unsigned>(Event::kMmioWrite) | 1u << static_cast<unsigned>(Event::kReset) |
+                       1u << static_cast<unsigned>(Event::kLink);
+    }
+
+    // Appends a record without payload, if it is wanted.
+    void note(Event type, uint8_t a, uint16_t b = 0, uint64_t c = 0) {
+        if (wants(type)) add(type, a, b, c, 0);
+    }
 
     // Appends a record and returns where its payload goes (`length` bytes, zero-padded to 8).
     uint8_t* add(Event type, uint8_t a, uint16_t b, uint64_t c, size_t length, uint64_t time = now_ps) {
@@ -47,9 +65,16 @@ public:
 
     const std::vector<uint8_t>& bytes() const { return bytes_; }
     void clear() { bytes_.clear(); }
+    // The records so far; what is added from now on is not among them. Valid until the next call.
+    const std::vector<uint8_t>& take() {
+        bytes_.swap(taken_);
+        bytes_.clear();
+        return taken_;
+    }
 
 private:
-    std::vector<uint8_t> bytes_;
+    uint32_t wanted_ = ~0u;
+    std::vector<uint8_t> bytes_, taken_;
 };
 
 }  // namespace fdw

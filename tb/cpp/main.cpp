@@ -2,11 +2,11 @@
 //
 // cocotb's callbacks keep their order (value change, read-write, read-only, next time step), so ordinary
 // cocotb code works: RisingEdge(clk) is called before the registers change, as it samples then.
-// While no callback is due, the loop only toggles the clock and evaluates. While the NIC is quiet and
-// nobody watches the clock, edges that would change nothing are left out: a retransmission timer of seconds
-// costs nothing.
+// While no callback is due and nobody watches the clock, an inner loop only toggles the clock and evaluates.
+// While the NIC is quiet, too, edges that would change nothing are left out: a retransmission timer of
+// seconds costs nothing.
 //
-// Arguments: --trace-file PATH, --trace-until PS.
+// Arguments: --trace-file PATH, --trace-until PS; --record PATH: write a script (script.h) of the run.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +16,7 @@
 
 #include "Vtop.h"
 #include "cosim.h"
+#include "history.h"
 #include "verilated.h"
 #include "verilated_vpi.h"
 #include "waves.h"
@@ -53,6 +54,51 @@ bool callbacks_waiting() {
            VerilatedVpi::hasCbs(cbReadOnlySynch) || VerilatedVpi::hasCbs(cbNextSimTime);
 }
 
+// Edges before `deadline` (ps) as long as they call nobody and cannot be left out. True when one has called:
+// its time step is not at its end then.
+bool run_unwatched(Vtop& top, uint64_t& next_edge, uint64_t deadline, Waves& waves, const History& history) {
+    while (next_edge < deadline && !history.due() && !fdw::can_leave_out(top.clk) && !Verilated::gotFinish()) {
+        fdw::now_ps = next_edge;
+        next_edge += fdw::kHalfPs;
+        top.clk = !top.clk;
+        top.eval();
+        if (value_callbacks() || callbacks_waiting()) return true;
+        waves.dump();
+    }
+    return false;
+}
+
+class Control : public fdw::WaveControl {
+public:
+    Control(Waves& waves, History& history) : waves_(waves), history_(history) {}
+    int format() const override { return Waves::kFormat; }
+    bool start(const char* path, uint64_t until) override { return !kept_ && waves_.open(path, until); }
+    bool stop() override {
+        const bool was = waves_.is_open();
+        waves_.close();
+        return was;
+    }
+    bool keep(const char* files, uint64_t cycles) override {
+        if (!Waves::kFormat || waves_.is_open() || (fdw::cosim.script.on() && !kept_)) return false;
+        kept_ = cycles != 0;
+        // A copy of the process costs as much as some thousand cycles.
+        if (kept_) {
+            history_.keep(files, std::max(cycles, kLeastPeriod));
+        } else {
+            history_.forget();
+        }
+        return true;
+    }
+    bool show(const char* path, uint64_t from) override { return kept_ && history_.show(path, from); }
+
+private:
+    static constexpr uint64_t kLeastPeriod = 1u << 17;
+
+    Waves& waves_;
+    History& history_;
+    bool kept_ = false;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,16 +106,17 @@ int main(int argc, char** argv) {
     uint64_t trace_until = UINT64_MAX;
     for (int i = 1; i + 1 < argc; ++i) {
         if (!std::strcmp(argv[i], "--trace-file")) trace_file = argv[i + 1];
+        if (!std::strcmp(argv[i], "--record")) fdw::cosim.script.open(argv[i + 1]);
         if (!std::strcmp(argv[i], "--trace-until")) trace_until = std::strtoull(argv[i + 1], nullptr, 10);
     }
     Verilated::commandArgs(argc, argv);
     auto top = std::make_unique<Vtop>("");
     Verilated::fatalOnVpiError(false);
-    Waves waves;
-#if VM_TRACE
-    Verilated::traceEverOn(true);
-    if (!trace_file.empty()) waves.open(*top, trace_file, trace_until);
-#endif
+    Waves waves(*top);
+    History history(*top, waves);
+    Control control(waves, history);
+    fdw::cosim.waves = &control;
+    if (!trace_file.empty()) waves.open(trace_file, trace_until);
     vlog_startup_routines_bootstrap();
     top->clk = 0;
     VerilatedVpi::callCbs(cbStartOfSimulation);
@@ -78,14 +125,19 @@ int main(int argc, char** argv) {
     waves.dump();
 
     uint64_t next_edge = fdw::kHalfPs;
+    uint32_t unwatched = 0;  // edges in a row at which no callback was called
     while (!Verilated::gotFinish()) {
         const uint64_t deadline = VerilatedVpi::cbNextDeadline();
-        if (fdw::cosim.quiet > fdw::kQuietCycles && !top->clk) {
-            // Nothing moves until Python's alarm or cocotb's next timer: be just in time for it.
-            const uint64_t until = std::min(fdw::cosim.alarm, deadline);
-            if (until != UINT64_MAX && until > next_edge)
-                next_edge += (until - next_edge) / fdw::kCyclePs * fdw::kCyclePs;
+        if (history.due()) history.snapshot(next_edge);
+        // Only callbacks can ask for further ones: when both edges went by without any, no edge calls one.
+        if (unwatched >= 2 && run_unwatched(*top, next_edge, deadline, waves, history)) {
+            unwatched = 0;
+            settle(*top);
+            waves.dump();
+            continue;
         }
+        // Nothing moves until Python's alarm or cocotb's next timer: be just in time for it.
+        if (fdw::can_leave_out(top->clk)) next_edge = fdw::last_edge(next_edge, std::min(fdw::cosim.alarm, deadline));
         const bool edge = next_edge <= deadline;
         fdw::now_ps = edge ? next_edge : deadline;
         bool called = VerilatedVpi::hasCbs(cbNextSimTime) && VerilatedVpi::callCbs(cbNextSimTime);
@@ -105,10 +157,12 @@ int main(int argc, char** argv) {
         if (!called && !callbacks_waiting()) {
             top->eval();
             if (!value_callbacks() && !callbacks_waiting()) {
+                ++unwatched;
                 waves.dump();
                 continue;
             }
         }
+        unwatched = 0;
         settle(*top);
         waves.dump();
     }
@@ -118,5 +172,6 @@ int main(int argc, char** argv) {
 #endif
     VerilatedVpi::callCbs(cbEndOfSimulation);
     waves.close();
+    fdw::cosim.script.close();
     return Verilated::threadContextp()->errorCount() > 0;
 }

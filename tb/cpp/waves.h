@@ -1,4 +1,5 @@
-// Waves of the whole design, from time 0 up to a time: FST or VCD, whichever the build has.
+// Waves of the whole design, between any two moments: FST or VCD, whichever the build has. A build without them
+// records nothing, and costs nothing.
 #pragma once
 #include <string>
 
@@ -16,15 +17,24 @@ using TraceFile = VerilatedVcdC;
 
 class Waves {
 public:
-    // `until`: ps; later changes are not recorded.
-    void open(Vtop& top, const std::string& path, uint64_t until) {
-        until_ = until;
+    static constexpr int kFormat = VM_TRACE_FST ? 2 : 1;
+
+    // Before the design is first evaluated.
+    explicit Waves(Vtop& top) {
+        Verilated::traceEverOn(true);
         top.trace(&file_, 99);
         file_.set_time_unit("ps");
         file_.set_time_resolution("ps");
+    }
+    // Record into a new file up to `until` (ps); false if a file is open already.
+    bool open(const std::string& path, uint64_t until) {
+        if (open_) return false;
+        until_ = until;
         file_.open(path.c_str());
         open_ = true;
+        return true;
     }
+    bool is_open() const { return open_; }
     void dump() {
         if (!open_) return;
         if (fdw::now_ps > until_) {
@@ -46,7 +56,10 @@ private:
 #else
 class Waves {
 public:
-    void open(Vtop&, const std::string&, uint64_t) {}
+    static constexpr int kFormat = 0;
+    explicit Waves(Vtop&) {}
+    bool open(const std::string&, uint64_t) { return false; }
+    bool is_open() const { return false; }
     void dump() {}
     void close() {}
 };

@@ -32,6 +32,7 @@ bool XgmiiMonitor::end(uint64_t time) {
 
 bool XgmiiMonitor::word(uint64_t data, uint8_t control) {
     bool done = false;
+    digest = (digest ^ data ^ control) * 0x9e3779b97f4a7c15ull;
     for (uint32_t lane = 0; lane < 8; ++lane) {
         const uint8_t byte = static_cast<uint8_t>(data >> (8 * lane));
         const bool is_control = control >> lane & 1;

@@ -21,6 +21,7 @@ public:
 
     bool plant_swap = false;  // planted bug: swap two bytes of the next frame
     uint64_t frames = 0, violations = 0;
+    uint64_t digest = 0;  // of every word that was not all idle
     uint32_t shortest_gap = UINT32_MAX;  // bytes from /T/ up to the next start
 
 private:

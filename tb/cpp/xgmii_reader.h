@@ -62,8 +62,10 @@ private:
     }
 
     void end(bool error, bool bad_preamble, uint64_t time) {
-        uint8_t* p = log_.add(Event::kWireIn, error, bad_preamble, start_, bytes_.size(), time);
-        std::copy(bytes_.begin(), bytes_.end(), p);
+        if (log_.wants(Event::kWireIn)) {
+            uint8_t* p = log_.add(Event::kWireIn, error, bad_preamble, start_, bytes_.size(), time);
+            std::copy(bytes_.begin(), bytes_.end(), p);
+        }
         reset();
     }
 

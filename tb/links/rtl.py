@@ -6,7 +6,8 @@ import sys
 
 from rich.console import Console
 
-from tb.links import handover, stop
+from tb import handover
+from tb.links import stop
 from tb.links.errors import LinkError
 from tb.links.options import ENVIRONMENT, Options
 from tb.links.tap import Tap

@@ -9,7 +9,8 @@ from typing import Any
 import cocotb
 
 from pymodel.simtime import SEC
-from tb.links import handover, stop
+from tb import handover
+from tb.links import stop
 from tb.links.errors import LinkError
 from tb.links.options import ENVIRONMENT, Options
 from tb.links.session import Session

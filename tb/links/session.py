@@ -92,6 +92,7 @@ class Session:
         options = self.options
         if options.words is None:
             self.host.spawn(services.serve, options.serve, name="services")
+            self.host.spawn(RUNNERS["module"], "tb.links.iperf3", "-s", name="iperf3")
         else:
             kind, target, arguments = options.words
             self._program = self.host.spawn(RUNNERS[kind], target, *arguments, name=target)

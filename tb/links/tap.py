@@ -1,11 +1,13 @@
 """A Linux TAP interface (Documentation/networking/tuntap.rst): Ethernet frames without padding and FCS."""
 
+import contextlib
 import errno
 import fcntl
 import os
 import shutil
 import struct
 import subprocess
+from pathlib import Path
 from typing import Final
 
 from tb.links.errors import LinkError
@@ -19,9 +21,6 @@ _IFF_TAP: Final = 0x0002
 _IFF_NO_PI: Final = 0x1000
 _IFF_TUN_EXCL: Final = 0x8000
 
-MAX_NAME: Final = 15
-"""IFNAMSIZ without the final NUL."""
-
 QUEUE: Final = 100_000
 """Frames that may wait in the interface: the NIC is slow, and a full queue would drop."""
 
@@ -34,6 +33,8 @@ PROBES: Final = 60
 """ARP requests, one a second, before the kernel gives our host up."""
 
 MAX_FRAME: Final = 65536
+
+_EARLY: Final = Path("/proc/sys/net/ipv4/tcp_early_retrans")
 
 
 class Tap:
@@ -80,6 +81,10 @@ class Tap:
         )
         if done.returncode:
             raise LinkError(f"{self.name} cannot be configured: {' '.join(done.stderr.split())}")
+        if rto_min == PATIENT:
+            # A tail loss probe (RFC 8985 §7.2) comes after two round trips, whatever `rto_min` is.
+            with contextlib.suppress(OSError):  # /proc/sys may be read-only in a container
+                _EARLY.write_text("0")
 
     def read(self) -> bytes | None:
         """The next frame that the kernel sends, or None if none waits."""

@@ -10,7 +10,7 @@ What a functional model cannot know is taken from the RTL's own events, each pla
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pymodel.golden.counters import COUNTER_AT, Counters
@@ -49,6 +49,9 @@ class Checker:
 
     `memory` gives base and size of host memory; its content is never looked at. `mac`, `mtu`,
     `queue_num_max` and `offered` (feature bits) are the parameters of the NIC under test.
+
+    A checker that joins a NIC at work (`tb.lockstep.sampled`) has a `tally` and a `shadow` of host memory
+    that others used before, and `places`: for queues that run, the position of the oldest chain not used yet.
     """
 
     def __init__(
@@ -59,8 +62,12 @@ class Checker:
         mtu: int = 1500,
         queue_num_max: int = 256,
         offered: int = FEATURES_OFFERED,
+        tally: Tally | None = None,
+        places: Mapping[int, int] | None = None,
+        shadow: bytearray | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = tally or Tally()
+        self._places = dict(places or {})
         self.now = 0
         self._counters = Counters()
         self._registers = Registers(
@@ -85,6 +92,7 @@ class Checker:
             chains_found=self._chains_found,
             counts=counts,
             uncertain=lambda: self._fault is not None,
+            shadow=shadow,
         )
         self._receive = Receive(
             self.tally,
@@ -157,6 +165,18 @@ class Checker:
             text = f"DEVICE_NEEDS_RESET was never signalled, in spite of: {self._fault}"
             self.tally.mismatch(end, "device status", text)
 
+    def join(self, time: int, *, line: bool, config_generation: int) -> None:
+        """The NIC is as the register writes so far say, but has a past: the interrupt `line`, what is pending
+        with it, and the counters are not known."""
+        self._interrupts.join(time, line=line)
+        self._registers.config_generation = config_generation
+        self._counter_check.blind = True
+
+    def tables(self, queue: int) -> list[tuple[int, int]]:
+        """Start and end of the indirect tables of `queue` of which the NIC has not read all."""
+        life = self._lives[queue]
+        return life.protocol.tables() if life is not None else []
+
     # ------------------------------------------------------------------ registers
 
     def _mmio_write(self, event: ev.MmioWrite) -> None:
@@ -194,6 +214,9 @@ class Checker:
         if registers.resetting and value == 0:
             # When the last transfer has ended, the device alone knows.
             self._finish_reset()
+            for life in self._lives:
+                if life is not None:
+                    life.protocol.ended(time)
         if registers.resetting and self._fault_at_reset:
             # Whether it noticed the error before the reset, too.
             value &= ~_NEEDS_RESET | registers.status
@@ -217,6 +240,7 @@ class Checker:
                 life = self._lives[queue]
                 if life is not None:
                     life.over = True
+                    life.protocol.ended(self.now)
 
     def _check_needs_reset(self, *, force: bool = False) -> None:
         """The device asked for a reset: there must be a reason by now."""
@@ -317,6 +341,10 @@ class Checker:
             if receives:
                 self._receive.starts_by = self.now + AFTERLIFE
         reads = EventReads(self.tally, self._interrupts, protocol, event_idx=features.event_idx)
+        if place := self._places.pop(queue, 0):
+            protocol.join(place)
+            side.join(place)
+            reads.join(place)
         self._lives[queue] = Life(protocol, side, reads)
 
     def _stop(self, queue: int) -> None:

@@ -82,6 +82,13 @@ class InterruptChecker:
         self.unexplained = None if self.config_allowed else self.unexplained
         self._reset_at = time
 
+    def join(self, time: int, *, line: bool) -> None:
+        """What was before `time` is not known, but the line's level."""
+        self.reset(time)
+        self.line = line
+        for bit in self._bits:
+            bit.cause = time
+
     def used(self, time: int) -> None:
         """A used entry is visible and the driver's event suppression, read after it, wants an interrupt."""
         self._tally.counts["interrupts"] += 1

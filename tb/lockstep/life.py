@@ -1,12 +1,12 @@
 """One queue from the moment it runs; kept when it is stopped, because transfers in flight end."""
 
 from pymodel.simtime import US
-from tb.lockstep.ring_protocol import QueueProtocol
+from tb.lockstep.ring_protocol import LONGEST, QueueProtocol
 from tb.lockstep.rx_side import RxSide
 from tb.lockstep.suppression import EventReads
 from tb.lockstep.tx_side import TxSide
 
-AFTERLIFE = 16 * US
+AFTERLIFE = LONGEST + 4 * US
 """How long after a queue was stopped its transfers in flight may last (ps)."""
 
 

@@ -18,9 +18,9 @@ from pymodel.simtime import US
 from tb.lockstep.buffers import Buffer, ChainRecord
 from tb.lockstep.tally import Tally
 
-SETTLE: Final = 4 * US
-"""How long after a queue was stopped a request made before may still be on its way (ps): it is not taken
-back (AXI4 A3.2.1), and the memory may be slow to accept it and those before it."""
+LONGEST: Final = 12 * US
+"""How long after a queue was stopped what had begun may go on (ps) while the device has not said that it has
+ended: the rest of the longest frame in slow memory. Far longer, and the memory may be another ring's."""
 
 PREFETCHED: Final = 64 - 8
 """With more descriptors than this in hand the NIC need not look for others (fdw_ring_fetch: DEPTH, BURST)."""
@@ -59,6 +59,8 @@ class QueueProtocol:
         self.driver_event = driver_event
         self.device_event = device_event
         self.stopped_at: int | None = None
+        self.ended_at: int | None = None
+        """When the device said that nothing is under way any more."""
         self.faulty = False
         """A transfer failed or a descriptor is bad: the device may leave everything as it is."""
         self.passed = 0
@@ -86,6 +88,10 @@ class QueueProtocol:
         self._enabled_at: int | None = None
         self._kicked_at: int | None = None
 
+    def join(self, position: int) -> None:
+        """Everything before `position` has been used."""
+        self._next = self.passed = position
+
     # ------------------------------------------------------------------ requests
 
     def request(self, time: int, address: int, write: bool) -> None:
@@ -98,12 +104,19 @@ class QueueProtocol:
 
     def area_request(self, time: int, what: str) -> None:
         """A burst to `what`, one of the queue's areas, was asked for: not allowed when it is stopped."""
-        if self.stopped_at is not None and time > self.stopped_at + SETTLE:
+        if self.stopped_at is None:
+            return
+        last = self.stopped_at + LONGEST if self.ended_at is None else self.ended_at
+        if time > last:
             self._bad(time, "access to stopped ring", f"{what} was accessed")
+
+    def tables(self) -> list[tuple[int, int]]:
+        """Start and end of the indirect tables that were not read whole yet."""
+        return [(chain.table.start, chain.table.end) for chain in self._tables if chain.table is not None]
 
     def reads_table(self, address: int) -> bool:
         """May a read at `address` be one of an indirect table of this ring?"""
-        return any(chain.reads(address) for chain in self._tables)
+        return bool(self._tables) and any(chain.reads(address) for chain in self._tables)
 
     # ------------------------------------------------------------------ the driver's side
 
@@ -300,6 +313,11 @@ class QueueProtocol:
         """The ring may not be touched any more; what was asked for before may still end."""
         if self.stopped_at is None:
             self.stopped_at = time
+
+    def ended(self, time: int) -> None:
+        """The device has said that nothing of what was asked for before is under way any more."""
+        if self.stopped_at is not None:
+            self.ended_at = time
 
     def finish(self, time: int) -> None:
         """The run has ended at `time`, with everything done: the NIC must sleep properly."""

@@ -32,6 +32,11 @@ class Side:
         self._fetched: deque[tuple[Chain, Buffer | None]] = deque()
         """Chains not yet in `chains`, in the order of the ring, with the table that is still being read."""
 
+    def join(self, position: int) -> None:
+        """The ring is at `position`, counted from its start without end."""
+        lap, self.ring.avail_index = divmod(position, self.ring.size)
+        self.ring.avail_wrap = not lap & 1
+
     @property
     def fetching(self) -> int:
         """Chains of which a table is still being read, and those behind them."""

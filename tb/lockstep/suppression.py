@@ -54,6 +54,10 @@ class EventReads:
         self._asked: deque[_Asked] = deque()
         self._doubt: _Doubt | None = None
 
+    def join(self, position: int) -> None:
+        """All slots before `position` have been served."""
+        self._served = self._sure = self._sure_before = position
+
     def used(self, time: int) -> None:
         """A used entry has become visible."""
         if self._event_idx:

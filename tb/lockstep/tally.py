@@ -1,6 +1,7 @@
 """What a checker has found: comparisons made, and each mismatch with its time, in words."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pymodel.simtime import NS
@@ -24,10 +25,14 @@ class Tally:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.mismatches: list[Mismatch] = []
+        self.on_first: Callable[[], object] | None = None
+        """Called at the first mismatch, after it is noted."""
 
     def mismatch(self, time: int, kind: str, text: str) -> None:
         """Note one mismatch."""
         self.mismatches.append(Mismatch(time, kind, text))
+        if len(self.mismatches) == 1 and self.on_first is not None:
+            self.on_first()
 
 
 def difference(expected: bytes, got: bytes) -> str:

@@ -4,7 +4,7 @@ Its shadow of host memory holds what the NIC itself has read; nothing else is ev
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from pymodel.regs import EVENT_BYTES, Queue
 from tb.lockstep import events as ev
@@ -21,7 +21,8 @@ class Transfers:
     """`lives`: the last life of each queue, kept up to date by the owner.
 
     `fault(reason)`: the device must ask for a reset; `chains_found(life)`: more chains became known;
-    `counts(time)`: counters change at `time`; `uncertain()`: an error makes it unclear what is still done.
+    `counts(time)`: counters change at `time`; `uncertain()`: an error makes it unclear what is still done;
+    `shadow`: `size` bytes to use, else new ones.
     """
 
     def __init__(
@@ -35,11 +36,12 @@ class Transfers:
         chains_found: Callable[[Life], None],
         counts: Callable[[int], None],
         uncertain: Callable[[], bool],
+        shadow: bytearray | None = None,
     ) -> None:
         self._tally = tally
         self._base = base
         self._size = size
-        self._shadow = bytearray(size)
+        self._shadow = bytearray(size) if shadow is None else shadow
         self._lives = lives
         self._former: list[Life] = []
         """Lives that another one has followed, of which transfers may still be in flight."""
@@ -68,6 +70,12 @@ class Transfers:
 
         When nothing of a stopped one is in flight any more, its memory may be that of a running one.
         """
+        if not self._former:
+            for life in self._lives:
+                if life is None or life.protocol.stopped_at is not None:
+                    break
+            else:
+                return cast(list[Life], self._lives)  # the usual case, for each of thousands of bursts
         if self._former:
             self._former = [life for life in self._former if not life.is_over(now)]
         lives = [life for life in self._lives if life is not None]
@@ -159,6 +167,8 @@ class Transfers:
                 life.protocol.event_write(time, address, data)
                 return
         self._tally.counts["payload writes"] += 1
-        if not any(life.protocol.payload_write(address, data) for life in owners):
-            text = f"{len(data)} bytes at {address:#x}: no receive buffer, used entry or event structure"
-            self._tally.mismatch(time, "write outside buffers", text)
+        for life in owners:
+            if life.protocol.payload_write(address, data):
+                return
+        text = f"{len(data)} bytes at {address:#x}: no receive buffer, used entry or event structure"
+        self._tally.mismatch(time, "write outside buffers", text)

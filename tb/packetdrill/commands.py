@@ -12,12 +12,16 @@ from typing import Final
 
 from pymodel.host import Host
 from pymodel.tcp import lifecycle
+from pymodel.tcp.algorithms import ALGORITHMS
 from pymodel.tcp.profile import METRICS
 from pymodel.tcp.state import State
-from tb.packetdrill import settings
+from tb.packetdrill import filters, settings
 from tb.packetdrill.errors import ScriptError
+from tb.packetdrill.nstat import Nstat
+from tb.packetdrill.ssview import ss
 
 Command = Callable[[Host, list[str], str], tuple[int, str]]
+_PROC: Final = "/proc/sys/"
 
 
 def helper(host: Host, arguments: list[str]) -> tuple[int, str]:
@@ -57,10 +61,14 @@ def _sysctl(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
                 fault = fault or error  # the others are set all the same
         else:
             value = settings.read(host, word)
-            lines.append(value if value_only else f"{word} = {value}")
+            between = ": " if host.tcp.profile.berkeley else " = "
+            lines.append(value if value_only else word + between + value)
     if fault is not None:
         raise fault
     return 0, "\n".join(lines)
+
+
+_SHOW: Final = (["show"], ["list"], ["ls"], ["lst"])
 
 
 def _ip(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
@@ -69,7 +77,17 @@ def _ip(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     if words[:1] == ["tcp_metrics"]:
         host.tcp.fast_open.flush()
         return 0, ""
-    if words[1:2] in (["flush"], ["show"], ["list"]):
+    if words[:1] in (["route"], ["ro"], ["r"]) and words[1:2] in ([], *_SHOW, ["get"]):
+        return 0, _routes(host, words[2:] if words[1:2] == ["get"] else [])
+    if words[1:2] in (["flush"], *_SHOW):
+        return 0, _link(host) if words[:1] == ["link"] else ""
+    if words[:1] == ["link"] and "txqueuelen" in words:
+        host.device.txqueuelen = int(words[words.index("txqueuelen") + 1])
+        return 0, ""
+    if words[:1] == ["link"] and "gso_max_segs" in words:
+        host.device.gso_max_segs = int(words[words.index("gso_max_segs") + 1])
+        return 0, ""
+    if words[:2] == ["link", "set"] and words[-1] == "up":
         return 0, ""
     if words[:1] in (["route"], ["ro"], ["r"]) and len(words) > 1:
         return _route(host, words[1], words[2:])
@@ -79,12 +97,111 @@ def _ip(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     raise ScriptError(f"`ip {' '.join(arguments)}` is not known here")
 
 
+def _link(host: Host) -> str:
+    device = host.device
+    return f"2: {device.name}: <UP,LOWER_UP> mtu {device.mtu} state UP qlen {device.txqueuelen}"
+
+
+def _routes(host: Host, wanted: list[str]) -> str:
+    """The routing table, or the route to an address."""
+    lines = []
+    for route in host.ip.routes:
+        network = f"{ipaddress.IPv4Address(route.prefix)}/{route.length}" if route.length else "default"
+        if wanted:
+            found = host.ip.routes.lookup(ipaddress.IPv4Address(wanted[0]).packed)
+            if route is not found:
+                continue
+            network = wanted[0]
+        line = network
+        if route.gateway is not None:
+            line += f" via {ipaddress.IPv4Address(route.gateway)}"
+        line += f" dev {host.device.name}"
+        line += f" mtu {'lock ' * route.mtu_locked}{route.mtu}" if route.mtu else ""
+        lines.append(line + "".join(f" {name} {value}" for name, value in route.metrics.items()))
+    return "\n".join(lines)
+
+
+_QDISCS: Final = frozenset(
+    {"pfifo", "bfifo", "pfifo_fast", "pfifo_head_drop", "fq", "fq_codel", "mq", "noqueue"}
+)
+
+
+def _tc(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """tc(8): a queue that keeps the order and is never full changes nothing here; any other is an error."""
+    words = [word for word in arguments if not word.startswith("-")]
+    if words[:1] == ["qdisc"] and words[1:2] in (["show"], ["list"], ["del"], ["delete"], []):
+        return 0, f"qdisc pfifo_fast 0: dev {host.device.name} root" if words[1:2] != ["del"] else ""
+    if words[:1] != ["qdisc"] or not _QDISCS & set(words):
+        raise ScriptError(
+            f"`tc {' '.join(arguments)}`: only the queues {', '.join(sorted(_QDISCS))} are there"
+        )
+    return 0, ""
+
+
+def _ifconfig(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """ifconfig(8): shows the device, or sets its MTU."""
+    if "mtu" in arguments:
+        host.device.mtu = int(arguments[arguments.index("mtu") + 1])
+    elif "txqueuelen" in arguments:
+        host.device.txqueuelen = int(arguments[arguments.index("txqueuelen") + 1])
+    elif len(arguments) > 1 and arguments[-1] != "up":
+        raise ScriptError(f"`ifconfig {' '.join(arguments)}` is not known here")
+    return 0, _link(host)
+
+
+def _bsd_route(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """route(8): `add`, `change` or `delete` a destination with its `-mtu`, or `get` one."""
+    words = [word for word in arguments if word not in ("-n", "-q", "-4", "-inet", "-host", "-net")]
+    if words[:1] == ["flush"]:
+        return 0, ""
+    if words[:1] == ["get"] and len(words) > 1:
+        return 0, _routes(host, words[1:2])
+    mtu = ["mtu", words[words.index("-mtu") + 1]] if "-mtu" in words else []
+    if words[:1] not in (["add"], ["change"], ["delete"], ["del"]) or len(words) < 2:
+        raise ScriptError(f"`route {' '.join(arguments)}` is not known here")
+    action = "replace" if words[0] in ("add", "change") else "del"
+    return _route(host, action, [words[1], *mtu])
+
+
+def _cat(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """cat(1) of its input, and of settings below /proc/sys."""
+    if not arguments:
+        return 0, given
+    for path in arguments:
+        if not path.startswith(_PROC):
+            raise ScriptError(f"`cat {path}`: only what is below {_PROC} is there")
+    return 0, "\n".join(settings.read(host, path.removeprefix(_PROC).replace("/", ".")) for path in arguments)
+
+
+def _exists(host: Host, path: str) -> bool:
+    if not path.startswith(_PROC):
+        return False
+    try:
+        settings.read(host, path.removeprefix(_PROC).replace("/", "."))
+    except ScriptError:
+        return False
+    return True
+
+
+def _uname(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    bsd = host.tcp.profile.berkeley
+    if arguments[:1] in (["-r"], ["-K"], ["-U"]):
+        return 0, ("14.0-RELEASE" if arguments[0] == "-r" else "1400097") if bsd else "7.0.0"
+    return 0, "FreeBSD" if bsd else "Linux"
+
+
 _ROUTE_WORDS: Final = frozenset({"dev", "via", "src", "proto", "scope", "mtu", "metric", "table", "type"})
 _LOCKED: Final = "lock"
+_PEERS: Final = 24
+_DEAD_ENDS: Final = frozenset({"blackhole", "unreachable", "prohibit", "throw", "local", "broadcast", "nat"})
 
 
-def _metric(name: str, value: str) -> tuple[str, int]:
+def _metric(name: str, value: str) -> tuple[str, int | str]:
     """A metric of ip-route(8) for TCP: `rto_min` may be in s or ms, `features ecn` is a bit."""
+    if name == "congctl":
+        if value not in ALGORITHMS:
+            raise ScriptError(f"`ip route … congctl {value}`: there are only {', '.join(ALGORITHMS)}")
+        return name, value
     if name == "features":
         if value != "ecn":
             raise ScriptError(f"`ip route … features {value}`: only ecn is there")
@@ -102,13 +219,15 @@ def _route(host: Host, action: str, words: list[str]) -> tuple[int, str]:
         raise ScriptError(f"`ip route {action}` is not known here")
     if words and words[0] in ("unicast", "to"):
         words = words[1:]
+    if words and words[0] in _DEAD_ENDS:
+        raise ScriptError(f"`ip route {action} {words[0]}`: every route here leads to the one wire")
     if not words:
         raise ScriptError("`ip route` needs a destination")
     destination = "0.0.0.0/0" if words[0] == "default" else words[0]
     network = ipaddress.IPv4Network(destination if "/" in destination else destination + "/32", strict=False)
     given: dict[str, str] = {}
     rest = [word for word in words[1:] if word != _LOCKED]
-    metrics: dict[str, int] = {}
+    metrics: dict[str, int | str] = {}
     for name, value in zip(rest[::2], rest[1::2], strict=False):
         if name in _ROUTE_WORDS:
             given[name] = value
@@ -119,13 +238,16 @@ def _route(host: Host, action: str, words: list[str]) -> tuple[int, str]:
     if action in ("change", "replace", "del", "delete"):
         for route in old[:1]:
             table.remove(route)
-        if not old and action != "replace":
+        # packetdrill's own machine has a route to the /24 of its peer; here the default route is that one.
+        known = old or (action == "change" and network.prefixlen == _PEERS)
+        if not known and action != "replace":
             return 2, "RTNETLINK answers: No such process"
         if action in ("del", "delete"):
             return 0, ""
     gateway = given.get("via") or _gateway(old, host)
     mtu = int(given["mtu"]) if "mtu" in given else None
-    host.ip.add_route(str(network), gateway, mtu=mtu, metrics=metrics)
+    locked = ("mtu", _LOCKED) in pairwise(words)
+    host.ip.add_route(str(network), gateway, mtu=mtu, metrics=metrics, mtu_locked=locked)
     return 0, ""
 
 
@@ -140,6 +262,29 @@ def _gateway(old: list[object], host: Host) -> str:
 def _nothing(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     """What needs not be done here: modules are in, devices configured, time is simulated."""
     return 0, ""
+
+
+_OPEN: Final = frozenset(
+    {"-F", "-X", "-Z", "-L", "-S", "-P", "-t", "flush", "list", "-d", "-f", "-q", "delete"}
+)
+"""Words that leave a firewall without rules, or show them."""
+
+
+def _firewall(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """iptables(8), nft(8), pfctl(8), ipfw(8): there are no rules that had to go; ScriptError for new ones."""
+    if not _OPEN & set(arguments) or {"DROP", "REJECT", "deny", "add", "block"} & set(arguments):
+        raise ScriptError(f"a firewall's rule, `{' '.join(arguments)}`: there is no firewall here")
+    return 0, ""
+
+
+def _tee(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """tee(1): into files below /proc/sys."""
+    for path in arguments:
+        if path.startswith(_PROC):
+            settings.write(host, path.removeprefix(_PROC).replace("/", "."), given)
+        elif not path.startswith("-") and path != "/dev/null":
+            raise ScriptError(f"`tee {path}`: only what is below {_PROC} is there")
+    return 0, given
 
 
 _MODULES: Final = frozenset(
@@ -168,11 +313,6 @@ _FREEBSD_STATES: Final = {
     State.LAST_ACK: "LAST_ACK", State.FIN_WAIT_2: "FIN_WAIT_2", State.TIME_WAIT: "TIME_WAIT",
     State.CLOSED: "CLOSED",
 }  # fmt: skip
-_SS_STATES: Final = {
-    "SYN_SENT": "SYN-SENT", "SYN_RCVD": "SYN-RECV", "ESTABLISHED": "ESTAB", "CLOSE_WAIT": "CLOSE-WAIT",
-    "FIN_WAIT_1": "FIN-WAIT-1", "LAST_ACK": "LAST-ACK", "FIN_WAIT_2": "FIN-WAIT-2", "TIME_WAIT": "TIME-WAIT",
-    "CLOSED": "UNCONN",
-}  # fmt: skip
 
 
 def _dotted(address: bytes) -> str:
@@ -199,9 +339,23 @@ def _sockstat(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     return 0, "\n".join(lines)
 
 
+def _netstat(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
+    """netstat(8): as `_sockstat`. Its statistics are not there: ScriptError."""
+    if any(re.fullmatch(r"-[a-zA-Z]*s[a-zA-Z]*|--statistics", word) for word in arguments):
+        raise ScriptError(f"`netstat {' '.join(arguments)}`: counters are told by nstat only")
+    return _sockstat(host, arguments, given)
+
+
 _OFFLOADS: Final = {
     "rx-checksumming": "rx",
+    "rx-checksum": "rx",
     "tx-checksumming": "tx",
+    "tx-checksum-ipv4": "tx",
+    "tx-checksum-ip-generic": "tx",
+    "tx-scatter-gather": "sg",
+    "tx-tcp-segmentation": "tso",
+    "tx-generic-segmentation": "gso",
+    "rx-gro": "gro",
     "scatter-gather": "sg",
     "tcp-segmentation-offload": "tso",
     "generic-segmentation-offload": "gso",
@@ -210,13 +364,28 @@ _OFFLOADS: Final = {
 """The long names of what `NetDevice.set_features` switches."""
 
 
-_ABSENT: Final = {"lro", "ufo", "ntuple", "rxhash", "rxvlan", "txvlan"}
+_ABSENT: Final = frozenset({
+    *("lro", "ufo", "ntuple", "rxhash", "rxvlan", "txvlan", "large-receive-offload", "rx-lro", "rx-gro-hw"),
+    *("udp-fragmentation-offload", "tx-udp-segmentation", "rx-udp-gro-forwarding", "tx-checksum-ipv6"),
+    *("tx-tcp6-segmentation", "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation", "tx-gso-partial"),
+    *("tx-gso-list", "rx-gro-list", "tx-nocache-copy", "highdma", "rx-all", "rx-fcs"),
+})  # fmt: skip
+_UNCHANGED: Final = frozenset("acCdgGiklLnpPsSTx")
+"""Letters of ethtool's options that show something, or set what no host notices."""
 
 
 def _ethtool(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
-    """ethtool(8): `-K DEVICE offload on|off …`, for the host's one device, however the script calls it; other
-    options change nothing here."""
+    """ethtool(8): `-K DEVICE offload on|off …` and `-k DEVICE`, for the host's one device, however the script
+    calls it; of the other options those that change nothing here."""
+    if arguments[:1] in (["-k"], ["--show-offload"], ["--show-features"]):
+        used = host.device.features_in_use
+        shown = [(n, short) for n, short in _OFFLOADS.items() if n.endswith(("summing", "gather", "offload"))]
+        lines = [f"{name}: {'on' if short in used else 'off'}" for name, short in shown]
+        return 0, "\n".join([f"Features for {host.device.name}:", *lines])
     if arguments[:1] not in (["-K"], ["--offload"], ["--features"]):
+        option = arguments[0] if arguments else ""
+        if option.startswith("-") and not option.startswith("--") and option[1:] not in _UNCHANGED:
+            raise ScriptError(f"`ethtool {' '.join(arguments)}` is not known here")
         return 0, ""
     words = arguments[2:]
     if not words or len(words) % 2 or not set(words[1::2]) <= {"on", "off"}:
@@ -236,17 +405,6 @@ def _ports(arguments: list[str]) -> set[int]:
         if re.fullmatch(r"-\w*p", option) and re.fullmatch(r"[\d,]+", value):
             return {int(port) for port in value.split(",")}
     return set()
-
-
-def _ss(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
-    """ss(8): state, local and remote address of each TCP endpoint."""
-    wanted = [a.upper().replace("ESTABLISHED", "ESTAB") for o, a in pairwise(arguments) if o == "state"]
-    lines = []
-    for state, (ip, port), (remote, rport) in _connections(host):
-        shown = _SS_STATES.get(state, state)
-        if not wanted or shown in wanted:
-            lines.append(f"{shown} 0 0 {_dotted(ip)}:{port} {_dotted(remote)}:{rport or '*'}")
-    return 0, "\n".join(lines)
 
 
 def _tcpdrop(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
@@ -274,28 +432,6 @@ def _endpoints(words: list[str]) -> list[tuple[bytes, int]]:
     return [(ipaddress.IPv4Address(ip).packed, int(port)) for ip, port in pairs]
 
 
-# ---- filters
-
-
-def _grep(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
-    """grep(1): -q, -c, -v, -i, -w, -E, -F and one pattern."""
-    flags = "".join(word[1:] for word in arguments if re.fullmatch(r"-[a-zA-Z]+", word))
-    patterns = [word for word in arguments if not re.fullmatch(r"-[a-zA-Z]+", word)]
-    if not patterns or set(flags) - set("qcviwEFnose"):
-        raise ScriptError(f"`grep {' '.join(arguments)}` is not known here")
-    pattern = re.escape(patterns[0]) if "F" in flags else patterns[0]
-    if "w" in flags:
-        pattern = rf"\b(?:{pattern})\b"
-    wanted = re.compile(pattern, re.IGNORECASE if "i" in flags else 0)
-    found = [line for line in given.splitlines() if bool(wanted.search(line)) != ("v" in flags)]
-    output = str(len(found)) if "c" in flags else "\n".join(found)
-    return int(not found), "" if "q" in flags else output
-
-
-def _wc(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
-    return 0, str(len(given.splitlines()))
-
-
 def _test(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     """test(1) on two numbers or strings."""
     words = arguments[:-1] if arguments[-1:] == ["]"] else arguments
@@ -303,14 +439,19 @@ def _test(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
         "=": lambda a, b: a == b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
         "-eq": lambda a, b: int(a) == int(b), "-ne": lambda a, b: int(a) != int(b),
         "-gt": lambda a, b: int(a) > int(b), "-lt": lambda a, b: int(a) < int(b),
+        "-ge": lambda a, b: int(a) >= int(b), "-le": lambda a, b: int(a) <= int(b),
     }  # fmt: skip
+    if words[:1] == ["!"]:
+        return 1 - _test(host, words[1:], given)[0], ""
+    if len(words) == 2 and words[0] in ("-f", "-e", "-r", "-w", "-s"):
+        return int(not _exists(host, words[1])), ""
+    if len(words) == 2 and words[0] in ("-n", "-z"):
+        return int((words[1] == "") != (words[0] == "-z")), ""
+    if len(words) == 1:
+        return int(not words[0]), ""
     if len(words) != 3 or words[1] not in compare:
         raise ScriptError(f"`test {' '.join(arguments)}` is not known here")
     return int(not compare[words[1]](words[0], words[2])), ""
-
-
-def _echo(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
-    return 0, " ".join(arguments)
 
 
 def _false(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
@@ -320,27 +461,34 @@ def _false(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
 KNOWN: Final[dict[str, Command]] = {
     "sysctl": _sysctl,
     "ip": _ip,
-    "tc": _nothing,
+    "tc": _tc,
     "ethtool": _ethtool,
-    "nstat": _nothing,
+    "nstat": Nstat(),
     "true": _nothing,
     ":": _nothing,
-    "sleep": _nothing,
+    "cat": _cat,
+    "uname": _uname,
+    "dmesg": _nothing,
+    "logger": _nothing,
+    "date": _nothing,
+    "sync": _nothing,
     "cd": _nothing,
     "set": _nothing,
-    "iptables": _nothing,
+    **dict.fromkeys(("iptables", "nft", "pfctl", "ipfw"), _firewall),
+    "tee": _tee,
     "kldload": _module,
+    "kldunload": _module,
+    "rmmod": _module,
     "kldstat": _nothing,
     "modprobe": _module,
     "sockstat": _sockstat,
-    "netstat": _sockstat,
-    "ss": _ss,
+    "netstat": _netstat,
+    "ss": ss,
     "tcpdrop": _tcpdrop,
-    "grep": _grep,
-    "egrep": _grep,
-    "wc": _wc,
+    "ifconfig": _ifconfig,
+    "route": _bsd_route,
     "test": _test,
     "[": _test,
-    "echo": _echo,
     "false": _false,
+    **filters.KNOWN,
 }

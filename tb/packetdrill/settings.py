@@ -1,9 +1,11 @@
 """sysctl(8) names of Linux and FreeBSD, on a simulated host's settings."""
 
+import re
 from typing import Final
 
 from pymodel.host import Host
 from pymodel.simtime import MS, SEC
+from pymodel.tcp import fastopen
 from pymodel.tcp.profile import STACKS
 from pymodel.tcp.sysctl import INERT
 from tb.packetdrill.errors import ScriptError
@@ -29,8 +31,6 @@ _HARMLESS: Final = frozenset(
         "backlog_ack_defer",
         "child_ehash_entries",
         "early_demux",
-        "ecn_option",
-        "ecn_option_beacon",
         "comp_sack_slack_ns",
         "fack",
         "fastopen_blackhole_timeout_sec",
@@ -44,10 +44,19 @@ _HARMLESS: Final = frozenset(
         "rcvbuf_low_rtt",
         "thin_dupack",
         "tso_rtt_log",
-        "tw_reuse_delay",
     ]
 )
 """Settings of Linux that change nothing in a machine just started with one wire, whatever their value."""
+
+_NOTHING_HERE: Final = re.compile(
+    r"net\.core\.(?:busy_|dev_weight|tstamp_allow_data|skb_defer_max|[rw]mem_default|flow_limit|netdev_|somax|warn)"
+    r"|net\.ipv4\.(?:conf|neigh|route)\.|net\.ipv4\.(?:icmp_(?:rate|msgs)|ping_group|ip_nonlocal|ipfrag_|udp_)"
+    r"|net\.(?:ipv6|mptcp|netfilter|unix)\.|(?:kernel|vm|fs|dev|hw|security|debug)\."
+    r"|net\.inet\.tcp\.(?:rack|bbr|lro|hpts|bb)\.|net\.inet\.tcp\.fastopen\.(?:ccache|keylen|numpsks|numkeys)"
+    r"|net\.inet\.(?:udp|raw|sctp|icmp|igmp)\.|net\.inet\.ip\.(?:random_id|check_interface|fw|forward|sendsource)"
+    r"|net\.(?:link|isr|route|bpf|inet6|fibs)|kern\.(?:hz|maxfiles|ipc\.(?:nmb|tls|mb|acceptqueue)|eventtimer|features)"
+)
+"""Settings of other protocols, of devices and of what a machine has many of: one wire shows none of them."""
 
 _FIXED: Final = {
     "net.core.default_qdisc": ("pfifo_fast", "fq", "fq_codel", "pfifo"),
@@ -60,7 +69,6 @@ _FIXED: Final = {
     "net.ipv4.ip_forward": ("0",),
     "net.ipv4.route.flush": None,
     "net.ipv4.tcp_available_congestion_control": None,
-    "net.ipv4.ip_local_port_range": None,
     "net.ipv4.conf.all.rp_filter": None,
     "net.ipv4.conf.default.rp_filter": None,
     "kern.timecounter.alloweddeviation": None,
@@ -70,8 +78,12 @@ _FIXED: Final = {
     "net.inet.tcp.log_debug": None,
     "net.inet.tcp.log_in_vain": None,
     "net.inet.tcp.nolocaltimewait": ("0", "1"),
-    "net.inet.tcp.hostcache.enable": None,
-    "net.inet.tcp.hostcache.purgenow": None,
+    "net.ipv4.ip_default_ttl": ("64",),
+    "net.ipv4.tcp_available_ulp": None,
+    "net.ipv4.tcp_allowed_congestion_control": None,
+    "net.inet.ip.ttl": ("64",),
+    "net.inet.tcp.ecn.generation": None,
+    "net.inet.tcp.syncache.count": ("0",),
     "net.inet.tcp.syncache.rst_on_sock_fail": None,
     "net.inet.tcp.isn_reseed_interval": None,
     "net.inet.tcp.ts_offset_per_conn": None,
@@ -91,14 +103,10 @@ _FIXED: Final = {
     "net.inet.tcp.per_cpu_timers": None,
     "net.inet.tcp.soreceive_stream": None,
     "net.inet.tcp.syncache.see_other": None,
-    "net.inet.tcp.fastopen.server_enable": ("0",),
-    "net.inet.tcp.fastopen.client_enable": ("0", "1"),
     "net.inet.tcp.bb.log_auto_all": None,
-    "net.inet.tcp.hostcache.list": None,
     "net.inet.tcp.hostcache.prune": None,
     "net.inet.icmp.icmplim_output": None,
     "net.inet.tcp.ecn.maxretries": None,
-    "net.inet.tcp.hostcache.expire": None,
     "net.inet.tcp.hostcache.purge": None,
     "net.inet.tcp.udp_tunneling_port": ("0",),
     "net.inet.tcp.udp_tunneling_overhead": None,
@@ -128,6 +136,7 @@ _FIXED: Final = {
 }
 """Settings of which only these values (None: any) have the effect that they would have here: none."""
 
+_LAST_PORT: Final = 65_535
 _SECONDS_FROM_MS: Final = 1000
 _FINWAIT2_TIMEOUT: Final = 60 * SEC
 _FREEBSD: Final = {
@@ -177,6 +186,8 @@ _FREEBSD_PROFILE: Final = {
     "net.inet.tcp.pmtud_blackhole_detection": ("black_hole_detection", 1),
     "net.inet.tcp.pmtud_blackhole_mss": ("black_hole_mss", 1),
     "net.inet.tcp.delayed_ack": ("acks_are_delayed", 1),
+    "net.inet.tcp.hostcache.enable": ("host_cache", 1),
+    "net.inet.tcp.hostcache.expire": ("host_cache_expire", SEC),
 }
 """FreeBSD's names for figures of the profile: attribute and unit."""
 _RFC1323: Final = "net.inet.tcp.rfc1323"
@@ -184,6 +195,15 @@ _RFC1323: Final = "net.inet.tcp.rfc1323"
 _FINWAIT2_RECYCLE: Final = "net.inet.tcp.fast_finwait2_recycle"
 """1: a closed FIN-WAIT-2 lasts finwait2_timeout, not as long as keepalive would watch it."""
 _STACK: Final = "net.inet.tcp.functions_default"
+_FAST_OPEN: Final = {
+    "net.inet.tcp.fastopen.client_enable": fastopen.CLIENT,
+    "net.inet.tcp.fastopen.server_enable": fastopen.SERVER,
+    "net.inet.tcp.fastopen.acceptany": fastopen.SERVER_NO_COOKIE,
+}
+_STACKS: Final = "net.inet.tcp.functions_available"
+_HOSTS: Final = "net.inet.tcp.hostcache.list"
+_PURGE: Final = "net.inet.tcp.hostcache.purgenow"
+_PORT_RANGE: Final = "net.ipv4.ip_local_port_range"
 _SYNCOOKIES_ONLY: Final = "net.inet.tcp.syncookies_only"
 _FREEBSD_MILLISECONDS: Final = {
     "net.inet.tcp.keepidle": "tcp_keepalive_time",
@@ -196,6 +216,8 @@ def write(host: Host, name: str, value: str) -> None:
     """Set `name`. ScriptError if it is unknown, or the value one that nothing here would heed."""
     name = name.replace("/", ".")
     value = " ".join(value.split())
+    if _NOTHING_HERE.match(name):
+        return
     if name in _FIXED:
         values = _FIXED[name]
         if values is not None and value not in values:
@@ -218,6 +240,16 @@ def write(host: Host, name: str, value: str) -> None:
         if value not in STACKS:
             raise ScriptError(f"sysctl {name}={value}: only {', '.join(STACKS)} are there")
         host.tcp.profile.rack = host.tcp.profile.tail_loss_probe = value == "rack"
+    elif name in _FAST_OPEN:
+        bit = _FAST_OPEN[name]
+        host.tcp.profile.fastopen = host.tcp.profile.fastopen & ~bit | (bit if int(value) else 0)
+    elif name == _PURGE:
+        host.tcp.host_cache.purge()
+    elif name == _PORT_RANGE:
+        low, high = map(int, value.split())
+        if not 1 <= low <= high <= _LAST_PORT:
+            raise ScriptError(f"sysctl {name}={value}: two ports expected, in order")
+        host.kernel.network.tcp_ports.ephemeral = range(low, high + 1)
     elif name == _SYNCOOKIES_ONLY:
         host.tcp.profile.syncookies = 2 if int(value) else 1
     elif name == _FINWAIT2_RECYCLE:
@@ -253,6 +285,15 @@ def read(host: Host, name: str) -> str:
         return "1" if scaling and stamps else "2" if scaling else "3" if stamps else "0"
     if name == _STACK:
         return STACKS[host.tcp.profile.rack]
+    if name == _STACKS:
+        return " ".join(STACKS)
+    if name in _FAST_OPEN:
+        return str(int(bool(host.tcp.profile.fastopen & _FAST_OPEN[name])))
+    if name == _HOSTS:
+        return "\n".join(host.tcp.host_cache.lines(host.scheduler.now))
+    if name == _PORT_RANGE:
+        ports = host.kernel.network.tcp_ports.ephemeral
+        return f"{ports.start}\t{ports[-1]}"
     if name == _SYNCOOKIES_ONLY:
         return str(int(host.tcp.profile.syncookies == 2))
     if name in _FREEBSD_PROFILE:
@@ -260,6 +301,8 @@ def read(host: Host, name: str) -> str:
         return str(int(getattr(host.tcp.profile, attribute)) // unit)
     if name in _FREEBSD_MILLISECONDS:
         return host.tcp.sysctl.get(_FREEBSD_MILLISECONDS[name]) + "000"
+    if _NOTHING_HERE.match(name):
+        return "0"
     if name in _FIXED:
         values = _FIXED[name]
         return values[0] if values else "0"

@@ -134,8 +134,7 @@ class SimulatedMachine:
 
     def command(self, text: str) -> Blocking[None]:
         """See `Machine`."""
-        yield from ()
-        self.shell.run(text)
+        yield from self.shell.run(text)
 
     def wall_clock(self) -> int:
         """See `Machine`."""

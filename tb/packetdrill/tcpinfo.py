@@ -28,7 +28,9 @@ _LAYOUT: Final = (
     "I"),
     ("tcpi_reord_seen", "I"), ("tcpi_rcv_ooopack", "I"), ("tcpi_snd_wnd", "I"), ("tcpi_rcv_wnd", "I"),
     ("tcpi_rehash", "I"), ("tcpi_total_rto", "H"), ("tcpi_total_rto_recoveries", "H"),
-    ("tcpi_total_rto_time", "I"),
+    ("tcpi_total_rto_time", "I"), ("tcpi_received_ce", "I"), ("tcpi_delivered_e1_bytes", "I"),
+    ("tcpi_delivered_e0_bytes", "I"), ("tcpi_delivered_ce_bytes", "I"), ("tcpi_received_e1_bytes", "I"),
+    ("tcpi_received_e0_bytes", "I"), ("tcpi_received_ce_bytes", "I"), ("_accecn", "I"),
 )  # fmt: skip
 
 SIZE: Final = sum(struct.calcsize("=" + code) for _, code in _LAYOUT)
@@ -53,6 +55,9 @@ def parse(data: bytes) -> dict[str, int]:
     found["tcpi_snd_wscale"], found["tcpi_rcv_wscale"] = scales & 15, scales >> 4
     found["tcpi_delivery_rate_app_limited"] = limited & 1
     found["tcpi_fastopen_client_fail"] = limited >> 1 & 3
+    accurate = found.pop("_accecn", 0)
+    found["tcpi_ecn_mode"], found["tcpi_accecn_opt_seen"] = accurate & 3, accurate >> 2 & 3
+    found["tcpi_accecn_fail_mode"], found["tcpi_options2"] = accurate >> 4 & 15, accurate >> 8
     for short, name in (("tcpi_cwnd", "tcpi_snd_cwnd"), ("tcpi_ssthresh", "tcpi_snd_ssthresh")):
         if name in found:
             found[short] = found[name]

@@ -37,6 +37,7 @@ class Settings:
 def start(world: World, words: Words, settings: Settings) -> Program[Any]:
     """Start the program on the host that `settings` names."""
     host = world.a if settings.host == "a" else world.b
+    host.kernel.accelerators = True
     return host.spawn(RUNNERS[words.kind], words.target, *words.arguments, name=words.name)
 
 

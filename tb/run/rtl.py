@@ -5,7 +5,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tb import toolchain
+from tb import handover, toolchain
 from tb.run.words import Words
 
 if TYPE_CHECKING:
@@ -23,16 +23,19 @@ def run(words: Words, settings: "Settings") -> int:
     where.mkdir(parents=True, exist_ok=True)
     result = where / "status.json"
     result.unlink(missing_ok=True)
-    job = {
-        "words": [words.kind, words.target, list(words.arguments)],
-        "settings": vars(settings),
-        "directory": os.getcwd(),
-        "path": sys.path,
-        "result": str(result),
-        "output": [f"/proc/{os.getpid()}/fd/{fd}" for fd in (1, 2)],
-    }
     sys.stdout.flush()
-    run_cocotb("tb.run.rtl_job", where=where, environment={ENVIRONMENT: json.dumps(job)}, seed=settings.seed)
+    with handover.offered([0, 1, 2]) as descriptors:
+        job = {
+            "words": [words.kind, words.target, list(words.arguments)],
+            "settings": vars(settings),
+            "directory": os.getcwd(),
+            "path": sys.path,
+            "result": str(result),
+            "descriptors": descriptors,
+        }
+        run_cocotb(
+            "tb.run.rtl_job", where=where, environment={ENVIRONMENT: json.dumps(job)}, seed=settings.seed
+        )
     if not result.is_file():
         print(f"fdwire: the simulation ended early; its log is {where / 'simulation.log'}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from typing import Any
 import cocotb
 
 from pymodel.simtime import MS, SEC
+from tb import handover
 from tb.cosim.loop import SimulationTimeout
 from tb.run import rtl
 from tb.run.command import DEADLOCK_STATUS, Settings, show_sockets, start, status_of, stuck
@@ -66,11 +67,14 @@ async def program(dut: Any) -> None:
     bench = await Testbench.start(dut, seed=job["settings"]["seed"])
     os.chdir(job["directory"])
     sys.path[:] = job["path"]
-    before = sys.stdout, sys.stderr
-    with open(job["output"][0], "w", buffering=1) as out, open(job["output"][1], "w", buffering=1) as err:
-        sys.stdout, sys.stderr = out, err
-        try:
-            status = await _run(bench, Words(kind, target, tuple(arguments)), Settings(**job["settings"]))
-        finally:
-            sys.stdout, sys.stderr = before
+    before = sys.stdin, sys.stdout, sys.stderr
+    standard = handover.take(job["descriptors"], 3)
+    streams = [open(fd, mode, buffering=1) for fd, mode in zip(standard, "rww", strict=True)]  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = streams
+    try:
+        status = await _run(bench, Words(kind, target, tuple(arguments)), Settings(**job["settings"]))
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = before
+        for stream in streams:
+            stream.close()
     Path(job["result"]).write_text(json.dumps({"status": status}))

@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from tb import toolchain
 from tb.cosim.build import rtl_sources, run_cocotb, waves_format
+from tb.report import collect, page
 from tb.sim import table
 from tb.sim.options import ENVIRONMENT, Options
 from tb.sim.progress import Receiver
@@ -21,25 +23,39 @@ PS_PER_US = 1_000_000
 def run(options: Options, *, waves: str, console: Console) -> int:
     """Run the job; 0 when every file arrived and RTL and golden model agreed.
 
-    `waves`: "off", "all", or the number of microseconds from the start.
+    `waves`: "off", "all", the number of microseconds from the start, or "last:" and the number of those
+    before the first mismatch, or else before the end.
     """
     out = options.directory
     out.mkdir(parents=True, exist_ok=True)
-    for stale in ("summary.json", "wire.pcapng", "waves.fst", "waves.vcd", "waves.gtkw"):
+    for stale in (
+        "summary.json",
+        collect.FILE,
+        page.PAGE,
+        "wire.pcapng",
+        "waves.fst",
+        "waves.vcd",
+        "waves.gtkw",
+        "trace.perfetto-trace",
+    ):
         (out / stale).unlink(missing_ok=True)
     kind = "off" if waves == "off" else waves_format()
     if kind == "vcd":
         console.print("waves are VCD: for the smaller FST install liblz4-dev and zlib1g-dev", highlight=False)
-    until = None if waves in ("off", "all") else round(float(waves) * PS_PER_US)
+    first, _, last = waves.partition("last:")
+    until = None if waves in ("off", "all") or last else round(float(first) * PS_PER_US)
+    waves_last = round(float(last) * PS_PER_US) if last else 0
     wave_file = None if kind == "off" else out / f"waves.{kind}"
     pipe = out / "progress"
-    job = Options(**{**vars(options), "progress": str(pipe), "waves": wave_file.name if wave_file else ""})
+    job = replace(
+        options, progress=str(pipe), waves=wave_file.name if wave_file else "", waves_last=waves_last
+    )
     with Receiver(pipe, console) as progress:
         results = run_cocotb(
             "tb.sim.job",
             where=out,
             waves=kind,
-            wave_file=wave_file,
+            wave_file=None if last else wave_file,
             wave_until=until,
             environment={ENVIRONMENT: job.to_json()},
             seed=options.seed,
@@ -56,7 +72,10 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     if wave_file is not None:
         for missing in gtkw.write(wave_file, out / "waves.gtkw", rtl_sources()):
             console.print(f"waves.gtkw leaves out what the design no longer has: {missing}", highlight=False)
-    names = ["summary.json", "wire.pcapng"] + ([wave_file.name, "waves.gtkw"] if wave_file else [])
+    page.write(out)
+    names = [page.PAGE, collect.FILE, "summary.json", "wire.pcapng"]
+    names += [wave_file.name, "waves.gtkw"] if wave_file else []
+    names += ["trace.perfetto-trace"] if options.trace else []
     console.print(f"written to {_short(out)}/: {', '.join(names)}", highlight=False)
     results.unlink(missing_ok=True)
     return 0 if summary["ok"] else 1

@@ -23,8 +23,12 @@ class Options:
     """A bug to plant once both hosts are up (`RtlNic.plant`), to see it caught; empty for none."""
     waves: str = ""
     """File name of the waves in `out`, empty for none."""
+    waves_last: int = 0
+    """The waves are those of so many ps before the first mismatch, or else the end; 0: not so."""
     without: tuple[str, ...] = ()
     """Names of virtio features that host A's driver does not accept."""
+    trace: bool = False
+    """Leave trace.perfetto-trace in `out`."""
     progress: str = ""
     """A pipe to write progress to, empty for none."""
 

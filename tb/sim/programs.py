@@ -52,9 +52,9 @@ def post(url: str, body: bytes) -> int:
         return int(response.status)
 
 
-def write_files(directory: Path, page: bytes, blob: bytes) -> None:
+def write_files(directory: Path, licence: bytes, blob: bytes) -> None:
     """What the server offers."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name, data in (("page.md", page), ("random.bin", blob)):
+    for name, data in (("LICENSE", licence), ("random.bin", blob)):
         (directory / name).write_bytes(data)
         os.utime(directory / name, (MODIFIED, MODIFIED))

@@ -13,6 +13,7 @@ from pymodel.scheduler import Scheduler
 from pymodel.simtime import BYTE_TIME_10G, NS, US
 from pymodel.task import WaitQueue, wait
 from tb.lockstep.checker import Checker
+from tb.memory_settings import MemorySettings
 
 PREAMBLE = 8
 
@@ -26,7 +27,7 @@ class Surroundings(Protocol):
     any_mtu: bool
     blind: frozenset[str]
 
-    def rough(self, memory: dict[str, object], gap: int) -> None:
+    def rough(self, memory: MemorySettings, gap: int) -> None:
         """Another host memory, another least gap between received frames."""
 
     def fail_nth(self, nth: int, *, write: bool, response: int) -> bool:

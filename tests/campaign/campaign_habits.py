@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 
 from pymodel.simtime import NS, US
+from tb.memory_settings import CHANNELS, MemorySettings
 
 
 @dataclass
@@ -67,21 +68,34 @@ class Habits:
         )
 
 
-def surroundings(rng: random.Random) -> dict[str, object]:
-    """Host memory, as `RtlNic.configure_memory` takes it."""
+def surroundings(rng: random.Random) -> MemorySettings:
+    """Host memory with one kind of trouble: slow and stalling, or short of bandwidth, bursts or order.
+
+    All at once, the rest of a long frame would take longer than the checker allows a queue that was stopped
+    (`tb.lockstep.ring_protocol.LONGEST`).
+    """
     pick = rng.choice
-    chosen: dict[str, object] = {
-        "read_latency": pick((0, 1, 8, 32, 150)),
-        "write_latency": pick((0, 1, 8, 16, 150)),
-        "jitter": pick((0, 0, 5, 200)),
-        "stall_percent": pick((0, 0, 0, 10, 60)),
-        "seed": rng.randrange(1, 1 << 32),
-    }
-    if rng.random() < 0.3:
-        chosen["stalls"] = {
-            channel: pick((0, 20, 90)) for channel in rng.sample(("ar", "r", "aw", "w", "b"), 2)
-        }
-    return chosen
+    scarce = pick(("time", "time", "bandwidth", "bursts", "order"))
+    if scarce == "time":
+        return MemorySettings(
+            read_latency=pick((0, 1, 8, 32, 150)),
+            write_latency=pick((0, 1, 8, 16, 150)),
+            jitter=pick((0, 0, 5, 200)),
+            stall_percent=pick((0, 0, 0, 10, 60)),
+            stalls={channel: pick((0, 20, 90)) for channel in rng.sample(CHANNELS, pick((0, 0, 2)))},
+            seed=rng.randrange(1, 1 << 32),
+        )
+    return MemorySettings(
+        read_latency=pick((0, 1, 8, 32)),
+        write_latency=pick((0, 1, 8, 16)),
+        jitter=pick((0, 5)),
+        read_bandwidth=pick((8, 12.8)) if scarce == "bandwidth" else 0,
+        write_bandwidth=pick((8, 12.8)) if scarce == "bandwidth" else 0,
+        read_limit=pick((2, 8)) if scarce == "bursts" else 0,
+        write_limit=pick((4, 8)) if scarce == "bursts" else 0,
+        reorder_percent=pick((10, 40)) if scarce == "order" else 0,
+        seed=rng.randrange(1, 1 << 32),
+    )
 
 
 def rx_capacity(rng: random.Random, small: float, longest: int, *, parts: float) -> int:

@@ -7,13 +7,14 @@ import random
 import traceback
 from collections.abc import Iterator
 
-from allpairspy import AllPairs
 from campaign_account import settle
 from campaign_bench import Bench
 from campaign_driver import Driver
 from campaign_faults import bad_descriptor, failing_transfer, memory_changes, register_storm
 from campaign_numbers import NEEDS, OPTIONAL
 from campaign_stops import device_reset, pin_reset, reset_queue, stop_queues
+
+from tb.covering import pairwise
 
 STOPS = (
     *(device_reset,) * 4,
@@ -29,13 +30,8 @@ STOPS = (
 
 def pairwise_subsets() -> list[frozenset[int]]:
     """Subsets of the optional features that together have every pair on, off, and either way round."""
-
-    def legal(row: list[bool]) -> bool:
-        setting = dict(zip(OPTIONAL, row, strict=False))
-        return all(setting.get(other, True) for one, other in NEEDS.items() if setting.get(one))
-
-    rows = AllPairs([[True, False]] * len(OPTIONAL), filter_func=legal)
-    return [frozenset(bit for bit, on in zip(OPTIONAL, row, strict=True) if on) for row in rows]
+    rows = pairwise(OPTIONAL, lambda on: all(on[other] or not on[one] for one, other in NEEDS.items()))
+    return [frozenset(bit for bit in OPTIONAL if row[bit]) for row in rows]
 
 
 def subsets(rng: random.Random, first: int) -> Iterator[frozenset[int]]:

@@ -3,6 +3,7 @@
 FDWIRE_SEED and FDWIRE_ROUNDS (first-end) choose them, FDWIRE_FRAMES how many frames a round has.
 """
 
+import gc
 import os
 import time
 from typing import Any
@@ -19,6 +20,7 @@ from tb.cosim.library import load
 from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import RtlNic
 from tb.lockstep.checker import Checker
+from tb.memory_settings import MemorySettings
 
 SEED = int(os.environ["FDWIRE_SEED"])
 FIRST, END = (int(n) for n in os.environ["FDWIRE_ROUNDS"].split("-"))
@@ -34,8 +36,8 @@ class Rough:
     def __init__(self, nic: RtlNic) -> None:
         self._nic = nic
 
-    def rough(self, memory: dict[str, Any], gap: int) -> None:
-        self._nic.configure_memory(**memory)
+    def rough(self, memory: MemorySettings, gap: int) -> None:
+        self._nic.configure_memory(memory)
         self._nic.wire_gap(gap)
 
     def fail_nth(self, nth: int, *, write: bool, response: int) -> bool:
@@ -53,13 +55,14 @@ class Rough:
 
 def rtl_bench(dut: Any) -> tuple[Bench, Loop]:
     """A bench around the RTL, just out of reset, and the loop that runs it."""
+    gc.collect()  # an earlier round: much memory, but few objects for the collector to hurry for
     scheduler = Scheduler()
     scheduler.run_until(load().fdw_now())
     nic = RtlNic(scheduler, HostMemory(256 << 20))
     checker = Checker(nic.memory)
     nic.drain()  # what an earlier round left in the log
     nic.observe(checker.observe)
-    nic.configure_memory()  # a round must be the same alone as behind others
+    nic.configure_memory(MemorySettings())  # a round must be the same alone as behind others
     nic.wire_gap(12)
     nic.reset()
     nic.set_link(True)

@@ -9,6 +9,7 @@ from pymodel.regs import RxStatus
 from pymodel.scheduler import Scheduler
 from tb.lockstep import events as ev
 from tb.lockstep.checker import Checker
+from tb.memory_settings import MemorySettings
 
 
 class Watch:
@@ -62,7 +63,7 @@ class Fixed:
     any_mtu = True
     blind: frozenset[str] = frozenset()
 
-    def rough(self, memory: dict[str, object], gap: int) -> None:
+    def rough(self, memory: MemorySettings, gap: int) -> None:
         pass
 
     def fail_nth(self, nth: int, *, write: bool, response: int) -> bool:

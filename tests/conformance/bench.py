@@ -13,10 +13,12 @@ from typing import Any, Protocol, TypeVar
 from pymodel.hostmem import HostMemory
 from pymodel.ports import DevicePort, Frame
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import MS, NS, US
+from pymodel.simtime import BYTE_TIME_10G, MS, NS, US
 from pymodel.task import Task
 
 T = TypeVar("T")
+PREAMBLE = 8
+"""With the start frame delimiter (IEEE 802.3 §3.1.1)."""
 
 
 class Bench(Protocol):
@@ -43,6 +45,23 @@ class Bench(Protocol):
 
     def set_link(self, up: bool) -> None:
         """Plug the cable in or pull it."""
+
+
+class WireSide:
+    """`Bench.wire_send` for a bench whose `port` is a `WirePort`, too."""
+
+    scheduler: Scheduler
+    port: Any
+    _wire_free = 0
+
+    async def wire_send(self, data: bytes, *, bad_fcs: bool = False, gap: int = 12) -> None:
+        """See `Bench`."""
+        fcs = zlib.crc32(data) ^ (0x00800000 if bad_fcs else 0)
+        whole = data + fcs.to_bytes(4, "little")
+        start = max(self.scheduler.now, self._wire_free + gap * BYTE_TIME_10G)
+        end = start + (PREAMBLE + len(whole)) * BYTE_TIME_10G
+        self._wire_free = end
+        self.port.deliver(Frame(whole, start, end))
 
 
 Case = Callable[[Bench], Coroutine[Any, Any, None]]

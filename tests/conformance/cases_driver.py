@@ -1,24 +1,38 @@
 """Conformance: the project's own driver over the NIC under test, frame by frame."""
 
 import random
+from collections.abc import Collection
 
 from bench import MAC, MTU, SETTLE, Bench, finish, on_wire, random_frame, until
 
-from pymodel.driver import VirtioNetDevice
+from pymodel.driver import VirtioNetDevice, probe
 from pymodel.netdev import Features
-from pymodel.regs import Stat
+from pymodel.regs import Feature, Stat
 from pymodel.simtime import NS, US
 from pymodel.skbuff import Page, SkBuff, alloc_skb
+from tb.covering import pairwise
+
+OPTIONAL = sorted(probe.OPTIONAL)
+NEEDS = ((Feature.HOST_TSO4, Feature.CSUM), (Feature.HOST_ECN, Feature.HOST_TSO4))
 
 
 class _Host:
     """A probed device whose received frames (Ethernet header included) are collected in `got`."""
 
-    def __init__(self, bench: Bench, queue_size: int = 256, *, napi_tx: bool = False) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        queue_size: int = 256,
+        *,
+        napi_tx: bool = False,
+        without: Collection[Feature] = (),
+    ) -> None:
         self.bench = bench
         self.rng = random.Random(bench.seed)
         self.before = bench.memory.allocated
-        self.dev = VirtioNetDevice(bench.port, bench.scheduler, "eth0", queue_size, napi_tx=napi_tx)
+        self.dev = VirtioNetDevice(
+            bench.port, bench.scheduler, "eth0", queue_size, napi_tx=napi_tx, without=without
+        )
         self.dev.rx_handler = self._receive
         self.got: list[bytes] = []
 
@@ -104,6 +118,17 @@ async def driver_exchanges_frames_over_rings_of_one_descriptor(bench: Bench) -> 
     await host.probe()
     await host.exchange(12, longest=400, spread=5)
     await host.close()
+
+
+async def driver_exchanges_frames_with_every_pair_of_features_on_and_off(bench: Bench) -> None:
+    for on in pairwise(OPTIONAL, lambda on: all(on[other] or not on[one] for one, other in NEEDS)):
+        host = _Host(bench, 32, without=[feature for feature in OPTIONAL if not on[feature]])
+        await host.probe()
+        assert {feature for feature in OPTIONAL if host.dev.negotiated >> feature & 1} == {
+            feature for feature in OPTIONAL if on[feature]
+        }
+        await host.exchange(12)
+        await host.close()
 
 
 async def driver_burst_larger_than_the_ring_waits_and_is_sent_whole(bench: Bench) -> None:
@@ -232,6 +257,7 @@ CASES = (
     driver_with_transmit_interrupts_exchanges_frames_and_frees_each,
     driver_exchanges_frames_over_rings_of_odd_sizes,
     driver_exchanges_frames_over_rings_of_one_descriptor,
+    driver_exchanges_frames_with_every_pair_of_features_on_and_off,
     driver_burst_larger_than_the_ring_waits_and_is_sent_whole,
     driver_under_a_burst_at_line_rate_accounts_for_every_frame,
     driver_sends_frames_in_fragments,

@@ -4,41 +4,43 @@ Started by test_conformance_rtl.py, which hands over the names of the cases and 
 """
 
 import os
-import zlib
 from typing import Any
 
 import cocotb
+from bench import WireSide
 from cases import CASES
 
 from pymodel.hostmem import HostMemory
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import BYTE_TIME_10G, US
+from pymodel.simtime import US
 from tb.cosim.library import load
 from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import RtlNic
 from tb.lockstep.checker import Checker
+from tb.memory_settings import MemorySettings
 
 SEED = int(os.environ["FDWIRE_SEED"])
 NAMES = os.environ["FDWIRE_CASES"].split()
-MEMORIES = {
-    "steady": {"read_latency": 32, "write_latency": 16},
-    "fast": {"read_latency": 0, "write_latency": 0},
-    "rough": {"read_latency": 20, "write_latency": 10, "jitter": 200, "stall_percent": 30},
-}
-PREAMBLE = 8
+MEMORY = os.environ["FDWIRE_MEMORY"]
+_ROUGH = {"read_latency": 20, "write_latency": 10, "jitter": 200, "stall_percent": 30, "reorder_percent": 10}
+SETTINGS = {
+    "steady": MemorySettings(),
+    "fast": MemorySettings(read_latency=0, write_latency=0),
+    "rough": MemorySettings(**_ROUGH, read_limit=16, write_limit=8, seed=SEED & 0xFFFFFFFF),
+}[MEMORY]
 
 
-class RtlBench:
+class RtlBench(WireSide):
     """The RTL NIC just out of reset; simulated time passes only in `run_for`."""
 
     def __init__(self, dut: Any) -> None:
         self.seed = SEED
         self.scheduler = Scheduler()
         self.scheduler.run_until(load().fdw_now())
-        self.memory = HostMemory()
+        self.memory = HostMemory(iommu=MEMORY != "steady")
         self.port = RtlNic(self.scheduler, self.memory)
-        self.port.configure_memory(**MEMORIES[os.environ["FDWIRE_MEMORY"]], seed=SEED & 0xFFFFFFFF)
+        self.port.configure_memory(SETTINGS)
         self.checker = Checker(self.memory)
         self.port.drain()  # what an earlier case left in the log
         self.port.observe(self.checker.observe)
@@ -47,20 +49,11 @@ class RtlBench:
         self.sent: list[Frame] = []
         self.port.set_wire_handler(self._out)
         self._loop = Loop(dut, self.scheduler, self.port)
-        self._wire_free = 0
 
     def _out(self, frame: Frame) -> None:
         # One that broke off comes again, which the checker sees to.
         if not frame.error:
             self.sent.append(frame)
-
-    async def wire_send(self, data: bytes, *, bad_fcs: bool = False, gap: int = 12) -> None:
-        fcs = zlib.crc32(data) ^ (0x00800000 if bad_fcs else 0)
-        whole = data + fcs.to_bytes(4, "little")
-        start = max(self.scheduler.now, self._wire_free + gap * BYTE_TIME_10G)
-        end = start + (PREAMBLE + len(whole)) * BYTE_TIME_10G
-        self._wire_free = end
-        self.port.deliver(Frame(whole, start, end))
 
     async def run_for(self, ps: int) -> None:
         await self._loop.run_for(ps)
@@ -80,5 +73,7 @@ async def conformance(dut: Any, name: str) -> None:
     bench.port.drain()
     bench.checker.finish()
     bench.port.check_protocols()
+    if bench.memory.iommu is not None:
+        bench.memory.iommu.check()
     assert not bench.checker.mismatches, "\n".join(str(m) for m in bench.checker.mismatches[:20])
     assert bench.checker.comparisons

@@ -37,6 +37,7 @@ def main() -> int:
         where.mkdir(parents=True)
         environment = os.environ | {
             coverage.VARIABLE: str(where),
+            "FDWIRE_WHOLE": "1",
             "FDWIRE_SEED": os.environ.get("FDWIRE_SEED", "1"),
             "FDWIRE_ROUNDS": os.environ.get("FDWIRE_ROUNDS", ROUNDS),
         }

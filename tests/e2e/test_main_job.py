@@ -51,11 +51,20 @@ def test_clean_run_delivers_every_file_and_agrees_with_the_golden_model(
     assert int(str(summary["comparisons"])) > 1000
     files = summary["files"]
     assert isinstance(files, list)
-    assert [f["name"] for f in files] == ["GET page.md", "GET random.bin", "POST page.md"]
+    assert [f["name"] for f in files] == ["GET LICENSE", "GET random.bin", "POST LICENSE"]
     assert [f["bytes"] for f in files][1] == BYTES
     for file in files:
         assert file["sent"] == file["received"]
         assert file["sent"] in printed
+
+
+def test_clean_runs_page_is_there_and_says_how_to_have_the_journeys_that_it_has_not(
+    clean_run: tuple[Path, str, dict[str, object]],
+) -> None:
+    out, printed, _ = clean_run
+    page = (out / "report.html").read_text()
+    assert "report.html, " in printed.splitlines()[-1]
+    assert ">passed<" in page and "fdwire sim --trace" in page and "Journey of" not in page
 
 
 def test_clean_runs_capture_holds_every_frame_with_rising_times(
@@ -103,9 +112,9 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(
 @pytest.mark.parametrize(
     "impairments",
     [
-        ["--loss", "0.03"],
-        ["--reorder", "0.05", "--duplicate", "0.05"],
-        ["--corrupt", "0.03"],
+        pytest.param(["--loss", "0.03"], marks=pytest.mark.slow),
+        pytest.param(["--reorder", "0.05", "--duplicate", "0.05"], marks=pytest.mark.slow),
+        pytest.param(["--corrupt", "0.03"], marks=pytest.mark.slow),
         ["--loss", "0.02", "--reorder", "0.02", "--duplicate", "0.02", "--corrupt", "0.02"],
     ],
     ids=lambda v: "".join(v),
@@ -139,7 +148,7 @@ def test_planted_bug_fails_the_run_and_says_why(tmp_path: Path) -> None:
 def test_regression_planted_lost_interrupt_is_reported_although_the_program_fails(tmp_path: Path) -> None:
     result, summary = sim(tmp_path, "--plant", "interrupt")
     assert result.returncode == 1 and int(str(summary["mismatches"])) > 0
-    assert "trouble: GET page.md" in result.stdout and "lost interrupt" in result.stdout
+    assert "trouble: GET LICENSE" in result.stdout and "lost interrupt" in result.stdout
 
 
 def test_regression_variable_waves_of_make_is_not_mistaken_for_cocotbs(

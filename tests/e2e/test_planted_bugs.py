@@ -10,6 +10,7 @@ from pymodel.simtime import MS
 from pymodel.socket import AsyncSocket
 from tb.block import run_nic
 from tb.cosim.loop import SimulationTimeout
+from tb.cosim.rtl_nic import ProtocolViolation
 from tb.testbench import Disagreement, Testbench
 
 BUGS = {
@@ -57,6 +58,20 @@ async def planted(dut: Any, bug: str) -> None:
         await bench.finish()
     assert BUGS[bug] in str(caught.value), str(caught.value)
     print(f"planted {bug!r}, reported: {str(caught.value).splitlines()[0]}")
+
+
+@cocotb.test()
+async def entry_used_twice_is_noticed_without_the_checker(dut: Any) -> None:
+    bench = await Testbench.start(dut, lockstep=False)
+    bench.rtl.plant("used twice")
+
+    async def client() -> None:
+        with pytest.raises(ConnectionRefusedError):
+            await AsyncSocket().connect(("b", 9))
+
+    await bench.run(bench.a.spawn(client))
+    with pytest.raises(ProtocolViolation, match=r"ring_violations: 1, first [RT]X: used entry unknown"):
+        await bench.finish()
 
 
 def test_planted_bugs() -> None:

@@ -27,7 +27,7 @@ def test_sim_output_shown_has_the_lines_that_sim_prints() -> None:
             ("frames_a_to_b", "frames_b_to_a", "bytes_a_to_b", "bytes_b_to_a", "simulated_ns"), 1
         ),
         **dict.fromkeys(("goodput_bps", "cycles", "cycles_per_wall_second", "comparisons", "mismatches"), 1),
-        "files": [{"name": name, **file} for name in ("GET page.md", "GET random.bin", "POST page.md")],
+        "files": [{"name": name, **file} for name in ("GET LICENSE", "GET random.bin", "POST LICENSE")],
         "trouble": "",
         "mismatch_reports": [],
     }

@@ -1,5 +1,6 @@
 """`fdwire tap` over the golden NIC: the command, its ends, and what it says where something is missing."""
 
+import json
 import os
 import re
 import signal
@@ -67,6 +68,18 @@ def test_source_and_sink_serve(tmp_path: Path) -> None:
     sink = "head -c 300000 /dev/zero | nc -N 10.0.0.1 9"
     done = run(tmp_path, *GOLDEN, "--exec", f"nc -d 10.0.0.1 19 | head -c 300000 | wc -c; {sink}")
     assert done.status == 0 and done.out.strip() == "300000"
+
+
+@pytest.mark.slow
+def test_iperf3_of_the_namespace_measures_the_host_both_ways(tmp_path: Path) -> None:
+    needs("iperf3", "tshark")
+    commands = "iperf3 -J -c 10.0.0.1 -n 1M && iperf3 -J -c 10.0.0.1 -n 1M -R -P 2"
+    done = run(tmp_path, *GOLDEN, "--exec", commands)
+    assert done.status == 0
+    up, down = (json.loads(text)["end"] for text in re.split(r"(?<=\n})\n", done.out.strip()))
+    assert up["sum_sent"]["bytes"] == up["sum_received"]["bytes"] == 1 << 20
+    assert down["sum_received"]["bytes"] >= 1 << 20
+    assert_clean(done.capture)
 
 
 @pytest.mark.slow

@@ -50,6 +50,29 @@ def test_ten_megabytes_down_and_up_have_equal_hashes(tmp_path: Path) -> None:
     assert_agreed(done)
 
 
+def test_iperf3_measures_the_host_both_ways(tmp_path: Path) -> None:
+    needs("iperf3", "tshark")
+    commands = "iperf3 -c 10.0.0.1 -n 2M && iperf3 -c 10.0.0.1 -n 2M -R"
+    done = run(tmp_path, "--nic", "rtl", "--exec", commands)
+    assert done.status == 0
+    assert done.out.count("iperf Done.") == 2
+    assert_clean(done.capture)
+    assert_agreed(done)
+
+
+@pytest.mark.parametrize("way", [(), ("-R",)])
+def test_host_measures_iperf3_of_the_namespace(tmp_path: Path, way: tuple[str, ...]) -> None:
+    needs("iperf3", "tshark")
+    client = ("-m", "tb.links.iperf3", "-c", "10.0.0.2", "--wait", "10", "-n", "2M", *way)
+    server = "iperf3 -s -1 >/dev/null"
+    done = run(tmp_path, "--nic", "rtl", "--peer", server, "--python", *client)
+    assert done.status == 0
+    sent = re.search(r"([\d.]+) MBytes .* sender", done.out)
+    assert sent and float(sent[1]) >= 2
+    assert_clean(done.capture)
+    assert_agreed(done)
+
+
 def test_fifty_curls_at_once_are_all_served(tmp_path: Path) -> None:
     needs("curl", "tshark")
     (tmp_path / "page").write_bytes(os.urandom(20_000))
@@ -63,14 +86,14 @@ def test_fifty_curls_at_once_are_all_served(tmp_path: Path) -> None:
     assert_agreed(done)
 
 
-def test_every_byte_arrives_with_loss_and_reordering(tmp_path: Path) -> None:
+def test_ten_megabytes_arrive_both_ways_with_loss_and_reordering(tmp_path: Path) -> None:
     needs("curl", "tshark")
-    (tmp_path / "blob").write_bytes(os.urandom(1_000_000))
+    (tmp_path / "blob").write_bytes(os.urandom(BLOB))
     commands = (
         f"curl -sS -o {tmp_path}/down http://10.0.0.1/blob && curl -sS -T {tmp_path}/blob http://10.0.0.1/up"
     )
     bad = ("--loss", "0.01", "--reorder", "0.01")
-    done = run(tmp_path, "--nic", "rtl", *bad, "--serve", str(tmp_path), "--exec", commands)
+    done = run(tmp_path, "--nic", "rtl", *bad, "--serve", str(tmp_path), "--exec", commands, timeout=380)
     assert done.status == 0
     assert _sha256(tmp_path / "down") == _sha256(tmp_path / "up") == _sha256(tmp_path / "blob")
     assert found(done.capture, "tcp.analysis.retransmission"), "without any nothing was lost"

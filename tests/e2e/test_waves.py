@@ -123,9 +123,9 @@ def test_marker_stands_where_the_bus_takes_the_first_write_to_queue_notify(run: 
 
 def test_names_of_states_are_what_verilator_made_of_the_localparams(run: Run) -> None:
     scopes = {
-        "fdw_ring_fetch": "ring[0].fetch", "fdw_rx_frame": "rx_engine.frame", "fdw_rx_used": "rx_engine.used",
-        "fdw_mac_rx": "mac_rx", "fdw_mac_tx": "mac_tx",
-        "fdw_tx_segment": "tx_offload.segment",
+        "fdw_ring_fetch": "ring[0].fetch", "fdw_rx_frame": "rx.engine.frame", "fdw_rx_used": "rx.engine.used",
+        "fdw_mac_rx": "rx.mac", "fdw_mac_tx": "tx.mac",
+        "fdw_tx_segment": "tx.offload.with_tso.segment",
     }  # fmt: skip
     machines = fsm.read(list(build.rtl_sources())).values()
     for machine in machines:

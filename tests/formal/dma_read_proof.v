@@ -140,7 +140,7 @@ module dma_read_proof (
             if (draining) assert (!req_ready);
             if (arvalid && reads_unit) assert (covered);
             if (flying != 2'd0 || arvalid) assert (busy);
-            if (!$past(rst)) assert (error == $past(beat && rlast && (burst_bad || rresp[1]) && !abort && !draining));
+            if (!$past(rst)) assert (error == $past(beat && rresp[1] && !burst_bad && !abort && !draining));
         end
         cover (started && !rst && step && shows && ahead == 6'd13 && heads == 5'd2 && now_last);
         cover (started && !rst && step && over && waiting == 2'd2 && !now_last && now_len == 6'd40);

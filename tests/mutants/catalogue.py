@@ -28,7 +28,8 @@ TABLES = ("ring/fdw_ring_indirect.v", "test_ring_indirect.py::test_ring_indirect
 USED = ("ring/fdw_ring_used.v", "test_ring_used.py::test_ring_used[{simulator}]")
 EVENT = ("ring/fdw_ring_event.v", "test_ring_used.py::test_ring_used[{simulator}]")
 REGS = ("regs/fdw_regs.v", "test_regs.py::test_regs[default-{simulator}]")
-QUEUE = ("regs/fdw_regs_queue.v", "test_regs.py::test_regs[default-{simulator}]")
+LIFE = ("regs/fdw_regs.v", "test_regs_queues.py::test_regs_queues[default-{simulator}]")
+QUEUE = ("regs/fdw_regs_queue.v", "test_regs_queues.py::test_regs_queues[default-{simulator}]")
 STATS = ("regs/fdw_stats.v", "test_regs_bus.py::test_regs_bus[{simulator}]")
 DMA_READ = ("dma/fdw_dma_read.v", "test_dma_read.py::test_dma_read[{simulator}]")
 DMA_WRITE = ("dma/fdw_dma_write.v", "test_dma_write.py::test_dma_write[{simulator}]")
@@ -132,7 +133,7 @@ MUTANTS = (
         "(interrupt_status & ~interrupt_ack) | interrupt_set;",
         "(interrupt_status | interrupt_set) & ~interrupt_ack;",
         "interrupt_in_the_cycle_of_its_acknowledgement_is_not_lost"),
-    _in(REGS, "early-reset", "status reads 0 while transfers are in flight",
+    _in(LIFE, "early-reset", "status reads 0 while transfers are in flight",
         "reset_settle == 3'd0 && device_idle;", "reset_settle == 3'd0;",
         "reset_with_transfers_in_flight_reads_zero_only_when_they_have_ended"),
     _in(REGS, "feature-beyond", "features beyond bit 63 are accepted",
@@ -178,6 +179,9 @@ MUTANTS = (
     _in(TX_FIFO_EARLY, "underflow-retry", "a frame that was broken off goes on where it stopped",
         "rd_next = dries ? base_ptr : rd_ptr", "rd_next = rd_ptr",
         "frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_order"),
+    _in(TX_FIFO, "early-twice", "a frame that left before it was whole leaves again when it is",
+        "owed <= ends ? is_early && !known : owed && !old_valid;", "owed <= 1'b0;",
+        "frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_order"),
     _in(TX_FIFO_DRY, "underflow-unheeded", "a frame that ran dry changes nothing for the next ones",
         "else if (starves && threshold < ALL) threshold <= threshold << 1;", "",
         "each_frame_that_runs_dry_doubles_what_the_next_ones_need_until_they_must_be_whole"),
@@ -191,7 +195,7 @@ MUTANTS = (
         "(run != PREFERRED_BITS[7:0] || others == {N{1'b0}})", "1'b1",
         "masters_that_always_ask_get_their_turns_and_one_burst_every_cycle"),
     _in(NIC_RESET, "reset-before-write", "a reset of the receive queue is over before its last write",
-        "&& !used_busy[RX] && !dma_write_busy;", "&& !used_busy[RX];",
+        "&& !used_busy[RX] && !rx_dma_busy;", "&& !used_busy[RX];",
         "ring_reset_at_any_point_of_a_transfer_waits_for_its_end_and_the_other_queue_goes_on"),
     _in(SEGMENT, "tso-fin", "every segment carries FIN and PSH",
         "~(last ? 16'd0 : FIN_PSH)", "~16'd0",
@@ -269,7 +273,7 @@ MUTANTS = (
         "to_boundary = BURST_MAX - ", "to_boundary = BURST_MAX + 14'd1 - ",
         "random_requests_with_pauses_everywhere_give_the_bytes_of_memory"),
     _in(DMA_READ, "read-error", "an error response in the middle of a burst is forgotten",
-        "error_now = error_seen || m_axi_rresp[1];", "error_now = m_axi_rresp[1];",
+        "m_axi_rvalid && m_axi_rresp[1] && !error_seen", "burst_in && m_axi_rresp[1] && !error_seen",
         "bus_error_gives_one_pulse_per_burst_and_the_stream_goes_on"),
     _in(DMA_WRITE, "write-more", "a packet is done although another, which corrects it, is to follow",
         "new_last = ended && !s_more;", "new_last = ended;",

@@ -51,6 +51,14 @@ def missing() -> str | None:
     return None
 
 
+def takes(setting: str, value: str) -> bool:
+    """This kernel has the sysctl `setting`, and it can be `value`."""
+    line = f"sysctl -q {setting}={value}"
+    return not subprocess.run(
+        ["unshare", "-n", "sh", "-c", line], capture_output=True, check=False
+    ).returncode
+
+
 class _Iovec(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 

@@ -6,7 +6,6 @@ watchers look at every clock edge and fail the test where a rule of the AXI4 spe
 
 import random
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import cocotb
@@ -14,7 +13,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiRamRead, AxiRamWrite, AxiReadBus, AxiWriteBus
 
-PERIOD_PS = 6400
+from tb.buses.memory import PERIOD_PS
+
 BASE = 0xFEDC_BA98_7640_0000
 """Upper address bits in every test, so that a lost one shows. The memories alias modulo their size."""
 
@@ -26,14 +26,6 @@ LATENCY_1US = 156
 def rng() -> random.Random:
     """A generator seeded from the test's seed (FDWIRE_SEED repeats it; cocotb logs it)."""
     return random.Random(random.getrandbits(64))
-
-
-def pauses(generator: random.Random, probability: float) -> Iterator[bool]:
-    """True (pause) with `probability`, in runs, for ever."""
-    while True:
-        pause = generator.random() < probability
-        for _ in range(generator.choice((1, 1, 1, 2, 5, 20))):
-            yield pause
 
 
 async def start(dut: Any, **inputs: int) -> None:

@@ -24,11 +24,6 @@ def rng() -> random.Random:
     return random.Random(random.getrandbits(64))
 
 
-def fast() -> bool:
-    """True in Verilator: the long sweeps are thinned out elsewhere."""
-    return "verilator" in cocotb.SIM_NAME.lower()
-
-
 async def start(dut: Any, **inputs: int) -> None:
     """Start the clock, set `inputs`, reset for four cycles."""
     for name, value in inputs.items():

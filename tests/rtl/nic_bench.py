@@ -13,9 +13,10 @@ from typing import Any
 from cocotb.triggers import ClockCycles, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from cocotbext.eth import XgmiiFrame, XgmiiSink, XgmiiSource
-from ring_bench import AVAIL, PERIOD_PS, WRITE, DriverRing, HostBus, HostRam, Used, start
+from ring_bench import AVAIL, WRITE, DriverRing, HostRam, Used, start
 
 from tb import toolchain
+from tb.buses.memory import PERIOD_PS, HostBus
 
 SOURCES = sorted(str(path.relative_to(toolchain.RTL)) for path in toolchain.RTL.rglob("*.v"))
 

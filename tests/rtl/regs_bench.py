@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cocotb
+import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from pymodel.regs import FEATURES_OFFERED, Reg, Stat, Status
+from tb.block import run_block
 
+SOURCES = ["regs/fdw_regs.v", "regs/fdw_regs_queue.v", "regs/fdw_stats.v"]
+OTHER = {"MAC_ADDRESS": "48'hfe0102030405", "MTU": 9000, "QUEUE_NUM_MAX": 32768, "QUEUES": 4}
 SETTLE = 7
 OK = int(Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK)
 RUNNING = OK | int(Status.DRIVER_OK)
@@ -229,3 +233,30 @@ class Bench:
                 low_for[q] = 0
             before = now | {"bready": int(dut.s_axil_bready.value), "rready": int(dut.s_axil_rready.value)}
             idle_before = int(dut.queue_idle.value)
+
+
+async def started(dut: Any) -> Bench:
+    """The bench of a block that is out of reset."""
+    bench = Bench(dut)
+    await bench.start()
+    return bench
+
+
+def shape() -> tuple[int, int, int, int]:
+    """Parameters of the build under test: MAC_ADDRESS, MTU, QUEUE_NUM_MAX, QUEUES."""
+    if os.environ.get("FDWIRE_REGS_SHAPE") == "other":
+        return 0xFE01_0203_0405, 9000, 32768, 4
+    return 0x0200_0000_0001, 1500, 256, 2
+
+
+def run_shape(module: str, simulator: str, parameters: dict[str, object]) -> None:
+    """Run `module`'s cocotb tests on `fdw_regs` with `parameters`: none, or OTHER."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FDWIRE_REGS_SHAPE", "other" if parameters else "default")
+        run_block("fdw_regs", SOURCES, module, parameters, simulator)
+
+
+SHAPES = pytest.mark.parametrize(
+    "parameters",
+    [pytest.param({}, id="default"), pytest.param(OTHER, id="other", marks=pytest.mark.slow)],
+)

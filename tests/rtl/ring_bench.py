@@ -1,23 +1,21 @@
 """What the ring and whole-NIC tests share: host memory behind AXI4, and the driver's side of a packed ring.
 
-The AXI4 side is cocotbext-axi's `AxiSlaveRead`/`AxiSlaveWrite` (they check the 4 KiB rule and WLAST), the
-ring is written from virtio 1.2 §2.8 alone: neither shares anything with the design or with pymodel.
+Memory is behind `tb.buses.memory`, the ring is written from virtio 1.2 §2.8 alone: neither shares anything
+with the design or with pymodel.
 """
 
 import random
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import cocotb
 from cocotb.clock import Clock
-from cocotb.queue import Queue
-from cocotb.triggers import ClockCycles, Timer
+from cocotb.triggers import ClockCycles
 from cocotb.utils import get_sim_time
-from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus
 
-PERIOD_PS = 6400
+from tb.buses.memory import PERIOD_PS
+
 BASE = 0x7_6543_0000
 """Bus address of the first byte of host memory: bits above 32 are in use, so that a lost one shows."""
 
@@ -33,14 +31,6 @@ def rng() -> random.Random:
 def now() -> int:
     """Simulated time in clock cycles."""
     return int(get_sim_time("ps")) // PERIOD_PS
-
-
-def pauses(generator: random.Random, probability: float) -> Iterator[bool]:
-    """True (pause) with `probability`, in runs, for ever."""
-    while True:
-        pause = generator.random() < probability
-        for _ in range(generator.choice((1, 1, 1, 2, 5, 20))):
-            yield pause
 
 
 async def start(dut: Any, **inputs: int) -> None:
@@ -133,90 +123,6 @@ class HostRam:
             a for a in self.log
             if a.write == write and a.address < address + length and address < a.address + len(a.data)
         ]  # fmt: skip
-
-
-class _LateSink:
-    """A sink whose items are handed on a while after they came, however many are on the way."""
-
-    def __init__(self, sink: Any, latency: Callable[[], int]) -> None:
-        self._sink = sink
-        self._latency = latency
-        self._queue: Queue[tuple[int, Any]] = Queue()
-        sink.queue_occupancy_limit = -1
-        cocotb.start_soon(self._run())
-
-    async def _run(self) -> None:
-        while True:
-            item = await self._sink.recv()
-            self._queue.put_nowait((int(get_sim_time("ps")) + self._latency() * PERIOD_PS, item))
-
-    async def recv(self) -> Any:
-        due, item = await self._queue.get()
-        wait = due - int(get_sim_time("ps"))
-        if wait > 0:
-            await Timer(wait, "ps")
-        return item
-
-    def clear(self) -> None:
-        self._sink.clear()
-        while not self._queue.empty():
-            self._queue.get_nowait()
-
-
-class _LateSource:
-    """A source whose items leave a while after they were sent, however many are on the way."""
-
-    def __init__(self, source: Any, latency: Callable[[], int]) -> None:
-        self._source = source
-        self._latency = latency
-        self._queue: Queue[tuple[int, Any]] = Queue()
-        source.queue_occupancy_limit = -1
-        cocotb.start_soon(self._run())
-
-    async def _run(self) -> None:
-        while True:
-            due, item = await self._queue.get()
-            wait = due - int(get_sim_time("ps"))
-            if wait > 0:
-                await Timer(wait, "ps")
-            await self._source.send(item)
-
-    async def send(self, item: Any) -> None:
-        self._queue.put_nowait((int(get_sim_time("ps")) + self._latency() * PERIOD_PS, item))
-
-    def clear(self) -> None:
-        self._source.clear()
-        while not self._queue.empty():
-            self._queue.get_nowait()
-
-
-class HostBus:
-    """`ram` behind the AXI4 master ports `m_axi` of `dut`; answers come `latency` cycles late.
-
-    `latency` may be changed at any time. `pause` puts random backpressure on every channel.
-    """
-
-    def __init__(self, dut: Any, ram: HostRam, latency: int = 0) -> None:
-        self.ram = ram
-        self.latency = latency
-        self.read_if = AxiSlaveRead(AxiReadBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=ram)
-        self.write_if = AxiSlaveWrite(AxiWriteBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=ram)
-        read, write = self.read_if, self.write_if
-        self._channels = [read.ar_channel, read.r_channel, write.aw_channel, write.w_channel, write.b_channel]
-        for channel in (*self._channels, read, write):
-            channel.log.setLevel("ERROR")
-        read.r_channel.queue_occupancy_limit = 4
-        write.aw_channel.queue_occupancy_limit = 4
-        write.w_channel.queue_occupancy_limit = 4
-        read.ar_channel = _LateSink(read.ar_channel, lambda: self.latency)
-        write.b_channel.queue_occupancy_limit = -1
-        late = _LateSource(write.b_channel, lambda: self.latency)
-        late._transaction_obj = write.b_channel._transaction_obj  # type: ignore[attr-defined]
-        write.b_channel = late
-
-    def pause(self, generator: random.Random, probability: float) -> None:
-        for channel in self._channels:
-            channel.set_pause_generator(pauses(generator, probability))
 
 
 class Used(NamedTuple):

@@ -7,7 +7,7 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 from dma_bench import Watch, rng, start
-from simulators import BOTH
+from simulators import SIMULATORS
 
 from tb.block import run_block
 
@@ -224,7 +224,7 @@ async def answer_for_nobody_is_dropped_and_the_next_arrives(dut: Any) -> None:
     assert masters.answers == [[], [], [(0x600D, 0, 1)]]
 
 
-@BOTH
+@SIMULATORS
 @pytest.mark.parametrize("preferred", [0, 3])
 def test_axi_read_mux(simulator: str, preferred: int) -> None:
     parameters = {"N": MASTERS, "PREFERRED": preferred}

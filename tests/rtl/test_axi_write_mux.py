@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 from dma_bench import Watch, rng, start
-from simulators import BOTH
+from simulators import SIMULATORS
 
 from tb.block import run_block
 
@@ -229,6 +229,6 @@ async def answer_for_nobody_is_dropped_and_the_next_arrives(dut: Any) -> None:
     assert masters.answers == [[], [], [2]]
 
 
-@BOTH
+@SIMULATORS
 def test_axi_write_mux(simulator: str) -> None:
     run_block("fdw_axi_write_mux", SOURCES, __name__, parameters={"N": MASTERS}, simulator=simulator)

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import cocotb
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
-from dma_bench import BASE, LATENCY_1US, SIZE, ReadMemory, ReadWatch, pauses, rng, start
-from simulators import ICARUS_SLOW
+from dma_bench import BASE, LATENCY_1US, SIZE, ReadMemory, ReadWatch, rng, start
+from simulators import SIMULATORS
 
 from tb.block import run_block
+from tb.buses.memory import pauses
 
 SOURCES = ["lib/fdw_fifo.v", "lib/fdw_byte_rotate.v", "lib/fdw_byte_packer.v", "dma/fdw_dma_read.v"]
 BUFFER_BEATS = 256
@@ -69,7 +70,8 @@ class Output:
                     self._take(*beat)
             else:
                 assert held is None, "m_valid fell before m_ready"
-            self.errors += dut.error.value == 1
+            if dut.rst.value != 1:  # registers begin at random where the simulator lets them
+                self.errors += dut.error.value == 1
             ready = not next(self.pause, False)
             dut.m_ready.value = ready
             head_ready = not next(self.pause, False)
@@ -390,7 +392,7 @@ async def reset_in_the_middle_of_bursts_leaves_nothing_behind(dut: Any) -> None:
         assert bench.output.packets[seen] == bench.expected([request])[0]
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_dma_read(simulator: str) -> None:
     run_block("fdw_dma_read", SOURCES, __name__, simulator=simulator)
 

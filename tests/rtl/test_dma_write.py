@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import cocotb
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
-from dma_bench import BASE, LATENCY_1US, SIZE, WriteMemory, WriteWatch, pauses, rng, start
-from simulators import ICARUS_SLOW
+from dma_bench import BASE, LATENCY_1US, SIZE, WriteMemory, WriteWatch, rng, start
+from simulators import SIMULATORS
 
 from tb.block import run_block
+from tb.buses.memory import pauses
 
 SOURCES = ["lib/fdw_fifo.v", "lib/fdw_byte_slicer.v", "dma/fdw_dma_write.v"]
 
@@ -476,7 +477,7 @@ async def reset_in_the_middle_of_bursts_leaves_nothing_behind(dut: Any) -> None:
         await bench.finish(bench.done + 1)
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_dma_write(simulator: str) -> None:
     run_block("fdw_dma_write", SOURCES, __name__, simulator=simulator)
 

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
 from mac_bench import assert_known, reset, rng, start
-from simulators import BOTH
+from simulators import SIMULATORS
 
 from tb.block import run_block
 
@@ -138,7 +138,7 @@ async def fifo_reset_while_full_is_empty_and_works(dut: Any) -> None:
         await fifos.cycle(2, 7)
 
 
-@BOTH
+@SIMULATORS
 def test_mac_leaf(simulator: str) -> None:
     run_block(
         "mac_leaf_bench",

@@ -19,7 +19,7 @@ from nic_bench import (
     pieces,
 )
 from ring_bench import DISABLE, ENABLE, rng
-from simulators import ICARUS_SLOW
+from simulators import SIMULATORS
 
 from tb.block import run_block
 
@@ -361,6 +361,6 @@ async def rx_64_byte_frames_at_line_rate_and_1us_memory_latency_lose_nothing(dut
     nic.finish()
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_nic_traffic(simulator: str) -> None:
     run_block("fdw_nic", SOURCES, __name__, simulator=simulator)

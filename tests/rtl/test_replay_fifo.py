@@ -6,7 +6,7 @@ import cocotb
 import pytest
 from cocotb.triggers import RisingEdge
 from mac_bench import rng, start
-from simulators import BOTH
+from simulators import SIMULATORS
 
 from tb.block import run_block
 
@@ -75,7 +75,7 @@ async def words_come_in_order_and_again_from_the_last_commit_after_a_rollback(
     assert "full" in seen or chances[0] < 0.5
 
 
-@BOTH
+@SIMULATORS
 @pytest.mark.parametrize("depth", [2, 16])
 def test_replay_fifo(simulator: str, depth: int) -> None:
     parameters = {"WIDTH": 8, "DEPTH": depth}

@@ -6,11 +6,12 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing, pauses
-from simulators import ICARUS_SLOW
+from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing
+from simulators import SIMULATORS
 from test_ring_fetch import SOURCES, Bench
 
 from tb.block import run_block
+from tb.buses.memory import pauses
 
 Chain = list[tuple[int, int, int]]
 
@@ -255,6 +256,6 @@ async def table_rewritten_while_it_is_read_gives_only_entries_that_were_there(du
     assert not bench.errors
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_ring_indirect(simulator: str) -> None:
     run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])

@@ -6,11 +6,12 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
-from ring_bench import AVAIL, DISABLE, ENABLE, USED, WRITE, DriverRing, HostBus, HostRam, now, rng, start
-from simulators import ICARUS_SLOW
+from ring_bench import AVAIL, DISABLE, ENABLE, USED, WRITE, DriverRing, HostRam, now, rng, start
+from simulators import SIMULATORS
 from test_ring_fetch import SOURCES
 
 from tb.block import run_block
+from tb.buses.memory import HostBus
 
 
 class Bench:
@@ -470,6 +471,6 @@ async def disabled_while_an_entry_is_held_back_it_is_forgotten(dut: Any) -> None
     assert len(bench.interrupts) == 1
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_ring_used(simulator: str) -> None:
     run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])

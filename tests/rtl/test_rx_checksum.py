@@ -8,12 +8,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 from cocotbext.eth import XgmiiFrame, XgmiiSource
-from mac_bench import PacketSink, Pulses, fast, rng, start, until
+from mac_bench import PacketSink, Pulses, rng, start, until
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet, Raw
-from simulators import BOTH
+from simulators import SIMULATORS, fast
 
 from tb.block import run_block
 
@@ -188,6 +188,6 @@ async def frame_as_long_as_the_bench_can_hold_right_and_with_a_bit_flipped_wrong
     await judge(dut, cases, max_frame=9018)
 
 
-@BOTH
+@SIMULATORS
 def test_rx_checksum(simulator: str) -> None:
     run_block("mac_rx_bench", SOURCES, __name__, simulator=simulator, wrappers=["mac_rx_bench.v"])

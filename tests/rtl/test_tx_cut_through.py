@@ -9,9 +9,9 @@ from typing import Any
 import cocotb
 import pytest
 from cocotb.triggers import ClockCycles
-from mac_bench import fast, until
-from simulators import ICARUS_SLOW
-from tx_bench import SOURCES, Header, TxBench
+from mac_bench import until
+from simulators import SIMULATORS, fast
+from tx_bench import PARAMETERS, SOURCES, Header, TxBench
 
 from tb.block import run_block
 
@@ -72,7 +72,7 @@ async def each_frame_that_runs_dry_doubles_what_the_next_ones_need_until_they_mu
     need = int(dut.CUT_THROUGH.value)
     while need < WHOLE:
         for given, begins in ((need - 1, False), (need, True)):
-            _, began = await stall(bench, given, 9018)
+            _, began = await stall(bench, given, BEAT * (need + 4))
             assert began == begins, f"{given} beats where {need} are needed"
         need *= 2
         if not fast() and need > 20:
@@ -135,13 +135,13 @@ async def frame_broken_off_by_a_stopped_queue_does_not_come_again_and_the_need_s
     assert began, "memory was not to blame"
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_tx_cut_through(simulator: str) -> None:
-    run_block("tx_bench", SOURCES, __name__, {"FORGIVE": 8}, simulator=simulator, wrappers=["tx_bench.v"])
+    run_block("fdw_tx_path", SOURCES, __name__, PARAMETERS | {"FORGIVE": 8}, simulator=simulator)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cut_through", [1, 4, 15])
 def test_tx_cut_through_of_other_depths(cut_through: int) -> None:
-    parameters = {"CUT_THROUGH": cut_through, "FORGIVE": 8}
-    run_block("tx_bench", SOURCES, __name__, parameters, wrappers=["tx_bench.v"])
+    parameters = PARAMETERS | {"CUT_THROUGH": cut_through, "FORGIVE": 8}
+    run_block("fdw_tx_path", SOURCES, __name__, parameters)

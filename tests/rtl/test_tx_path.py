@@ -9,14 +9,14 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles
 from dma_bench import LATENCY_1US
-from mac_bench import assert_known, fast, until
+from mac_bench import assert_known, until
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 from scapy.utils import checksum
-from simulators import ICARUS_SLOW
-from tx_bench import ECN, NEEDS_CSUM, SOURCES, TCPV4, UDP_L4, Header, TxBench
+from simulators import SIMULATORS, fast
+from tx_bench import ECN, NEEDS_CSUM, PARAMETERS, SOURCES, TCPV4, UDP_L4, Header, TxBench
 
 from tb.block import run_block
 
@@ -319,12 +319,12 @@ async def chain_of_as_many_descriptors_as_there_may_be_judged_before_anything_is
     assert bench.count("oversize") == 1
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_tx_path(simulator: str) -> None:
-    run_block("tx_bench", SOURCES, __name__, simulator=simulator, wrappers=["tx_bench.v"])
+    run_block("fdw_tx_path", SOURCES, __name__, PARAMETERS, simulator=simulator)
 
 
-@pytest.mark.parametrize("cut_through", [0, 1])
+@pytest.mark.parametrize("cut_through", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_tx_path_cut_through_otherwise(cut_through: int) -> None:
     tests = [
         "random_checksum_requests_filled_in_as_scapy_does",
@@ -332,5 +332,5 @@ def test_tx_path_cut_through_otherwise(cut_through: int) -> None:
         "jumbo_frames_up_to_the_limit_pass_and_one_byte_more_is_oversize/slow=0.0",
         "queue_stopped_any_time_frames_whole_or_broken_and_next_life_clean/latency=60",
     ]
-    parameters = {"CUT_THROUGH": cut_through}
-    run_block("tx_bench", SOURCES, __name__, parameters, wrappers=["tx_bench.v"], testcase=tests)
+    parameters = PARAMETERS | {"CUT_THROUGH": cut_through}
+    run_block("fdw_tx_path", SOURCES, __name__, parameters, testcase=tests)

@@ -9,13 +9,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 from dma_bench import LATENCY_1US
-from mac_bench import fast
 from scapy.layers.inet import IP, TCP, IPOption
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
-from simulators import ICARUS_SLOW
-from tx_bench import ECN, NEEDS_CSUM, SOURCES, TCPV4, TCPV6, UDP_L4, Header, TxBench
+from simulators import SIMULATORS, fast
+from tx_bench import ECN, NEEDS_CSUM, PARAMETERS, SOURCES, TCPV4, TCPV6, UDP_L4, Header, TxBench
 
 from tb.block import run_block
 
@@ -116,6 +115,16 @@ async def every_shape_of_headers_cut_as_scapy_would(dut: Any) -> None:
         expected += await cut(bench, whole, generator.randint(100, 600))
     await bench.expect(expected, 100_000)
     assert bench.count("tso") == (len(shapes) if fast() else 12)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def headers_that_come_slower_than_they_are_read_are_whole(dut: Any) -> None:
+    bench = await TxBench.create(dut, slow=0.95)
+    expected = []
+    for _ in range(4):
+        whole = packet(bench.random.randbytes(40), ip_options=40, tcp_options=[("NOP", None)] * 40)
+        expected += await cut(bench, whole, 30)
+    await bench.expect(expected, 100_000)
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
@@ -359,6 +368,6 @@ async def queue_stopped_within_a_super_frame_whole_segments_sent_and_the_next_li
     assert bench.count("underflow") == bench.caught.broken
 
 
-@ICARUS_SLOW
+@SIMULATORS
 def test_tx_segment(simulator: str) -> None:
-    run_block("tx_bench", SOURCES, __name__, simulator=simulator, wrappers=["tx_bench.v"])
+    run_block("fdw_tx_path", SOURCES, __name__, PARAMETERS, simulator=simulator)

@@ -1,6 +1,6 @@
 """What the tests of the transmit path share: memory, the descriptor stream, the wire, and scapy's opinion.
 
-`tx_bench.v` is all of transmit between descriptors and XGMII. Memory is cocotbext-axi's, the far end
+`fdw_tx_path` is all of transmit between descriptors and XGMII. Memory is cocotbext-axi's, the far end
 of the wire cocotbext-eth's; what should be on the wire comes from scapy, which knows nothing of the design.
 """
 
@@ -15,8 +15,10 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.eth import XgmiiSink
-from dma_bench import BASE, SIZE, ReadMemory, ReadWatch, pauses, rng, start
+from dma_bench import BASE, SIZE, ReadMemory, ReadWatch, rng, start
 from mac_bench import Pulses, Wire, until
+
+from tb.buses.memory import pauses
 
 SOURCES = [
     "lib/fdw_fifo.v",
@@ -35,7 +37,9 @@ SOURCES = [
     "mac/fdw_tx_fifo.v",
     "mac/fdw_crc32.v",
     "mac/fdw_mac_tx.v",
+    "tx/fdw_tx_path.v",
 ]
+PARAMETERS: dict[str, object] = {"DESCRIPTORS": 64, "CUT_THROUGH": 2}
 NEEDS_CSUM = 1
 TCPV4, TCPV6, UDP_L4, ECN = 1, 4, 5, 0x80
 MTU_FRAME = 1518
@@ -130,7 +134,9 @@ class TxBench:
         inputs = ("desc_valid", "desc_addr", "desc_len", "desc_id", "desc_last", "desc_slots", "used_ready")
         for name in inputs:
             getattr(dut, name).value = 0
-        await start(dut, enable=0, calm=0, feat_csum=int(csum), feat_tso4=int(tso), max_frame=max_frame)
+        await start(
+            dut, enable=0, calm=0, used_busy=0, feat_csum=int(csum), feat_tso4=int(tso), max_frame=max_frame
+        )
         bench = cls(dut, latency, slow)
         await ClockCycles(dut.clk, 4)
         dut.enable.value = 1

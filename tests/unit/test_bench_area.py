@@ -1,8 +1,7 @@
 """Areas are summed over the hierarchy, from what Yosys says of each module."""
 
-import pytest
-
-from tb import toolchain
+from pymodel import regs
+from pymodel.regs import Feature
 from tb.bench import area
 from tb.bench.area import Area, read
 
@@ -24,20 +23,28 @@ def test_module_has_all_its_instances_of_any_parameters_with_what_is_in_them() -
     assert report.instances == {"fdw_mac": 1, "fdw_fifo": 3}
 
 
-def test_plain_is_what_is_left_without_the_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(area, "FEATURES", {"MAC": ("fdw_mac",)})
-    assert read(STATISTICS).plain() == Area(10, 4, 3.0)
+def test_cost_of_a_feature_is_the_difference_of_the_builds_with_and_without() -> None:
+    areas = {name: Area(lut=1000) for name in area.BUILDS} | {
+        "no HOST_TSO4": Area(lut=700, ff=5),
+        "no CSUM": Area(lut=650, ff=1),
+    }
+    assert area.cost("HOST_TSO4", areas).lut == 300
+    assert area.cost("CSUM", areas) == Area(lut=50, ff=4)
 
 
-def test_feature_whose_module_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(area, "FEATURES", {"gone": ("fdw_gone",)})
-    with pytest.raises(KeyError):
-        read(STATISTICS).plain()
+def test_every_build_has_legal_features_and_the_plain_one_only_those_required() -> None:
+    for build in area.BUILDS.values():
+        features = int(build.parameters["FEATURES"].removeprefix("64'h"), 16)
+        assert features & regs.FEATURES_REQUIRED == regs.FEATURES_REQUIRED
+        assert not features & ~regs.FEATURES_OFFERED
+        assert not (features >> Feature.HOST_TSO4 & 1 and not features >> Feature.CSUM & 1)
+        assert not (features >> Feature.HOST_ECN & 1 and not features >> Feature.HOST_TSO4 & 1)
+    plain = area.BUILDS[area.PLAIN].parameters
+    assert plain == {"FEATURES": f"64'h{regs.FEATURES_REQUIRED:016x}", "STATISTICS": "0"}
 
 
-def test_every_module_of_a_feature_is_one_of_the_rtl() -> None:
-    modules = {path.stem for path in toolchain.RTL.rglob("*.v")}
-    assert {module for group in area.FEATURES.values() for module in group} <= modules
+def test_costs_are_of_builds_that_there_are() -> None:
+    assert {name for pair in area.COSTS.values() for name in pair} <= area.BUILDS.keys()
 
 
 def test_latch_and_second_driver_are_unsound_and_a_memory_of_registers_is_not() -> None:

@@ -62,6 +62,8 @@ def test_every_argument_of_sim_reaches_the_job_and_survives_the_way_to_the_simul
         (("--bytes", str((1 << 30) + 1)), "number of bytes"),
         (("--waves", "0"), "number of microseconds"),
         (("--waves", "some"), "number of microseconds"),
+        (("--waves", "last:"), "number of microseconds"),
+        (("--waves", "last:0"), "number of microseconds"),
         (("--waves", "nan"), "number of microseconds"),
         (("--waves", "inf"), "number of microseconds"),
         (("--plant", "weeds"), "used length"),

@@ -1,8 +1,10 @@
 """A host within 64 KiB: the budget holds at every moment, and what it denies harms nobody else."""
 
 import errno
+import gc
 import hashlib
 import random
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -115,6 +117,35 @@ def test_all_connections_at_once_transfer_both_ways_within_the_budget(loss):
     assert bench.a.pools.made == bench.made <= bench.plan.pools  # nothing was made after the start
     assert bench.worst.connections == bench.plan.connections
     assert bool(bench.worst.received) == bool(loss)  # what waits for a lost segment
+
+
+def test_echoes_after_the_first_leave_no_allocation_behind():
+    """Not of the pools only, which `made` counts: of anything in the stack, by the interpreter's account."""
+    tracemalloc.start()  # before the bench: what replaces a buffer of its start is no growth
+    bench = Bench()
+    data = random.Random(2).randbytes(6000)
+
+    def echo():
+        bench.run(bench.a.spawn(exchange, data), bench.b.spawn(serve, 1))
+        bench.scheduler.run_until(bench.scheduler.now + 130 * SEC)  # TIME-WAIT, and whatever is timed
+
+    def held():
+        gc.collect()
+        here = tracemalloc.Filter(True, "*/pymodel/*")
+        trace = tracemalloc.take_snapshot().filter_traces([here])
+        return sum(line.size for line in trace.statistics("filename"))
+
+    try:
+        for _ in range(10):
+            echo()
+        before = held()
+        for _ in range(10):
+            echo()
+        grown = held() - before
+    finally:
+        tracemalloc.stop()
+    assert bench.a.pools.made == bench.made
+    assert grown < 1000, f"{grown} bytes after ten echoes"  # counters that became larger ints
 
 
 def test_connection_beyond_the_budget_is_enobufs_and_one_that_ended_makes_room():

@@ -8,7 +8,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from pymodel.gso import GSO_TCP_ECN, GSO_TCPV4, checksum_help, segment
+from pymodel.gso import GSO_TCP_ACCECN, GSO_TCP_ECN, GSO_TCPV4, checksum_help, segment
 from pymodel.hostmem import HostMemory
 from pymodel.skbuff import Checksum, Page, SkBuff, alloc_skb
 
@@ -91,6 +91,13 @@ def test_segments_are_those_of_scapy(
     assert skb.gso_segs == len(segments_of(whole, mss))
     assert finished(segment(skb)) == segments_of(whole, mss)
     assert memory.allocated == 0
+
+
+def test_accurate_ecn_keeps_cwr_in_every_segment(memory: HostMemory) -> None:
+    skb = super_segment(memory, packet(bytes(2500), flags="APCE"), 1000, linear=2500, pieces=(1,))
+    skb.gso_type = GSO_TCPV4 | GSO_TCP_ACCECN
+    flags = [str(Ether(frame)[TCP].flags) for frame in finished(segment(skb))]
+    assert flags == ["AEC", "AEC", "PAEC"]
 
 
 def test_payload_in_pages_is_referred_to_and_not_copied(memory: HostMemory) -> None:

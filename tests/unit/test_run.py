@@ -1,5 +1,6 @@
 """`fdwire run --python`: programs on a simulated host, their output, their exit status, and their ends."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -81,7 +82,8 @@ t = threading.Thread(target=p.poll, args=(-1e-100,)); t.start(); t.join(0.1)
 assert t.is_alive(); os.write(w, b"x"); t.join()""",
     "a failed send() keeps no hold of the program's buffer":
         """import socket
-a, b = socket.socketpair(); b.close()
+l = socket.create_server(("127.0.0.1", 0)); a = socket.create_connection(l.getsockname())
+b, _ = l.accept(); b.close()
 data = bytearray(b"x" * 100)
 a.send(data)
 try:
@@ -89,6 +91,16 @@ try:
 except OSError:
     data.clear()
 assert not data""",
+    "a signal that comes with its wake-up byte leaves no second wake-up behind":
+        """import asyncio, signal, threading
+for _ in range(2):
+    loop = asyncio.new_event_loop()
+    loop.add_signal_handler(signal.SIGALRM, loop.stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    loop.run_forever()
+    loop.close()
+    thread = threading.Thread(target=lambda: None)
+    thread.start(); thread.join()""",
     "an OSError keeps no socket alive":
         """import gc, socket, weakref
 gc.disable()
@@ -114,6 +126,123 @@ p = select.poll(); p.register(copy, select.POLLIN)
 assert p.poll() == [(copy, select.POLLIN)]
 p.register(9999, select.POLLIN)
 assert (9999, select.POLLNVAL) in p.poll(0)""",
+    "a file touched by the program was touched in simulated time":
+        """import os, sys, tempfile, time
+with tempfile.NamedTemporaryFile() as file:
+    time.sleep(5)
+    first = os.stat(file.name)
+    assert first.st_mtime == time.time() == os.fstat(file.fileno()).st_mtime, first
+    time.sleep(5)
+    assert os.lstat(file.name).st_mtime_ns == first.st_mtime_ns
+    file.write(b"x"); file.flush()
+    assert int(os.stat(file.name).st_mtime) == int(first.st_mtime) + 5
+    os.utime(file.name, (7, 8.5))
+    assert os.stat(file.name)[7:9] == (7, 8) and os.stat(file.name).st_mtime == 8.5""",
+    "a drop-in module that was deleted and is imported again is the drop-in":
+        """import sys, time
+old = time.monotonic, sys.modules.pop("time"), sys.modules.pop("_queue")
+import time
+assert time.monotonic is old[0] and time.monotonic() < 60
+try:
+    import _queue
+except ModuleNotFoundError as error:
+    assert error.name == "_queue"
+else:
+    raise AssertionError""",
+    "a file is always ready for select(), and a closed one is no descriptor":
+        """import select, sys
+with open(sys.executable, "rb") as file:
+    fd = file.fileno()
+    assert select.select([fd], [], [], 5) == ([fd], [], [])
+try:
+    select.select([fd], [], [], 0)
+except OSError as error:
+    assert error.errno == 9, error
+else:
+    raise AssertionError""",
+    "finalizers that the garbage collector runs make their calls in the program's thread":
+        """import gc, os, time
+r, w = os.pipe2(os.O_NONBLOCK)
+class Ring:
+    def __init__(self):
+        self.me, self.file = self, open(os.dup(r), "rb")
+    def __del__(self):
+        os.write(w, b"x")
+gc.set_threshold(50)
+for _ in range(200):
+    Ring()
+    time.sleep(0.001)
+gc.collect()
+assert len(os.read(r, 1000)) == 200
+assert os.dup(r) == 5""",
+    "local time is UTC until TZ and tzset() say otherwise":
+        """import datetime, os, time
+assert time.localtime(0)[:5] == (1970, 1, 1, 0, 0) and time.timezone == 0
+os.environ["TZ"] = "STD-1DST,M3.2.0,M11.1.0"
+time.tzset()
+assert time.localtime(2000000000)[3:5] == (5, 33) and time.mktime(time.localtime(7)) == 7
+assert (time.timezone, time.tzname) == (-3600, ("STD", "DST"))
+assert datetime.datetime.fromtimestamp(2000000000).hour == 5
+assert datetime.datetime.now().hour == 1 and datetime.datetime.utcnow().hour == 0
+del os.environ["TZ"]
+time.tzset()
+assert time.localtime(2000000000)[3:5] == (3, 33) and time.tzname == ("UTC", "UTC")""",
+    "a thread that sends signals without end lets others run":
+        """import signal, threading
+seen, stop = [], False
+signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+def work():
+    while not stop:
+        signal.raise_signal(signal.SIGUSR1)
+thread = threading.Thread(target=work); thread.start()
+while len(seen) < 10:
+    signal.getsignal(signal.SIGUSR1); threading.Event().wait(1e-6)
+stop = True; thread.join()""",
+    "a wake-up byte of a signal that cannot be written is warned of":
+        """import contextlib, io, os, signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+r, w = os.pipe2(os.O_NONBLOCK)
+def warning():
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        signal.raise_signal(signal.SIGALRM)
+    return told.getvalue()
+signal.set_wakeup_fd(w); assert warning() == "" and os.read(r, 9) == bytes([signal.SIGALRM])
+signal.set_wakeup_fd(r); assert "Exception ignored when trying to write to the signal wakeup fd" in warning()
+while os.get_blocking(w) is False:
+    try:
+        os.write(w, b"x" * 4096)
+    except BlockingIOError:
+        break
+signal.set_wakeup_fd(w); assert "[Errno 11]" in warning()
+signal.set_wakeup_fd(w, warn_on_full_buffer=False); assert warning() == "" """,
+    "RLIMIT_NOFILE bounds the descriptors of the simulated process":
+        """import os, resource, select, socket
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1024, 4096)
+resource.setrlimit(resource.RLIMIT_NOFILE, (5, 4096))
+a = socket.socket(); b = os.dup(a.fileno())
+for call in (socket.socket, os.pipe, select.epoll, lambda: os.dup(b)):
+    try:
+        call()
+    except OSError as error:
+        assert error.errno == 24, error
+    else:
+        raise AssertionError(call)
+resource.setrlimit(resource.RLIMIT_NOFILE, (2048, 2048))
+assert os.dup2(b, 2047) == 2047
+p = select.poll(); p.register(2047, select.POLLIN)
+assert p.poll(0)[0][0] == 2047
+try:
+    select.select([2047], [], [], 0)
+except ValueError:
+    pass
+else:
+    raise AssertionError
+for limits in ((5, 4), (1, 1 << 40)):
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    except ValueError:
+        continue
+    raise AssertionError(limits)""",
     "a numeric IPv6 address is an address, and no socket can use it":
         """import socket
 found = socket.getaddrinfo("::1", 80, type=socket.SOCK_STREAM)
@@ -132,14 +261,6 @@ try:
     s.send(b"x" * 1473)
 except OSError as error:
     assert error.errno == 90, error
-else:
-    raise AssertionError""",
-    "a simulated host cannot start real processes":
-        """import subprocess, sys
-try:
-    subprocess.run([sys.executable, "-c", ""])
-except OSError as error:
-    assert error.errno == 38, error
 else:
     raise AssertionError""",
 }  # fmt: skip
@@ -168,6 +289,38 @@ def test_script_runs_over_the_rtl(monkeypatch: pytest.MonkeyPatch, capfd: Any, t
     )
     assert fdwire(monkeypatch, "--nic", "rtl", "--python", str(script)) == 0
     assert "b'OVER'\nrefused" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_regression_output_over_the_rtl_follows_what_the_file_held(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given, held = tmp_path / "given", tmp_path / "held"
+    given.write_text("from the shell\n")
+    code = "import sys; print(sys.stdin.read(), end=''); print('an error', file=sys.stderr)"
+    saved = [os.dup(fd) for fd in (0, 1, 2)]
+    with given.open() as source, held.open("w") as target:
+        target.write("before\n")
+        target.flush()
+        try:
+            for fd, file in enumerate((source, target, target)):
+                os.dup2(file.fileno(), fd)
+            status = fdwire(monkeypatch, "--nic", "rtl", "--python", "-c", code)
+        finally:
+            for fd, copy in enumerate(saved):
+                os.dup2(copy, fd)
+                os.close(copy)
+    lines = held.read_text().splitlines()
+    assert status == 0 and lines[0] == "before" and {"from the shell", "an error"} <= set(lines)
+
+
+def test_program_that_wants_to_fork_is_told_why_it_cannot(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    code = "import os\nassert not hasattr(os, 'fork')\nos.fork()"
+    assert fdwire(monkeypatch, "--python", "-c", code) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith("cannot fork: the copy would share the simulation (subprocess works)")
 
 
 def test_deadlock_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -115,3 +115,15 @@ def test_step_goes_to_the_next_event_only_and_says_when_there_is_none() -> None:
     assert scheduler.step() and ran == [3, 3] and scheduler.now == 3
     assert scheduler.step() and ran == [3, 3, 8] and scheduler.now == 8
     assert not scheduler.step() and scheduler.now == 8
+
+
+def test_run_stops_when_asked_for_runs_out_or_lies_beyond_the_limit() -> None:
+    scheduler = Scheduler()
+    ran: list[int] = []
+    for when in (3, 3, 8, 20):
+        scheduler.at(when, lambda when=when: ran.append(when))  # type: ignore[misc]
+    scheduler.at(1, lambda: ran.append(1)).cancel()
+    assert scheduler.run(lambda: 3 in ran, 100) and ran == [3, 3] and scheduler.now == 3
+    assert not scheduler.run(lambda: False, 10) and ran == [3, 3, 8] and scheduler.now == 8
+    assert not scheduler.run(lambda: False, 20) and ran == [3, 3, 8, 20]
+    assert scheduler.run(lambda: True, 20) and not scheduler.run(lambda: False, 1000)

@@ -104,6 +104,17 @@ def test_cancelled_sleeper_never_resumes() -> None:
     assert resumed == [] and scheduler.now == 0
 
 
+def test_regression_sleeper_cancelled_between_its_wake_and_its_resumption_never_resumes() -> None:
+    scheduler = Scheduler()
+    queue = WaitQueue()
+    resumed: list[bool] = []
+    sleeper = Sleeper(scheduler, Wait(queue), resumed.append)
+    queue.wake()
+    sleeper.cancel()
+    run(scheduler)
+    assert resumed == []
+
+
 def test_tasks_woken_together_go_on_in_the_order_in_which_they_blocked() -> None:
     scheduler = Scheduler()
     queue = WaitQueue()

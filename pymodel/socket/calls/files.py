@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pymodel.socket import constants as c
 from pymodel.socket.calls.base import IOV_MAX, Buffer, Calls
 from pymodel.socket.errors import error
+from pymodel.socket.eventfd import EventFile
 from pymodel.socket.pipe import Pipe
 from pymodel.socket.regular import FileSystem, RegularFile
 from pymodel.task import Blocking
@@ -23,6 +24,15 @@ class FileCalls(Calls):
     """Calls on any open file."""
 
     filesystem: FileSystem
+
+    def eventfd(self, process: "Process", count: int, flags: int = 0) -> Blocking[int]:
+        """eventfd(2): EINVAL, EMFILE."""
+        yield from ()
+        if flags & ~(c.EFD_SEMAPHORE | c.O_NONBLOCK | c.O_CLOEXEC):
+            raise error(errno.EINVAL)
+        file = EventFile(count, bool(flags & c.EFD_SEMAPHORE))
+        file.nonblock = bool(flags & c.O_NONBLOCK)
+        return process.files.install(file, cloexec=bool(flags & c.O_CLOEXEC))
 
     # Data
 

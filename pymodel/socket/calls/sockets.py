@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pymodel.socket import constants as c
+from pymodel.socket import ifreq
+from pymodel.socket.calls import rights
 from pymodel.socket.calls.base import IOV_MAX, Buffer, Calls
 from pymodel.socket.errors import error
+from pymodel.socket.file import OpenFile
 from pymodel.socket.messages import Control, SockAddr, fit
 from pymodel.socket.sock import Socket
 from pymodel.socket.tcpsock import TcpSocket
 from pymodel.socket.udpsock import UdpSocket
+from pymodel.socket.unixsock import UnixSocket, socketpair
 from pymodel.task import Blocking
 
 if TYPE_CHECKING:
@@ -40,6 +44,11 @@ class SocketCalls(Calls):
         kind &= ~flags
         if not 0 <= kind <= 10:  # SOCK_MAX
             raise error(errno.EINVAL)
+        sock: Socket
+        if family == c.AF_UNIX:
+            sock = UnixSocket(self.network, process.credentials, self._unix_kind(kind, protocol))
+            sock.nonblock = bool(flags & c.SOCK_NONBLOCK)
+            return process.files.install(sock, cloexec=bool(flags & c.SOCK_CLOEXEC))
         if family != c.AF_INET:
             raise error(errno.EAFNOSUPPORT)
         if not 0 <= protocol <= 255:  # IPPROTO_MAX of the legacy range
@@ -50,13 +59,45 @@ class SocketCalls(Calls):
         if protocol not in (0, c.IPPROTO_TCP if kind == c.SOCK_STREAM else c.IPPROTO_UDP):
             raise error(errno.EPROTONOSUPPORT)
         process.files.lowest_free()
-        sock: Socket
         if kind == c.SOCK_DGRAM and udp is not None:
             sock = UdpSocket(self.network, process.uid, udp)
         else:
             sock = TcpSocket(self.network, process.uid)
         sock.nonblock = bool(flags & c.SOCK_NONBLOCK)
         return process.files.install(sock, cloexec=bool(flags & c.SOCK_CLOEXEC))
+
+    @staticmethod
+    def _unix_kind(kind: int, protocol: int) -> int:
+        """unix_create: EPROTONOSUPPORT, ESOCKTNOSUPPORT; SOCK_RAW means datagrams."""
+        if protocol not in (0, c.AF_UNIX):
+            raise error(errno.EPROTONOSUPPORT)
+        kind = c.SOCK_DGRAM if kind == c.SOCK_RAW else kind
+        if kind not in (c.SOCK_STREAM, c.SOCK_DGRAM, c.SOCK_SEQPACKET):
+            raise error(errno.ESOCKTNOSUPPORT)
+        return kind
+
+    def socketpair(
+        self, process: "Process", family: int, kind: int = c.SOCK_STREAM, protocol: int = 0
+    ) -> Blocking[tuple[int, int]]:
+        """socketpair(2): as `socket`, and EOPNOTSUPP for AF_INET."""
+        yield from ()
+        flags = kind & (c.SOCK_NONBLOCK | c.SOCK_CLOEXEC)
+        kind &= ~flags
+        if not 0 <= kind <= 10:
+            raise error(errno.EINVAL)
+        if family != c.AF_UNIX:
+            raise error(errno.EOPNOTSUPP if family == c.AF_INET else errno.EAFNOSUPPORT)
+        ends = socketpair(self.network, process.credentials, self._unix_kind(kind, protocol))
+        fds: list[int] = []
+        try:
+            for end in ends:
+                end.nonblock = bool(flags & c.SOCK_NONBLOCK)
+                fds.append(process.files.install(end, cloexec=bool(flags & c.SOCK_CLOEXEC)))
+        except OSError:
+            for fd in fds:
+                process.files.remove(fd).put()
+            raise
+        return fds[0], fds[1]
 
     def bind(self, process: "Process", fd: int, address: SockAddr) -> Blocking[None]:
         """bind(2)."""
@@ -97,8 +138,7 @@ class SocketCalls(Calls):
             except OSError:
                 child.release()
                 raise
-            assert isinstance(child, TcpSocket) and child.connection is not None
-            return new, child.connection.remote
+            return new, child.accepted_from()
 
     def connect(self, process: "Process", fd: int, address: SockAddr | None) -> Blocking[None]:
         """connect(2); an `address` of None is AF_UNSPEC."""
@@ -134,7 +174,7 @@ class SocketCalls(Calls):
     ) -> Blocking[tuple[bytes, SockAddr | None]]:
         """recvfrom(2); a stream socket names no sender."""
         with self._socket(process, fd) as sock:
-            if flags & c.MSG_ERRQUEUE:
+            if flags & c.MSG_ERRQUEUE and sock.has_error_queue:
                 message = sock.receive_error(count)
                 return message.data, message.sender
             return (yield from sock.receive(count, flags))
@@ -160,7 +200,10 @@ class SocketCalls(Calls):
         with self._socket(process, fd) as sock, self._sigpipe(process, sock, flags):
             if len(buffers) > IOV_MAX:
                 raise error(errno.EMSGSIZE)
-            return (yield from sock.send(memoryview(b"".join(buffers)), flags, address, control))
+            data = memoryview(b"".join(buffers))
+            if isinstance(sock, UnixSocket):
+                return (yield from rights.send(process, sock, data, flags, address, control))
+            return (yield from sock.send(data, flags, address, control))
 
     def recvmsg(
         self,
@@ -178,8 +221,11 @@ class SocketCalls(Calls):
             if len(buffers) > IOV_MAX:
                 raise error(errno.EMSGSIZE)
             count = sum(map(len, buffers))
-            if flags & c.MSG_ERRQUEUE:
+            files: Sequence[OpenFile] = ()
+            if flags & c.MSG_ERRQUEUE and sock.has_error_queue:
                 message = sock.receive_error(count)
+            elif isinstance(sock, UnixSocket):
+                message, files = yield from rights.receive(sock, count, flags)
             else:
                 message = yield from sock.receive_message(count, flags)
             rest = memoryview(message.data)
@@ -188,7 +234,19 @@ class SocketCalls(Calls):
                 buffer[: len(part)] = part
                 rest = rest[len(part) :]
             control, truncated = fit(message.control, control_space)
+            if files:
+                truncated |= rights.install(process, files, control, control_space, flags)
             return Received(message.length, message.flags | truncated, message.sender, control)
+
+    def interface_ioctl(self, process: "Process", fd: int, request: int, asked: bytes) -> Blocking[bytes]:
+        """ioctl(2) with one of `ifreq.REQUESTS`, or SIOCGIFCONF, whose buffer is the result. ENODEV."""
+        yield from ()
+        with self._socket(process, fd) as sock:
+            udp = sock.network.udp
+            interfaces = [] if udp is None else udp.ip.interfaces
+            if request == ifreq.SIOCGIFCONF:
+                return ifreq.everything(interfaces)
+            return ifreq.answer(interfaces, request, asked)
 
     # Options
 
@@ -207,6 +265,7 @@ class SocketCalls(Calls):
             if length < 0:
                 raise error(errno.EINVAL)
             value = sock.get_option(level, name)
-            if level == c.IPPROTO_IP and 0 < length < 4 == len(value) and not any(value[1:]):
+            number = level == c.IPPROTO_IP and name != c.IP_MULTICAST_IF
+            if number and 0 < length < 4 == len(value) and not any(value[1:]):
                 return value[:1]  # do_ip_getsockopt: an int that fits into one byte
             return value[:length]

@@ -1,24 +1,27 @@
 """Drop-in `fcntl`: fcntl(2) and ioctl(2) on simulated descriptors, the real ones on others."""
 
+import ctypes
 import errno
 import fcntl as real
 import struct
 from typing import Any
 
 from pymodel.socket import constants as c
+from pymodel.socket import ifreq
+from pymodel.socket.dropin.cselect import descriptor
 from pymodel.socket.dropin.descriptors import is_simulated, syscall
 from pymodel.socket.errors import error
 
 _RESULT = struct.Struct("@i")
+_IFCONF = struct.Struct("@iP")
 _ANSWERS = frozenset({c.SIOCINQ, c.SIOCOUTQ, c.SIOCOUTQNSD, c.SIOCATMARK})
 """Requests that write an int through their argument."""
 
 
 def _number(fd: Any) -> int:
-    number = fd if isinstance(fd, int) else fd.fileno()
-    if number < 0:
-        raise ValueError(f"file descriptor cannot be a negative integer ({number})")
-    return int(number)
+    if isinstance(fd, int) and fd < -0x8000_0000:
+        raise OverflowError("Python int too large to convert to C int")
+    return descriptor(fd)
 
 
 def fcntl(fd: Any, cmd: int, arg: Any = 0, /) -> Any:
@@ -45,14 +48,34 @@ def ioctl(fd: Any, request: int, arg: Any = 0, mutate_flag: bool = True, /) -> A
             raise error(errno.EFAULT)  # the int would be taken for an address
         return int(syscall("ioctl", number, request, arg))
     raw = bytearray(memoryview(arg).cast("B"))
+    if request in ifreq.REQUESTS:
+        raw[: ifreq.IFREQ.size] = syscall("interface_ioctl", number, request, bytes(raw))
+        return _given_back(raw, arg, mutate_flag)
+    if request == ifreq.SIOCGIFCONF and len(raw) >= _IFCONF.size:
+        _store_everything(raw, syscall("interface_ioctl", number, request, b""))
+        return _given_back(raw, arg, mutate_flag)
     value = _RESULT.unpack_from(raw)[0] if len(raw) >= _RESULT.size else 0
     answer = syscall("ioctl", number, request, value)
     if request in _ANSWERS and len(raw) >= _RESULT.size:
         _RESULT.pack_into(raw, 0, answer)
+    return _given_back(raw, arg, mutate_flag)
+
+
+def _given_back(raw: bytearray, arg: Any, mutate_flag: bool) -> Any:
     if not memoryview(arg).readonly and mutate_flag:
         memoryview(arg).cast("B")[:] = raw
         return 0
     return bytes(raw)
+
+
+def _store_everything(raw: bytearray, entries: bytes) -> None:
+    """SIOCGIFCONF: `struct ifconf` has the program's buffer by address; without one only the size counts."""
+    length, address = _IFCONF.unpack_from(raw)
+    if address:
+        size = ifreq.IFREQ.size
+        entries = entries[: length // size * size]
+        ctypes.memmove(address, entries, len(entries))
+    _IFCONF.pack_into(raw, 0, len(entries), address)
 
 
 def flock(fd: Any, operation: int, /) -> None:

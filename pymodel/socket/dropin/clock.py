@@ -1,6 +1,10 @@
-"""Drop-in `time`: the simulated clock. The world begins on 2026-01-01 00:00:00 UTC; all hosts are in UTC."""
+"""Drop-in `time`: the simulated clock. The world begins on 2026-01-01 00:00:00 UTC.
+
+All hosts are in UTC, until a program sets TZ in its environment and calls tzset().
+"""
 
 import calendar
+import sys
 import time as real
 from types import SimpleNamespace
 from typing import Any
@@ -62,24 +66,31 @@ def gmtime(seconds: float | None = None, /) -> real.struct_time:
     return real.gmtime(time() if seconds is None else seconds)
 
 
+def localtime(seconds: float | None = None, /) -> real.struct_time:
+    """As `time.localtime`."""
+    if current_process().zone_set:
+        return real.localtime(time() if seconds is None else seconds)
+    return gmtime(seconds)
+
+
 def ctime(seconds: float | None = None, /) -> str:
-    """As `time.ctime`, in UTC."""
-    return real.asctime(gmtime(seconds))
+    """As `time.ctime`."""
+    return real.asctime(localtime(seconds))
 
 
 def asctime(parts: Any = None, /) -> str:
     """As `time.asctime`."""
-    return real.asctime(gmtime() if parts is None else parts)
+    return real.asctime(localtime() if parts is None else parts)
 
 
 def strftime(layout: str, parts: Any = None, /) -> str:
     """As `time.strftime`."""
-    return real.strftime(layout, gmtime() if parts is None else parts)
+    return real.strftime(layout, localtime() if parts is None else parts)
 
 
 def mktime(parts: Any, /) -> float:
-    """Seconds since 1970 of `parts`, which are UTC here."""
-    return float(calendar.timegm(tuple(parts)))
+    """Seconds since 1970 of `parts`, a local time."""
+    return real.mktime(parts) if current_process().zone_set else float(calendar.timegm(tuple(parts)))
 
 
 def clock_gettime_ns(clock: int, /) -> int:
@@ -97,8 +108,15 @@ def clock_getres(clock: int, /) -> float:
     return 1e-9
 
 
+_UTC: dict[str, Any] = {"timezone": 0, "altzone": 0, "daylight": 0, "tzname": ("UTC", "UTC")}
+
+
 def tzset() -> None:
-    """All hosts are in UTC."""
+    """tzset(3): local time is what TZ says; UTC without it."""
+    real.tzset()  # sets `timezone` and the others in the module that is called `time` now: the program's
+    current_process().zone_set = "TZ" in sys.modules["os"].environ
+    if not current_process().zone_set:
+        vars(sys.modules["time"]).update(_UTC)
 
 
 def get_clock_info(name: str, /) -> SimpleNamespace:
@@ -112,20 +130,28 @@ EXPORTS: dict[str, Any] = {
     **{
         function.__name__: function
         for function in (
-            *(time, time_ns, monotonic, monotonic_ns, sleep, gmtime, ctime, asctime, strftime, mktime),
+            *(
+                time,
+                time_ns,
+                monotonic,
+                monotonic_ns,
+                sleep,
+                gmtime,
+                localtime,
+                ctime,
+                asctime,
+                strftime,
+                mktime,
+            ),
             *(clock_gettime, clock_gettime_ns, clock_getres, get_clock_info, tzset),
         )
     },
     # Computing takes no simulated time, so the clocks of the processor show the world's time too.
     **dict.fromkeys(("perf_counter", "process_time", "thread_time"), monotonic),
     **{f"{name}_ns": monotonic_ns for name in ("perf_counter", "process_time", "thread_time")},
-    "localtime": gmtime,
     "struct_time": real.struct_time,
     "_STRUCT_TM_ITEMS": 11,
     "strptime": real.strptime,
-    "timezone": 0,
-    "altzone": 0,
-    "daylight": 0,
-    "tzname": ("UTC", "UTC"),
+    **_UTC,
     **{name: getattr(real, name) for name in dir(real) if name.startswith("CLOCK_")},
 }

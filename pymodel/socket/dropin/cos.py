@@ -1,19 +1,28 @@
-"""Drop-in `os`: the real one, but descriptors below the table's limit are the simulated process's."""
+"""Drop-in `posix` and the `os` above it: descriptors and environment are the simulated process's.
+
+`os` is the interpreter's own source, loaded privately on top of this `posix`.
+"""
 
 import errno
+import operator
 import os
+import posix
+import stat
+import sys
 from collections.abc import Callable
-from types import ModuleType
+from importlib.machinery import FrozenImporter
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process
+from pymodel.socket.dropin import subprocesses
 from pymodel.socket.dropin.csocket import release
-from pymodel.socket.dropin.descriptors import is_simulated, move_up, settled, syscall
-from pymodel.socket.dropin.files import open_file, unsupported
+from pymodel.socket.dropin.descriptors import REAL_FDS, is_simulated, move_up, settled, syscall
+from pymodel.socket.dropin.files import aliased, unsupported
+from pymodel.socket.dropin.filetimes import DirEntry, FileTimes
 from pymodel.socket.dropin.signals import kill
 from pymodel.socket.errors import error
-from pymodel.socket.fdtable import RLIMIT_NOFILE
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
@@ -93,7 +102,6 @@ ON_DESCRIPTORS: dict[str, Callable[..., Any]] = {
     "writev": _writev,
     "dup": _dup,
     "dup2": _dup2,
-    "fstat": _fstat,
     "isatty": _isatty,
     "lseek": _lseek,
     "get_blocking": lambda fd: not syscall("fcntl", fd, c.F_GETFL) & c.O_NONBLOCK,
@@ -106,9 +114,11 @@ ON_DESCRIPTORS: dict[str, Callable[..., Any]] = {
     "tcgetpgrp": unsupported(errno.ENOTTY),
     "get_terminal_size": unsupported(errno.ENOTTY),
     "device_encoding": lambda fd: None,
+    "fchdir": unsupported(errno.ENOTDIR),
+    **dict.fromkeys(("preadv", "pwritev"), unsupported(errno.ESPIPE)),
     **dict.fromkeys(
-        ("fsync", "fdatasync", "ftruncate", "fchmod", "fchown", "fchdir", "posix_fallocate",
-         "posix_fadvise", "preadv", "pwritev", "fpathconf", "fstatvfs"),
+        ("fsync", "fdatasync", "ftruncate", "fchmod", "fchown", "posix_fallocate",
+         "posix_fadvise", "fpathconf", "fstatvfs"),
         unsupported(errno.EINVAL),
     ),
 }  # fmt: skip
@@ -125,6 +135,9 @@ def _dispatch(simulated: Callable[..., Any], real: Callable[..., Any]) -> Callab
 
 
 def _open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    alias = aliased(path)
+    if alias is not None:
+        return _dup(alias)
     return move_up(os.open(path, flags, mode, dir_fd=dir_fd))
 
 
@@ -142,8 +155,8 @@ def _closerange(low: int, high: int, /) -> None:
     for fd in current_process().files.open_fds():
         if low <= fd < high:
             _close(fd)
-    if high > RLIMIT_NOFILE:
-        os.closerange(max(low, RLIMIT_NOFILE), high)
+    if high > REAL_FDS:
+        os.closerange(max(low, REAL_FDS), high)
 
 
 def _sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
@@ -168,22 +181,53 @@ def _splice(
     offset_dst: int | None = None,
     flags: int = 0,
 ) -> int:
-    return int(syscall("splice", src, offset_src, dst, offset_dst, count, flags))
+    """splice(2), where one side may be a real file."""
+    if count < 0:
+        raise ValueError("count cannot be negative")
+    if is_simulated(src) and is_simulated(dst):
+        return int(syscall("splice", src, offset_src, dst, offset_dst, count, flags))
+    if not is_simulated(src) and not is_simulated(dst):
+        return os.splice(src, dst, count, offset_src, offset_dst, flags)
+    os.fstat(src if is_simulated(dst) else dst)  # EBADF
+    pipe, offset = (dst, offset_dst) if is_simulated(dst) else (src, offset_src)
+    if not stat.S_ISFIFO(_fstat(pipe).st_mode):
+        raise error(errno.EINVAL)
+    if offset is not None:
+        raise error(errno.ESPIPE)
+    if is_simulated(dst):
+        data = _taken(src, min(count, _PIPE_ROOM), offset_src)
+        return _write(dst, data) if data else 0
+    data = _read(src, count)
+    return os.write(dst, data) if offset_dst is None else os.pwrite(dst, data, offset_dst)
 
 
-def _stat(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
-    if is_simulated(path):
-        return _fstat(path)
-    return os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+_PIPE_ROOM = 65_536
+"""What an empty pipe takes."""
 
 
-def _fdopen(fd: int, *args: Any, **kwargs: Any) -> Any:
-    if not isinstance(fd, int):
-        raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
-    return open_file(fd, *args, **kwargs)
+def _taken(fd: int, count: int, offset: int | None) -> bytes:
+    """Read from a real file: from its position, which moves on, or from `offset`."""
+    return os.read(fd, count) if offset is None else os.pread(fd, count, offset)
 
 
-_MAKING = ("dup", "openpty", "memfd_create", "pidfd_open", "eventfd")
+def _eventfd(initval: int, flags: int = os.O_CLOEXEC) -> int:
+    count = operator.index(initval)
+    if not 0 <= count < 1 << 32:
+        if count < 0:
+            raise ValueError("value must be positive")
+        raise OverflowError("Python int too large for C unsigned int")
+    return int(syscall("eventfd", count, flags))
+
+
+def _eventfd_read(fd: int) -> int:
+    return int.from_bytes(syscall("read", fd, 8), sys.byteorder)
+
+
+def _eventfd_write(fd: int, value: int) -> None:
+    syscall("write", fd, memoryview(value.to_bytes(8, sys.byteorder)))
+
+
+_MAKING = ("dup", "openpty", "memfd_create")
 
 
 def _moving(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -200,12 +244,23 @@ def _moving(real: Callable[..., Any]) -> Callable[..., Any]:
 _FORKING = ("fork", "forkpty", "posix_spawn", "posix_spawnp")
 
 
+NO_FORK = "a program on a simulated host cannot fork: the copy would share the simulation (subprocess works)"
+"""Why there is no fork(2)."""
+
+
+def _absent(name: str) -> Any:
+    """hasattr(os, "fork") is false, as on systems without it; who asks all the same is told why."""
+    why = f": {NO_FORK}" if name in _FORKING else ""
+    raise AttributeError(f"module 'os' has no attribute '{name}'{why}", name=name)
+
+
 def contents(process: "Process") -> dict[str, Any]:
-    """Everything in the module, for `process`: its identity and randomness, and its descriptors.
+    """Everything in `posix`, for `process`: its identity and randomness, its descriptors and environment.
 
     It cannot fork: a copy of the real process would share the simulation with it.
     """
-    names = dict(vars(os))
+    names = {name: value for name, value in vars(posix).items() if not name.startswith("__")}
+    times = FileTimes(process)
     for name in _FORKING:
         names.pop(name, None)
     for name in _MAKING:
@@ -218,11 +273,20 @@ def contents(process: "Process") -> dict[str, Any]:
         open=_open,
         pipe=_pipe,
         pipe2=_pipe2,
+        eventfd=_eventfd,
+        eventfd_read=_eventfd_read,
+        eventfd_write=_eventfd_write,
         closerange=_closerange,
         sendfile=_sendfile,
         splice=_splice,
-        stat=_stat,
-        fdopen=_fdopen,
+        stat=times.stat,
+        lstat=times.lstat,
+        scandir=times.scandir,
+        DirEntry=DirEntry,
+        fstat=_dispatch(_fstat, times.fstat),
+        environ=dict(process.environment),
+        getppid=lambda: 0 if process.parent is None else process.parent.pid,
+        **subprocesses.EXPORTS,
         getpid=lambda: process.pid,
         kill=kill,
         urandom=process.random.randbytes,
@@ -231,6 +295,24 @@ def contents(process: "Process") -> dict[str, Any]:
     return names
 
 
-def module(process: "Process", make: Callable[[str, dict[str, Any]], ModuleType]) -> ModuleType:
-    """The drop-in module for `process`, made with `make`."""
-    return make("os", contents(process))
+def _source() -> CodeType:
+    spec = os.__spec__
+    loader: Any = FrozenImporter if spec is None or spec.loader is None else spec.loader
+    code: CodeType = loader.get_code("os")
+    return code
+
+
+_CODE = _source()
+
+
+def modules(process: "Process", make: Callable[[str, dict[str, Any]], ModuleType]) -> list[ModuleType]:
+    """`posix` and `os` for `process`, made with `make`."""
+    below = make("posix", contents(process))
+    above = make("os", {"__file__": os.__file__})
+    sys.modules["posix"] = below
+    try:
+        exec(_CODE, vars(above))
+    finally:
+        sys.modules["posix"] = posix
+    vars(above)["__getattr__"] = _absent
+    return [below, above]

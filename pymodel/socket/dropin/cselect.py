@@ -8,7 +8,8 @@ from typing import Any
 
 from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
-from pymodel.socket.dropin.descriptors import syscall
+from pymodel.socket.current import current_process
+from pymodel.socket.dropin.descriptors import REAL_FDS, syscall
 
 POLL_DEFAULT = c.POLLIN | c.POLLPRI | c.POLLOUT
 FD_SETSIZE = 1024
@@ -79,11 +80,10 @@ def _collect(items: Any) -> list[tuple[Any, int]]:
 
 
 def _simulated(fd: int) -> bool:
-    """Whether `fd` is in the simulated table. Else it must be a real file, which is always ready: EBADF."""
+    """Whether `fd` is in the simulated table. ValueError, unless it is a real file: always ready. EBADF."""
     if fd < FD_SETSIZE:
         return True
-    mode = os.fstat(fd).st_mode
-    if not stat.S_ISREG(mode):
+    if fd < REAL_FDS or not stat.S_ISREG(os.fstat(fd).st_mode):
         raise ValueError("filedescriptor out of range in select()")
     return False
 
@@ -94,7 +94,7 @@ _FILE_READY = c.POLLIN | c.POLLOUT
 def _regular(fd: int) -> bool:
     """Whether `fd` is a real file."""
     try:
-        return fd >= FD_SETSIZE and stat.S_ISREG(os.fstat(fd).st_mode)
+        return fd >= REAL_FDS and stat.S_ISREG(os.fstat(fd).st_mode)
     except OSError:
         return False
 
@@ -170,6 +170,7 @@ class epoll:
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
         self._fd = -1
+        self._process = current_process()
         if sizehint != -1 and sizehint <= 0:
             raise ValueError("negative sizehint")
         if flags and flags != c.EPOLL_CLOEXEC:
@@ -180,15 +181,13 @@ class epoll:
     def fromfd(cls, fd: int, /) -> "epoll":
         """An object for an epoll descriptor that exists."""
         made = cls.__new__(cls)
-        made._fd = fd
+        made._fd, made._process = fd, current_process()
         return made
 
     def __del__(self) -> None:
         # A finalizer may run anywhere: the process closes the descriptor at the next switch.
-        from pymodel.socket.current import running
-
-        if getattr(self, "_fd", -1) >= 0 and running.process is not None:
-            running.process.lost_fds.append(self._fd)
+        if getattr(self, "_fd", -1) >= 0:
+            self._process.lost_fds.append(self._fd)
             self._fd = -1
 
     def _open(self) -> int:

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 from pymodel.simtime import MS, SEC
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process, current_thread, running
-from pymodel.socket.dropin import netdb
+from pymodel.socket.dropin import netdb, realfiles
 from pymodel.socket.dropin.descriptors import is_simulated, settle
 from pymodel.socket.dropin.locks import TIMEOUT_MAX
 from pymodel.socket.errors import error
 from pymodel.socket.messages import SockAddr, cmsg_len, cmsg_space
 from pymodel.socket.options import INT
+from pymodel.socket.unixnames import PATH_MAX
 from pymodel.task import Blocking, Wait
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ T = TypeVar("T")
 SPIN = 1 * MS
 """How long one turn of a loop takes that would not end before its time limit."""
 
-Address = tuple[str, int]
+Address = Any
+"""(host, port), or the path, str or bytes, of an AF_UNIX socket."""
 Ancillary = list[tuple[int, int, bytes]]
 
 
@@ -52,6 +54,25 @@ def sockaddr(call: str, address: Any) -> SockAddr:
 def name(address: SockAddr) -> Address:
     """A kernel's address as a program sees it."""
     return netdb.dotted(address[0]), address[1]
+
+
+def unixaddr(address: Any) -> SockAddr:
+    """A path or abstract name as the kernel takes it; TypeError, and OSError if it is too long."""
+    if isinstance(address, str):
+        path = os.fsencode(address)
+    else:
+        with buffer(address) as view:
+            path = bytes(view)
+    # A path needs room for the zero byte behind it.
+    if len(path) > PATH_MAX or (len(path) == PATH_MAX and path[0] != 0):
+        raise OSError("AF_UNIX path too long")
+    return path, 0
+
+
+def unixname(address: SockAddr) -> str | bytes:
+    """The name of an AF_UNIX socket: bytes if it is abstract, "" if there is none."""
+    path, _ = address
+    return path if path.startswith(b"\0") else os.fsdecode(path)
 
 
 def seconds(value: Any) -> float | None:
@@ -163,9 +184,6 @@ class socket:
     def _run(call: Blocking[T]) -> T:
         return current_thread().syscall(call)
 
-    def _settled(self, call: Blocking[T]) -> Blocking[T]:
-        return settle(self._kernel.scheduler, call)
-
     def _set_nonblock(self, on: bool) -> None:
         flags = c.O_NONBLOCK if on else 0
         self._run(self._kernel.fcntl(self._process, self._fd, c.F_SETFL, flags))
@@ -178,7 +196,7 @@ class socket:
     def _retry(self, events: int, call: Callable[[], Blocking[T]], deadline: int | None) -> T:
         """Run `call` until it does not say EAGAIN, waiting for `events` until `deadline` (sock_call)."""
         if not self._timeout:
-            return self._run(call())
+            return self._run(self._finished(events, call()))
 
         def attempt() -> Blocking[T]:
             while True:
@@ -191,7 +209,10 @@ class socket:
                     # Ready, but not for this (POLLERR of an error queue): CPython spins until the deadline.
                     yield Wait(deadline=self._kernel.scheduler.now + SPIN)
 
-        return self._run(attempt())
+        return self._run(self._finished(events, attempt()))
+
+    def _finished(self, events: int, call: Blocking[T]) -> Blocking[T]:
+        return settle(call) if events == c.POLLOUT else call
 
     # Descriptor and mode
 
@@ -207,7 +228,7 @@ class socket:
     def close(self) -> None:
         """close(2). ECONNRESET is not reported, as in CPython."""
         if self._fd != -1:
-            self._run(self._settled(self._kernel.close(self._process, self.detach())))
+            self._run(settle(self._kernel.close(self._process, self.detach())))
 
     def settimeout(self, value: Any, /) -> None:
         """None: block; 0: never block; else wait so many seconds at most."""
@@ -230,9 +251,15 @@ class socket:
 
     # Names and connections
 
+    def _sockaddr(self, call: str, address: Any) -> SockAddr:
+        return unixaddr(address) if self._family == c.AF_UNIX else sockaddr(call, address)
+
+    def _shown(self, address: SockAddr) -> Address:
+        return unixname(address) if self._family == c.AF_UNIX else name(address)
+
     def bind(self, address: Any, /) -> None:
         """bind(2)."""
-        self._run(self._kernel.bind(self._process, self._fd, sockaddr("bind", address)))
+        self._run(self._kernel.bind(self._process, self._fd, self._sockaddr("bind", address)))
 
     def listen(self, backlog: int = 128, /) -> None:
         """listen(2); the default backlog is min(SOMAXCONN, 128)."""
@@ -244,23 +271,23 @@ class socket:
             lambda: self._kernel.accept(self._process, self._fd, c.SOCK_CLOEXEC),
             self._deadline(),
         )
-        return fd, name(peer)
+        return fd, self._shown(peer)
 
     def connect(self, address: Any, /) -> None:
         """connect(2); with a time-out it waits for the handshake itself."""
-        number = self._connect(sockaddr("connect", address))
+        number = self._connect(self._sockaddr("connect", address))
         if number:
             raise TimeoutError("timed out") if number < 0 else error(number)
 
     def connect_ex(self, address: Any, /) -> int:
         """As `connect`, but returns the errno (EAGAIN after a time-out)."""
-        number = self._connect(sockaddr("connect_ex", address))
+        number = self._connect(self._sockaddr("connect_ex", address))
         return errno.EWOULDBLOCK if number < 0 else number
 
     def _connect(self, address: SockAddr) -> int:
         """0, the errno, or -1 after a time-out."""
         try:
-            self._run(self._settled(self._kernel.connect(self._process, self._fd, address)))
+            self._run(settle(self._kernel.connect(self._process, self._fd, address)))
         except OSError as failure:
             if failure.errno != errno.EINPROGRESS or not self._timeout:
                 return failure.errno or 0
@@ -271,15 +298,15 @@ class socket:
 
     def getsockname(self) -> Address:
         """getsockname(2)."""
-        return name(self._run(self._kernel.getsockname(self._process, self._fd)))
+        return self._shown(self._run(self._kernel.getsockname(self._process, self._fd)))
 
     def getpeername(self) -> Address:
         """getpeername(2)."""
-        return name(self._run(self._kernel.getpeername(self._process, self._fd)))
+        return self._shown(self._run(self._kernel.getpeername(self._process, self._fd)))
 
     def shutdown(self, how: int, /) -> None:
         """shutdown(2)."""
-        self._run(self._settled(self._kernel.shutdown(self._process, self._fd, c_int(how))))
+        self._run(settle(self._kernel.shutdown(self._process, self._fd, c_int(how))))
 
     # Options
 
@@ -314,7 +341,7 @@ class socket:
     def _send(self, data: memoryview, flags: int, deadline: int | None) -> int:
         return self._retry(
             c.POLLOUT,
-            lambda: self._settled(self._kernel.send(self._process, self._fd, data, flags)),
+            lambda: self._kernel.send(self._process, self._fd, data, flags),
             deadline,
         )
 
@@ -335,10 +362,10 @@ class socket:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({len(rest) + 1} given)")
         with buffer(data) as view:
             flags = c_int(rest[0]) if len(rest) == 2 else 0
-            address = sockaddr("sendto", rest[-1])
+            address = self._sockaddr("sendto", rest[-1])
             return self._retry(
                 c.POLLOUT,
-                lambda: self._settled(self._kernel.sendto(self._process, self._fd, view, flags, address)),
+                lambda: self._kernel.sendto(self._process, self._fd, view, flags, address),
                 self._deadline(),
             )
 
@@ -363,7 +390,7 @@ class socket:
             lambda: self._kernel.recvfrom(self._process, self._fd, count, flags),
             self._deadline(),
         )
-        return data, None if sender is None else name(sender)
+        return data, None if sender is None else self._shown(sender)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """recv(2) into `buffer`: at most `nbytes`, or as many as it holds."""
@@ -406,16 +433,16 @@ class socket:
                 raise TypeError("sendmsg() argument 1 must be an iterable") from None
             raise
         control = [_ancillary(item) for item in _iterable(ancdata)]
-        target = None if address is None else sockaddr("sendmsg", address)
+        lent = realfiles.lend(control) if self._family == c.AF_UNIX else []
+        target = None if address is None else self._sockaddr("sendmsg", address)
         try:
             return self._retry(
                 c.POLLOUT,
-                lambda: self._settled(
-                    self._kernel.sendmsg(self._process, self._fd, views, control, flags, target)
-                ),
+                lambda: self._kernel.sendmsg(self._process, self._fd, views, control, flags, target),
                 self._deadline(),
             )
         finally:
+            realfiles.end(lent)
             release(views)
 
     def recvmsg(
@@ -445,7 +472,9 @@ class socket:
             )
         finally:
             release(views)
-        return length, control, answered, None if sender is None else name(sender)
+        if self._family == c.AF_UNIX:
+            control = realfiles.landed(control)
+        return length, control, answered, None if sender is None else self._shown(sender)
 
 
 def _iterable(items: Any) -> Iterable[Any]:
@@ -492,6 +521,17 @@ def dup(fd: int, /) -> int:
     return current_thread().syscall(process.kernel.fcntl(process, fd, c.F_DUPFD_CLOEXEC, 0))
 
 
+def socketpair(
+    family: int = c.AF_UNIX, type: int = c.SOCK_STREAM, proto: int = 0, /
+) -> tuple[socket, socket]:
+    """socketpair(2)."""
+    process = current_process()
+    call = process.kernel.socketpair(process, c_int(family), c_int(type) | c.SOCK_CLOEXEC, c_int(proto))
+    first, second = current_thread().syscall(call)
+    kind = type & ~(c.SOCK_NONBLOCK | c.SOCK_CLOEXEC)
+    return socket(family, kind, proto, first), socket(family, kind, proto, second)
+
+
 def getdefaulttimeout() -> float | None:
     """The time-out of new sockets."""
     return current_process().default_timeout
@@ -507,6 +547,6 @@ EXPORTS: dict[str, Any] = {
     "SocketType": socket,
     **{
         function.__name__: function
-        for function in (close, dup, getdefaulttimeout, setdefaulttimeout, CMSG_LEN, CMSG_SPACE)
+        for function in (close, dup, socketpair, getdefaulttimeout, setdefaulttimeout, CMSG_LEN, CMSG_SPACE)
     },
 }

@@ -1,4 +1,4 @@
-"""Drop-in `datetime`: "now" is the simulated clock's, and local time is UTC.
+"""Drop-in `datetime`: "now" is the simulated clock's; local time is UTC until `time.tzset` says otherwise.
 
 The classes are subclasses of the real ones and accept those as instances, so that values made by
 shared modules are as good as their own.
@@ -32,8 +32,8 @@ class date(real.date, metaclass=_SameAsBase):
 
     @classmethod
     def fromtimestamp(cls, timestamp: float, /) -> "date":
-        """The day, in UTC, of a time in seconds since 1970."""
-        day = real.datetime.fromtimestamp(timestamp, real.UTC)
+        """The day of a time in seconds since 1970."""
+        day = datetime.fromtimestamp(timestamp)
         return cls(day.year, day.month, day.day)
 
 
@@ -42,10 +42,9 @@ class datetime(real.datetime, metaclass=_SameAsBase):
 
     @classmethod
     def now(cls, tz: real.tzinfo | None = None) -> "datetime":
-        """The simulated time, to the microsecond; without `tz` naive, in UTC."""
-        microseconds = current_process().kernel.scheduler.now // US
-        moment = cls.fromtimestamp(EPOCH, real.UTC) + real.timedelta(microseconds=microseconds)
-        return moment.replace(tzinfo=None) if tz is None else moment.astimezone(tz)
+        """The simulated time, to the microsecond; without `tz` naive and local."""
+        seconds, rest = divmod(current_process().kernel.scheduler.now // US, 1_000_000)
+        return cls.fromtimestamp(EPOCH + seconds, tz) + real.timedelta(microseconds=rest)
 
     @classmethod
     def today(cls) -> "datetime":
@@ -54,14 +53,15 @@ class datetime(real.datetime, metaclass=_SameAsBase):
 
     @classmethod
     def utcnow(cls) -> "datetime":
-        """As `now`."""
-        return cls.now()
+        """As `now`, in UTC."""
+        return cls.now(real.UTC).replace(tzinfo=None)
 
     @classmethod
     def fromtimestamp(cls, timestamp: float, tz: real.tzinfo | None = None) -> "datetime":
-        """A time in seconds since 1970; without `tz` naive, in UTC."""
-        moment = super().fromtimestamp(timestamp, tz or real.UTC)
-        return moment.replace(tzinfo=None) if tz is None else moment
+        """A time in seconds since 1970; without `tz` naive and local."""
+        if tz is not None or current_process().zone_set:
+            return super().fromtimestamp(timestamp, tz)
+        return super().fromtimestamp(timestamp, real.UTC).replace(tzinfo=None)
 
 
 EXPORTS: dict[str, Any] = {

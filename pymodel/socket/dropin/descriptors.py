@@ -1,4 +1,4 @@
-"""Which descriptors of a drop-in program are simulated: all below the table's limit.
+"""Which descriptors of a drop-in program are simulated: all below `REAL_FDS`.
 
 The program's regular files are the machine's own. Their descriptors are moved up, out of the range of the
 simulated ones, so that a number says which of both tables it belongs to. 0, 1 and 2 are the
@@ -10,17 +10,19 @@ import os
 import resource
 from typing import Any, TypeVar
 
-from pymodel.scheduler import Scheduler
 from pymodel.socket.current import current_process, current_thread
-from pymodel.socket.fdtable import RLIMIT_NOFILE
 from pymodel.socket.file import NullFile
+from pymodel.socket.simthread import SimThread
 from pymodel.task import Blocking, Wait
 
 T = TypeVar("T")
 
 _ROUNDS = 8
 """Segments of a handshake over loopback, there and back, and what they wake."""
-_WANTED = 16 * RLIMIT_NOFILE
+_REAL_ROOM = 16_384
+"""Real files that a program may have open."""
+REAL_FDS = min(16_384, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2)
+"""Real descriptors begin here, above every simulated one; half-way where the machine allows only few."""
 
 
 class StandardStream(NullFile):
@@ -29,7 +31,7 @@ class StandardStream(NullFile):
 
 def is_simulated(fd: Any) -> bool:
     """Whether `fd` is a number of the simulated table (open or not)."""
-    if not isinstance(fd, int) or not 0 <= fd < RLIMIT_NOFILE:
+    if not isinstance(fd, int) or not 0 <= fd < REAL_FDS:
         return False
     return not isinstance(current_process().files.peek(fd), StandardStream)
 
@@ -41,45 +43,52 @@ def syscall(name: str, *args: Any) -> Any:
     return current_thread().syscall(call)
 
 
-def settle(scheduler: Scheduler, call: Blocking[T]) -> Blocking[T]:
-    """`call`, and after it everything that is due at this very time.
+def settle(call: Blocking[T]) -> Blocking[T]:
+    """`call`, by the running thread, and after it everything that the network does at this very time.
 
-    What is sent over the loopback interface of Linux has arrived, and is answered, when the call returns.
+    What is sent over the loopback interface of Linux has arrived, and is answered, when the call returns;
+    a thread that waited for it runs on only when it gets a processor, which is later.
     """
+    return _settle(current_thread(), call)
+
+
+def _settle(thread: SimThread, call: Blocking[T]) -> Blocking[T]:
     try:
         result = yield from call
     except OSError:
-        yield from _arrival(scheduler)
+        yield from _arrival(thread)
         raise
-    yield from _arrival(scheduler)
+    yield from _arrival(thread)
     return result
 
 
-def _arrival(scheduler: Scheduler) -> Blocking[None]:
+def _arrival(thread: SimThread) -> Blocking[None]:
     """Let go of the processor until nothing is due now, but not for ever: others may be busy, too."""
-    yield Wait(deadline=0)
-    for _ in range(_ROUNDS):
-        due = scheduler.next_deadline()
-        if due is None or due > scheduler.now:
-            return
+    scheduler = thread.process.kernel.scheduler
+    with thread.process.kernel.run_queue.first(thread):
         yield Wait(deadline=0)
+        for _ in range(_ROUNDS):
+            due = scheduler.next_deadline()
+            if due is None or due > scheduler.now:
+                return
+            yield Wait(deadline=0)
 
 
 def settled(name: str, *args: Any) -> Any:
     """As `syscall`, with `settle`."""
     process = current_process()
-    kernel = process.kernel
-    return current_thread().syscall(settle(kernel.scheduler, getattr(kernel, name)(process, *args)))
+    return current_thread().syscall(settle(getattr(process.kernel, name)(process, *args)))
 
 
 def move_up(fd: int) -> int:
     """A real descriptor, moved above the simulated ones (close-on-exec, as Python's are)."""
-    if fd >= RLIMIT_NOFILE:
+    if fd >= REAL_FDS:
         return fd
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < _WANTED:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(_WANTED, hard), hard))
+    wanted = min(REAL_FDS + _REAL_ROOM, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, RLIMIT_NOFILE)
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, REAL_FDS)
     finally:
         os.close(fd)

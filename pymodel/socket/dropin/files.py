@@ -1,10 +1,13 @@
 """Drop-in `open`: a simulated descriptor becomes a file object, a path becomes a real file, moved up."""
 
+import errno
 import io
 import os
 from collections.abc import Callable
 from typing import Any
 
+from pymodel.socket import constants as c
+from pymodel.socket.current import current_process, running
 from pymodel.socket.dropin.descriptors import is_simulated, move_up, syscall
 from pymodel.socket.errors import error
 
@@ -16,6 +19,7 @@ class DescriptorIO(io.RawIOBase):
         super().__init__()
         syscall("fstat", fd)  # EBADF
         self._fd = fd
+        self._process = current_process()
         self._reading = "r" in mode or "+" in mode
         self._writing = "w" in mode or "a" in mode or "x" in mode or "+" in mode
         self.mode = "rb+" if self._reading and self._writing else "rb" if self._reading else "wb"
@@ -28,6 +32,8 @@ class DescriptorIO(io.RawIOBase):
         return self._fd
 
     def _check(self) -> None:
+        if running.process is not self._process:
+            raise error(errno.EBADF)  # a finalizer, while another process runs
         if self.closed:
             raise ValueError("I/O operation on closed file")
 
@@ -68,8 +74,12 @@ class DescriptorIO(io.RawIOBase):
         """close(2), unless the descriptor belongs to somebody else."""
         if not self.closed:
             super().close()
-            if self.closefd:
+            if not self.closefd:
+                return
+            if running.process is self._process and running.thread is not None:
                 syscall("close", self._fd)
+            else:  # finalized while somebody else runs: closed at the process's next switch
+                self._process.lost_fds.append(self._fd)
 
 
 _real_open = io.open
@@ -80,6 +90,21 @@ def _opener(given: Callable[[str, int], int] | None) -> Callable[[Any, int], int
         return move_up(os.open(path, flags, 0o666) if given is None else given(path, flags))
 
     return open_high
+
+
+_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_BY_NUMBER = ("/dev/fd/", "/proc/self/fd/")
+
+
+def aliased(path: Any) -> int | None:
+    """The simulated descriptor that `path` is a name of (/dev/stdin, /dev/fd/3); None: it is none."""
+    if not isinstance(path, str) or not path.startswith(("/dev/", "/proc/")):
+        return None
+    fd = _STREAMS.get(path, -1)
+    for directory in _BY_NUMBER:
+        if path.startswith(directory) and path[len(directory) :].isdecimal():
+            fd = int(path[len(directory) :])
+    return fd if is_simulated(fd) else None
 
 
 def open_file(
@@ -93,6 +118,9 @@ def open_file(
     opener: Any = None,
 ) -> Any:
     """As the built-in `open`."""
+    alias = aliased(file)
+    if alias is not None:
+        file, closefd = syscall("fcntl", alias, c.F_DUPFD_CLOEXEC, 0), True
     if not is_simulated(file):
         if isinstance(file, int):
             return _real_open(file, mode, buffering, encoding, errors, newline, closefd)

@@ -1,7 +1,6 @@
 """Makes the set of replaced modules of one process, by the names that programs import."""
 
 import _random
-import errno
 import functools
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
@@ -12,23 +11,24 @@ from pymodel.socket.dropin import (
     cfcntl,
     clock,
     cos,
+    cresource,
     cselect,
     csocket,
     dates,
     locks,
     netdb,
     signals,
+    subprocesses,
     threads,
     tls,
 )
-from pymodel.socket.dropin.files import unsupported
 
 if TYPE_CHECKING:
     from pymodel.socket.process import Process
 
 ABSENT = ("_queue", "_asyncio")
-"""Modules that programs do not find, as they would block for real; `queue` and `asyncio` then fall back to
-their own Python sources."""
+"""Modules that programs do not find: a queue would block for real, and processes cannot share asyncio's
+accelerator (`accelerator`). `queue` and `asyncio` then fall back to their own Python sources."""
 
 _SOCKET = (
     *("AF_", "SOCK_", "IPPROTO_", "SO_", "SOL_", "SOMAXCONN", "TCP_", "UDP_", "IP_", "IPV6_", "IPPORT_"),
@@ -42,7 +42,6 @@ CONSTANTS = {name: value for name, value in vars(constants).items() if name.isup
 def build(process: "Process") -> dict[str, ModuleType | None]:
     """Name → drop-in module; None makes the import fail with ModuleNotFoundError."""
     sockets = {name: value for name, value in CONSTANTS.items() if name.startswith(_SOCKET)}
-    del sockets["AF_UNIX"]  # not offered, so that programs which look for it do without
     polls = {name: value for name, value in CONSTANTS.items() if name.startswith(("POLL", "EPOLL"))}
     modules: dict[str, ModuleType | None] = dict.fromkeys(ABSENT)
     encryption = tls.contents()
@@ -53,13 +52,14 @@ def build(process: "Process") -> dict[str, ModuleType | None]:
         _module("select", polls, cselect.EXPORTS),
         _module("time", clock.EXPORTS),
         _module("datetime", dates.EXPORTS),
-        _module("_thread", locks.LOW_LEVEL, threads.LOW_LEVEL),
+        _module("_thread", locks.LOW_LEVEL, threads.LOW_LEVEL, {"interrupt_main": signals.interrupt_main}),
         _atexit(process),
         _random_source(process),
         _module("fcntl", cfcntl.EXPORTS),
+        _module("resource", cresource.EXPORTS),
         _module("_signal", signals.contents(process)),
-        _module("_posixsubprocess", {"fork_exec": unsupported(errno.ENOSYS)}),
-        cos.module(process, _module),
+        _module("_posixsubprocess", {"fork_exec": subprocesses.fork_exec}),
+        *cos.modules(process, _module),
     ):
         modules[module.__name__] = module
     return modules

@@ -9,11 +9,15 @@ that import something in just that moment would see the drop-ins: simulations ru
 import builtins
 import dis
 import io
+import os
 import sys
 import types
-from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import BuiltinImporter, ExtensionFileLoader, FrozenImporter, ModuleSpec
 from typing import TYPE_CHECKING, Any
 
+from pymodel.socket.dropin import accelerator
 from pymodel.socket.dropin.files import open_file
 from pymodel.socket.dropin.modules import build
 
@@ -64,7 +68,34 @@ def _mark() -> tuple[int, str | None]:
     return len(sys.modules), next(reversed(sys.modules), None)
 
 
-SYS_ATTRIBUTES = ("argv", "path", "stdin", "stdout", "stderr")
+class _Finder(MetaPathFinder, Loader):
+    """Finds the drop-in modules for a program that deletes them from `sys.modules` and imports them anew."""
+
+    def __init__(self, modules: dict[str, types.ModuleType | None], accelerated: bool) -> None:
+        self._modules = modules
+        self._accelerated = accelerated
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """None for what is not replaced; ModuleNotFoundError for what programs must not find."""
+        if name not in self._modules:
+            return None
+        if name == accelerator.NAME and self._accelerated and self._modules[name] is None:
+            self._modules[name] = accelerator.load()
+        if self._modules[name] is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return ModuleSpec(name, self)
+
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType | None:
+        """The drop-in, as it is."""
+        return self._modules[spec.name]
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """It is complete."""
+
+
+SYS_ATTRIBUTES = ("argv", "flags", "path", "stdin", "stdout", "stderr")
 """What of `sys` is the process's own, once it has been set from outside or by the program."""
 
 
@@ -72,8 +103,14 @@ class Overlay:
     """The modules of one process, and its `attributes` of `sys` (those of `SYS_ATTRIBUTES`)."""
 
     def __init__(self, process: "Process", attributes: dict[str, Any]) -> None:
+        self._process = process
+        self._outside = ""
+        """The interpreter's working directory, while a process that has its own runs."""
         self._own: dict[str, Any] = build(process)
+        self._finder = _Finder(dict(self._own), process.kernel.accelerators)
         self._replaced = frozenset(self._own)
+        if process.kernel.accelerators:
+            del self._own[accelerator.NAME]  # found when it is wanted
         self._attributes = attributes
         self._saved: dict[str, types.ModuleType] = {}
         self._saved_attributes: dict[str, Any] = {}
@@ -88,15 +125,24 @@ class Overlay:
         self._saved = {name: modules.pop(name) for name in _Real.hidden}
         modules.update(self._own)
         self._size = len(modules)
+        sys.meta_path.insert(0, self._finder)
         builtins.open = io.open = open_file
         self._saved_attributes = {key: getattr(sys, key) for key in SYS_ATTRIBUTES}
         for key, value in self._attributes.items():
             setattr(sys, key, value)
+        if self._process.directory is not None:
+            self._outside = os.getcwd()
+            os.chdir(self._process.directory)
 
     def leave(self) -> None:
         """Put the interpreter's back, and keep what the program has imported meanwhile."""
         modules = sys.modules
         builtins.open = io.open = _OPEN
+        if self._process.directory is not None:
+            self._process.directory = os.getcwd()
+            os.chdir(self._outside)
+        if self._finder in sys.meta_path:  # the program may have taken it out
+            sys.meta_path.remove(self._finder)
         for key, value in self._saved_attributes.items():
             if getattr(sys, key) is not value:
                 self._attributes[key] = getattr(sys, key)

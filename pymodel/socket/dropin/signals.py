@@ -7,6 +7,8 @@ which goes on afterwards unless the handler raises (PEP 475).
 import _signal as real  # type: ignore[import-not-found]
 import math
 import operator
+import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from pymodel.scheduler import Timer
@@ -34,6 +36,8 @@ class Signals:
             real.SIGXFSZ: real.SIG_IGN,
         }
         self.wakeup_fd = -1
+        self.warns_of_full = True
+        """set_wakeup_fd(…, warn_on_full_buffer)."""
         self.arrived = WaitQueue()
         self._timer: Timer | None = None
         self._interval = 0
@@ -41,6 +45,10 @@ class Signals:
     def deliver(self, number: int) -> None:
         """A signal has come, from the kernel's side or from the program itself."""
         handler = self.handlers.get(number, real.SIG_DFL)
+        if self.process.parent is not None and self._deadly(number, handler):
+            self.process.killed_by = number
+            self.process.end_soon()
+            return
         if handler == real.SIG_IGN or (handler == real.SIG_DFL and number in _IGNORED_BY_DEFAULT):
             return
         if self.wakeup_fd >= 0:
@@ -51,6 +59,15 @@ class Signals:
         self.arrived.wake()
         main.post(lambda: self._handle(number))
 
+    @staticmethod
+    def _deadly(number: int, handler: Any) -> bool:
+        return number == real.SIGKILL or (handler == real.SIG_DFL and number not in _IGNORED_BY_DEFAULT)
+
+    def interrupt(self, number: int) -> None:
+        """As if a signal had come, but without effect if the program has set no handler for it."""
+        if self.handlers.get(number, real.SIG_DFL) not in (real.SIG_IGN, real.SIG_DFL):
+            self.deliver(number)
+
     def _wake(self, number: int) -> None:
         try:
             call = self.process.kernel.write(self.process, self.wakeup_fd, bytes([number]))
@@ -58,8 +75,11 @@ class Signals:
                 at_once(call)
             else:
                 running.thread.syscall(call)
-        except OSError:
-            pass  # CPython warns of a full pipe; it is no reason to lose the signal
+        except OSError as failure:
+            full = isinstance(failure, BlockingIOError)
+            main = self.process.main_thread
+            if main is not None and not main.done and (self.warns_of_full or not full):
+                main.post(lambda failure=failure: _warn(failure))  # type: ignore[misc]
 
     def _handle(self, number: int) -> None:
         handler = self.handlers.get(number, real.SIG_DFL)
@@ -95,6 +115,11 @@ class Signals:
         self.process.signal(real.SIGALRM)
 
 
+def _warn(failure: OSError) -> None:
+    print("Exception ignored when trying to write to the signal wakeup fd:", file=sys.stderr)
+    traceback.print_exception(failure, file=sys.stderr)
+
+
 def _number(value: Any) -> int:
     number = operator.index(value)
     if not 1 <= number < real.NSIG:
@@ -106,6 +131,7 @@ def contents(process: "Process") -> dict[str, Any]:
     """Everything in the module, for `process`."""
     state = Signals(process)
     process.on_signal = state.deliver
+    process.interrupt = state.interrupt
 
     def only_main_thread(what: str) -> None:
         if running.thread is not process.main_thread:
@@ -138,6 +164,7 @@ def contents(process: "Process") -> dict[str, Any]:
         return old
 
     def raise_signal(number: int, /) -> None:
+        current_thread().tick()
         process.signal(_number(number))
 
     def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
@@ -148,6 +175,7 @@ def contents(process: "Process") -> dict[str, Any]:
                 raise ValueError("set_wakeup_fd needs a simulated descriptor")
             if not syscall("fcntl", number, c.F_GETFL) & c.O_NONBLOCK:
                 raise ValueError(f"the fd {number} must be in non-blocking mode")
+        state.warns_of_full = warn_on_full_buffer
         old, state.wakeup_fd = state.wakeup_fd, number
         return old
 
@@ -168,10 +196,24 @@ def contents(process: "Process") -> dict[str, Any]:
     return names
 
 
+def interrupt_main(number: int = real.SIGINT, /) -> None:
+    """As `_thread.interrupt_main`: the main thread handles `number`, if it has a handler for it."""
+    if not 1 <= number < real.NSIG:
+        raise ValueError("signal number out of range")
+    current_thread().tick()
+    current_process().interrupt(number)
+
+
 def kill(pid: int, number: int, /) -> None:
     """As `os.kill`, among the processes of the running one's host."""
-    target = current_process().kernel.processes.get(pid)
-    if target is None:
+    process = current_process()
+    target, child = process.kernel.processes.get(pid), process.children.known.get(pid)
+    if target is None and child is None:
         raise ProcessLookupError(3, "No such process")
-    if number:
+    current_thread().tick()
+    if not number:
+        return
+    if target is not None:
         target.signal(_number(number))
+    elif child is not None and child.status is None:
+        child.signal(_number(number))

@@ -72,11 +72,6 @@ def exit_thread() -> None:
     raise SystemExit
 
 
-def stack_size(size: int = 0, /) -> int:
-    """Threads of a simulation have the interpreter's stack size."""
-    return 0
-
-
 def prepare(threading: Any) -> None:
     """Make the questions of a freshly loaded `threading` that a loop may ask without end take time."""
 
@@ -104,5 +99,5 @@ LOW_LEVEL: dict[str, Any] = {
     "_excepthook": _excepthook,
     "_set_sentinel": _set_sentinel,
     "_count": _count,
-    "stack_size": stack_size,
+    "stack_size": real.stack_size,
 }

@@ -5,12 +5,15 @@ No simulator runs here. Records come from a buffer written out by hand, and from
 
 import ctypes
 import re
+import struct
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from pymodel.hostmem import HostMemory
+from pymodel.iommu import IommuFault
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from tb import toolchain
@@ -18,6 +21,7 @@ from tb.cosim import library, rtl_nic
 from tb.cosim.build import rtl_sources, spec
 from tb.cosim.rtl_nic import RtlNic, _narrow, _runs
 from tb.lockstep import events as ev
+from tb.memory_settings import MemorySettings
 
 
 class FakeLibrary:
@@ -44,10 +48,12 @@ class FakeLibrary:
 class Seams:
     """An RtlNic on a fake library, with everything it says collected in `said`, in order."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, observed: bool = True) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *, observed: bool = True, memory: HostMemory | None = None
+    ) -> None:
         self.library = FakeLibrary()
         monkeypatch.setattr(rtl_nic, "load", lambda: self.library)
-        self.memory = HostMemory(4096)
+        self.memory = memory or HostMemory(4096)
         self.nic = RtlNic(Scheduler(), self.memory)
         self.said: list[object] = []
         self.nic.set_interrupt_handler(lambda level: self.said.append(("interrupt", level)))
@@ -113,6 +119,7 @@ int main() {
     log.add(Event::kIrq, 1, 0, 0, 0);
     log.add(Event::kReset, 0, 0, 0, 0);
     log.add(Event::kLink, 0, 0, 0, 0);
+    log.add(Event::kIommuFault, 1, 3, 0x100000040, 0);
     std::fwrite(log.bytes().data(), 1, log.bytes().size(), stdout);
 }
 """
@@ -206,25 +213,69 @@ def test_write_goes_to_its_word_with_the_strobes_of_its_bytes(
     assert lanes == (size, offset - call[0])
 
 
-def test_single_channels_may_be_stalled_more_or_less_than_all(seams: Seams) -> None:
-    seams.nic.configure_memory(read_latency=1, write_latency=2, jitter=3, stall_percent=7, seed=4)
-    assert seams.library.calls[-1] == ("fdw_memory_configure", 1, 2, 3, bytes([7] * 5), 4)
-    seams.nic.configure_memory(stall_percent=7, stalls={"w": 60, "ar": 0})
-    assert seams.library.calls[-1] == ("fdw_memory_configure", 32, 16, 0, bytes([0, 7, 7, 60, 7]), 1)
-    with pytest.raises(ValueError, match="ar, r, aw, w, b expected, got x"):
-        seams.nic.configure_memory(stalls={"x": 1})
+def test_memorys_settings_are_handed_over_word_by_word(seams: Seams) -> None:
+    settings = MemorySettings(
+        read_latency=1,
+        write_latency=2,
+        jitter=3,
+        stall_percent=7,
+        stalls={"w": 60, "ar": 0},
+        read_bandwidth=0.5,
+        write_bandwidth=16,
+        read_limit=8,
+        write_limit=9,
+        reorder_percent=10,
+        seed=4,
+    )
+    seams.nic.configure_memory(settings)
+    words = (1, 2, 3, 0, 7, 7, 60, 7, 4, 128, 4096, 8, 9, 10)
+    assert seams.library.calls[-1] == ("fdw_memory_configure", struct.pack("<14I", *words))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"stalls": {"x": 1}}, "ar, r, aw, w, b expected, got x"),
+        ({"stalls": {"w": 101}}, "101 per cent"),
+        ({"reorder_percent": -1}, "per cent"),
+        ({"read_bandwidth": 17}, "read_bandwidth: up to 16 bytes a cycle, or 0 for no limit, got 17"),
+        ({"write_bandwidth": -1}, "write_bandwidth"),
+        ({"write_limit": -1}, "write_limit: 0 or more expected, got -1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MemorySettings(**wrong)
+
+
+def test_memory_behind_an_iommu_has_its_table_looked_at_and_hears_of_faults(
+    monkeypatch: pytest.MonkeyPatch, emitted: bytes
+) -> None:
+    seams = Seams(monkeypatch, memory=HostMemory(4096, iommu=True))
+    iommu = seams.memory.iommu
+    assert iommu is not None
+    assert ("fdw_memory_translate", iommu.pointer) in seams.library.calls
+    seams.drain(emitted)
+    assert iommu.faults == [IommuFault(1000, 0x1_0000_0040, True)]
 
 
 def test_memory_of_the_host_is_attached_and_broken_rules_are_raised(
     seams: Seams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = seams.memory
-    assert seams.library.calls[0] == ("fdw_memory_attach", memory.pointer, memory.base, 4096)
-    figures = [0] * 8
+    assert seams.library.calls[:2] == [
+        ("fdw_memory_attach", memory.pointer, memory.base, 4096),
+        ("fdw_memory_translate", None),
+    ]
+    figures = [0] * 12
     monkeypatch.setattr(seams.library, "fdw_figure", figures.__getitem__, raising=False)
     seams.nic.check_protocols()
     figures[6] = 3
     with pytest.raises(rtl_nic.ProtocolViolation, match="xgmii_violations: 3"):
+        seams.nic.check_protocols()
+    figures[6:9] = [0, 0, 2]
+    monkeypatch.setattr(seams.library, "fdw_first_breach", lambda: b"RX: torn", raising=False)
+    with pytest.raises(rtl_nic.ProtocolViolation, match="ring_violations: 2, first RX: torn"):
         seams.nic.check_protocols()
 
 
@@ -254,6 +305,7 @@ _CTYPES = {
     "uint32_t": ctypes.c_uint32,
     "int": ctypes.c_int,
     "void": None,
+    "fdw::WakeCallback": library.WAKE,
 }
 
 

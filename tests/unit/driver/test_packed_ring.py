@@ -273,4 +273,4 @@ class RingMachine(RuleBasedStateMachine):
 
 
 TestRingMachine = RingMachine.TestCase
-TestRingMachine.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
+TestRingMachine.settings = settings(max_examples=80, stateful_step_count=60)

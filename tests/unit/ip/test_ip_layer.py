@@ -228,3 +228,26 @@ def test_regression_peer_on_a_31_bit_subnet_is_no_broadcast_address() -> None:
     # RFC 3021: both addresses of the subnet are hosts; .1 may send to us.
     bench.receive_ip(IP(src="192.168.7.1", dst=OWN, proto=PROTO) / b"x")
     assert [data for data, _, _ in got] == [b"x"]
+
+
+def test_locked_mtu_lets_routers_cut_and_believes_none_of_their_messages() -> None:
+    bench = Bench()
+    far = bytes((192, 0, 2, 1))
+    bench.learn_peer()
+    for locked, flags, mtu in ((False, "DF", 800), (True, "", 1000)):
+        bench.ip.add_route("192.0.2.0/24", PEER, mtu=1000, mtu_locked=locked, metric=0)
+        bench.ip.reduce_mtu(far, 800)
+        assert bench.ip.mtu_for(far) == mtu
+        assert bench.ip.send(bench.payload(bytes(100)), 253, bytes((10, 0, 0, 1)), far) == 0
+        (packet,) = bench.take()[-1:]
+        assert str(packet[IP].flags) == flags
+        bench.ip.routes.remove(bench.ip.routes.lookup(far))
+        bench.ip.path_mtus.clear()
+
+
+def test_device_says_how_many_segments_it_takes_in_one() -> None:
+    bench = Bench()
+    peer = bytes((10, 0, 0, 2))
+    assert bench.ip.gso_max_segs(peer) == 65_535
+    bench.dev.gso_max_segs = 2
+    assert bench.ip.gso_max_segs(peer) == 2

@@ -86,6 +86,27 @@ def test_reachable_entry_goes_stale_then_is_probed_by_unicast_when_used() -> Non
     assert state(bench) is NudState.REACHABLE
 
 
+def test_regression_progress_of_an_upper_layer_keeps_the_neighbour_reachable_without_probes() -> None:
+    bench = Bench()
+    send(bench)
+    bench.learn_peer()
+    for second in range(5, 100, 5):
+        bench.scheduler.run_until(second * SEC)
+        bench.ip.confirm(PEER_IP)
+        assert state(bench) is NudState.REACHABLE
+    bench.scheduler.run_until(126 * SEC)
+    assert state(bench) is NudState.STALE
+    send(bench)
+    bench.scheduler.run_until(130 * SEC)
+    bench.ip.confirm(PEER_IP)
+    assert state(bench) is NudState.DELAY
+    bench.take()
+    bench.scheduler.run_until(159 * SEC)
+    assert state(bench) is NudState.REACHABLE and bench.take() == []
+    bench.scheduler.run_until(161 * SEC)
+    assert state(bench) is NudState.STALE
+
+
 def test_probe_without_answer_forgets_the_address() -> None:
     bench = Bench()
     bench.learn_peer()

@@ -8,6 +8,7 @@ from recorder import replay
 from pymodel.ports import Frame
 from pymodel.simtime import CYCLE, US
 from tb.lockstep import events as ev
+from tb.lockstep.ring_protocol import LONGEST
 from tb.lockstep.tally import Mismatch
 
 
@@ -348,9 +349,21 @@ def test_access_to_a_stopped_ring_is_found(plant, what, how):
     if what == "device_event":
         plant.events.append(ev.DmaWrite(time + 9 * CYCLE, address, bytes(4), 0, 0))
     assert plant.replay() == [], "in flight when the ring was stopped"
-    plant.events.append(ev.DmaRequest(time + 5 * US, address, what == "device_event", 0))
+    plant.events.append(ev.DmaRequest(time + LONGEST, address, what == "device_event", 0))
+    assert plant.replay() == [], "in flight in slow memory"
+    plant.events[-1] = plant.events[-1]._replace(time=time + LONGEST + US)
     found = plant.replay()
-    assert kinds(found) == ["access to stopped ring"] and found[0].time == time + 5 * US
+    assert kinds(found) == ["access to stopped ring"] and found[0].time == time + LONGEST + US
+
+
+def test_access_after_the_device_has_said_that_all_has_ended_is_found_at_once(plant):
+    time = plant.events[-1].time + US
+    plant.events.append(ev.MmioWrite(time, 0x70, 0, 4))
+    plant.events.append(ev.DmaRequest(time + US, plant.tx.ring, False, 0))
+    plant.events.append(ev.MmioRead(time + 2 * US, 0x70, 0))
+    assert plant.replay() == [], "under way until the device says so"
+    plant.events.append(ev.DmaRequest(time + 2 * US + CYCLE, plant.tx.ring, False, 0))
+    assert kinds(plant.replay()) == ["access to stopped ring"]
 
 
 @pytest.mark.parametrize("queue", [0, 1])
@@ -359,7 +372,8 @@ def test_access_to_a_buffer_of_a_stopped_queue_is_found(plant, queue):
     plant.events += [ev.MmioWrite(time, 0x30, queue, 4), ev.MmioWrite(time, 0x44, 0, 4)]
     plant.events.append(ev.DmaRequest(time + 2 * CYCLE, plant.memory.base + 0x100000, queue == 0, 0))
     assert plant.replay() == []
-    plant.events.append(ev.DmaRequest(time + 5 * US, plant.memory.base + 0x100000, queue == 0, 0))
+    late = time + LONGEST + US
+    plant.events.append(ev.DmaRequest(late, plant.memory.base + 0x100000, queue == 0, 0))
     found = plant.replay()
     assert kinds(found) == ["access to stopped ring"] and "a buffer" in found[0].text
 

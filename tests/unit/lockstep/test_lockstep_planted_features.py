@@ -11,7 +11,7 @@ from pymodel.simtime import CYCLE, US
 from tb.lockstep import events as ev
 from tb.lockstep.tally import Mismatch
 
-MRG_RXBUF, INDIRECT_DESC, EVENT_IDX = 1 << 15, 1 << 28, 1 << 29
+MRG_RXBUF, INDIRECT_DESC, EVENT_IDX, RING_RESET = 1 << 15, 1 << 28, 1 << 29, 1 << 40
 
 
 class FeatureRun:
@@ -59,6 +59,18 @@ def merged(feature_run) -> FeatureRun:
     run.bench.run(30 * US)
     assert run.driver.rx.poll() == [(i, n) for i, n in zip(range(6), (600, 600, 326) * 2, strict=True)]
     return run
+
+
+def test_access_after_the_reset_of_a_queue_has_ended_is_found_at_once(feature_run):
+    run = feature_run(RING_RESET)
+    run.bench.run(10 * US)
+    ring = run.driver.tx.ring
+    time = run.events[-1].time + US
+    events = [*run.events, ev.MmioWrite(time, 0x30, 1, 4), ev.MmioWrite(time, 0xC0, 1, 4)]
+    events += [ev.DmaRequest(time + US, ring, False, 0), ev.MmioRead(time + 2 * US, 0xC0, 0)]
+    assert run.replay(events) == [], "under way until the device says so"
+    events.append(ev.DmaRequest(time + 2 * US + CYCLE, ring, False, 0))
+    assert [m.kind for m in run.replay(events)] == ["access to stopped ring"]
 
 
 def test_merged_buffers_nothing_planted_nothing_found(merged):

@@ -125,4 +125,4 @@ class SkbMachine(RuleBasedStateMachine):
 
 
 TestSkbMachine = SkbMachine.TestCase
-TestSkbMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSkbMachine.settings = settings(max_examples=60, stateful_step_count=40)

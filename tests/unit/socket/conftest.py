@@ -1,9 +1,14 @@
-"""Fixtures: a simulated host for one test."""
+"""Fixtures: a simulated host, or two of them, for one test."""
 
 import threading
 
 import pytest
 from sim_hosts import Host, fake_kernel, real_kernel
+
+from pymodel.golden.nic import GoldenNic
+from pymodel.host import World
+from pymodel.hostmem import HostMemory
+from pymodel.scheduler import Scheduler
 
 
 def powered(kernel):
@@ -36,3 +41,15 @@ def stack():
 def ethernet():
     """As `stack`, with the MTU of Ethernet: a transfer takes many segments."""
     yield from powered(real_kernel())
+
+
+@pytest.fixture
+def world():
+    """Two hosts over golden NICs, both up."""
+    scheduler = Scheduler()
+    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
+    world = World(scheduler, *nics)
+    up = world.bring_up()
+    world.run(lambda: up.done)
+    yield world
+    world.power_off()

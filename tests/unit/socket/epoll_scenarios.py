@@ -1,9 +1,9 @@
 """epoll(7), poll(2) and select(2) on sockets, pipes and epolls; each is run on Linux and on a simulated host.
 
-As in `linux_scenarios`: imports inside, nothing beyond 127/8, nothing that may differ by chance.
+As in `scenario`: imports inside, nothing beyond 127/8, nothing that may differ by chance.
 """
 
-from linux_scenarios import SETTLE, attempt, pair
+from scenario import SETTLE, attempt, pair
 
 
 def watch(epoll, names, timeout=0.0):

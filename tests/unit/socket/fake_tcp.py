@@ -28,6 +28,9 @@ State = IntEnum(
 
 
 class FakeConnection:
+    profile = LINUX
+    max_snd_wnd = 0
+
     def __init__(self, tcp, local, remote):
         self.tcp, self.local, self.remote = tcp, local, remote
         self.queue = WaitQueue()
@@ -65,6 +68,7 @@ class FakeConnection:
         return number
 
     at_mark = False
+    memory_used = 0, 0
     opening = property(lambda self: self.state in (State.SYN_SENT, State.SYN_RECEIVED))
     may_send = property(lambda self: self.state in (State.ESTABLISHED, State.CLOSE_WAIT))
     syn_deferred = False
@@ -225,6 +229,9 @@ class FakeTcp:
             raise OSError(errno.EADDRINUSE, "in use")
         there.append(FakeListener(self, local, backlog, options))
         return there[-1]
+
+    def port_is_free(self, local, remote, chosen):
+        return (*local, *remote) not in self.connections
 
     def connect(self, local, remote, options):
         connection = FakeConnection(self, local, remote)

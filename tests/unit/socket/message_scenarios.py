@@ -1,9 +1,9 @@
 """sendmsg and recvmsg with ancillary data, error queues and every option; run on Linux and simulated.
 
-As in `linux_scenarios`: imports inside, nothing beyond 127/8, nothing that may differ by chance.
+As in `scenario`: imports inside, nothing beyond 127/8, nothing that may differ by chance.
 """
 
-from linux_scenarios import SETTLE, attempt, mask, pair
+from scenario import SETTLE, attempt, mask, pair
 
 RECVERR, ERRQUEUE, ZEROCOPY = 11, 0x2000, 0x4000000
 

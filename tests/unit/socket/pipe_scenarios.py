@@ -1,6 +1,6 @@
 """Pipes, splice, sendfile and descriptors by number, through `os` and `fcntl`; run on Linux and simulated."""
 
-from linux_scenarios import SETTLE, attempt, pair
+from scenario import SETTLE, attempt, pair
 
 
 def mask(fd):

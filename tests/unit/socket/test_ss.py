@@ -32,6 +32,34 @@ def test_every_socket_is_shown_with_state_queues_owner_and_figures(stack):
     assert by_state["udp", "UNCONN"].local == (b"\x7f\0\0\1", 53)
 
 
+async def unix_sockets(kernel):
+    """A listener with a waiting connection in the abstract name space, and a pair with data."""
+    process = kernel.processes[1]
+    call = [kernel.socket(process, 1), kernel.socket(process, 1)]
+    listener, client = [await blocking(c) for c in call]
+    await blocking(kernel.bind(process, listener, (b"\0door", 0)))
+    await blocking(kernel.listen(process, listener, 7))
+    await blocking(kernel.connect(process, client, (b"\0door", 0)))
+    one, _ = await blocking(kernel.socketpair(process, 1, 2))
+    await blocking(kernel.send(process, one, b"12345"))
+    return rows(kernel), table(kernel)
+
+
+def test_unix_sockets_are_shown_with_their_paths(stack):
+    found, text = stack.run(unix_sockets, stack.kernel, name="prog")
+    shown = [(row.kind, row.state, row.receive_queue, row.local[0], row.remote[0]) for row in found]
+    assert shown == [
+        ("u_str", "LISTEN", 1, b"\0door", b""),
+        ("u_str", "ESTAB", 0, b"", b"\0door"),
+        ("u_dgr", "ESTAB", 0, b"", b""),
+        ("u_dgr", "ESTAB", 5, b"", b""),
+    ]
+    assert found[0].send_queue == 7 and found[2].send_queue > 5 and found[0].owner == ("prog", 1, 3)
+    assert any(
+        line.split()[:5] == ["u_str", "ESTAB", "0", "0", "*"] and "@door" in line for line in text.split("\n")
+    )
+
+
 def test_connections_without_a_descriptor_are_shown_without_an_owner(stack):
     found, text, _ = stack.run(one_of_each, stack.kernel)
     orphans = [row for row in found if row.owner is None]

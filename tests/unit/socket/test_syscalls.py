@@ -166,8 +166,8 @@ def test_reuseport_is_only_for_sockets_of_one_user(host):
     assert results == [None, None, -errno.EADDRINUSE]
 
 
-def test_ephemeral_ports_run_out_with_the_errno_of_the_call(host, monkeypatch):
-    monkeypatch.setattr("pymodel.socket.portalloc.EPHEMERAL_HIGH", 32771)
+def test_ephemeral_ports_run_out_with_the_errno_of_the_call(host):
+    host.kernel.network.tcp_ports.ephemeral = range(32768, 32772)
     calls = Calls(host.kernel)
     fds = [calls.socket(c.AF_INET) for _ in range(6)]
     assert [calls.bind(fd, (LOCAL, 0)) for fd in fds[:5]] == [None] * 4 + [-errno.EADDRINUSE]

@@ -257,6 +257,29 @@ def clocks_advance():
     return report
 
 
+def sender_that_closes_before_the_other_can_answer():
+    """EOF stays EOF (SOCK_DONE). Not one of `SCENARIOS`: real threads may be slower."""
+    import socket
+
+    report = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = listener.accept()
+        report.append(connection.recv(10))
+        report.append(connection.send(b"an answer"))
+        report.append(attempt(connection.recv, 10))
+        connection.close()
+
+    (thread,) = started([serve])
+    client = socket.create_connection(listener.getsockname())
+    client.send(b"the last")
+    client.close()
+    thread.join()
+    listener.close()
+    return report
+
+
 SCENARIOS = [
     lock_held_and_waited_for,
     rlock_taken_twice,

@@ -1,6 +1,6 @@
-"""Datagram socket programs that report what every call did; rules as in linux_scenarios."""
+"""Datagram socket programs that report what every call did; rules as in scenario."""
 
-from linux_scenarios import SETTLE, attempt, mask
+from scenario import SETTLE, attempt, mask
 
 
 def pair():
@@ -110,9 +110,9 @@ def messages_gathered_and_scattered():
 
 
 def messages_of_a_stream():
-    import linux_scenarios
+    import scenario
 
-    client, server = linux_scenarios.pair()
+    client, server = scenario.pair()
     report = [client.sendmsg([b"ab", b"cd"]), server.recvmsg(3), server.recvmsg_into([bytearray(9)])]
     client.close()
     return [*report, server.recvmsg(3)]

@@ -70,6 +70,9 @@ class World:
             os.write(self.fd, bytes(header) + data)
         return 0
 
+    def confirm(self, dst: bytes) -> None:
+        pass
+
     def source_for(self, dst: bytes) -> bytes | None:
         return socket.inet_aton(OURS)
 

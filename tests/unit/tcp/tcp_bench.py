@@ -88,6 +88,9 @@ class Bench:
         skb.free()
         return self.send_error
 
+    def confirm(self, dst: bytes) -> None:
+        pass
+
     def source_for(self, dst: bytes) -> bytes | None:
         return HERE
 

@@ -149,6 +149,7 @@ def test_syn_sent_syn_opens_simultaneously() -> None:
     assert bench.conn.state is State.SYN_RECEIVED
     bench.peer("SA", seq=0, ack=1, options=SYN_OPTIONS)  # figure 7, line 6
     assert bench.conn.state is State.ESTABLISHED
+    bench.expect("A", seq=1, ack=1, length=0)
     bench.conn.send(b"x")
     bench.expect("PA", seq=1, ack=1, length=1)
 

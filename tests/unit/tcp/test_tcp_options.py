@@ -220,8 +220,9 @@ def test_packed_info_has_the_offsets_of_linux() -> None:
     info = dict.fromkeys(FIELDS, 0)
     info.update(state=1, snd_wscale=7, rcv_wscale=9, rto=0x11223344, total_retrans=5, pacing_rate=6)
     info.update(delivery_rate=8, busy_time=9, bytes_sent=10, snd_wnd=11, total_rto_time=12)
+    info.update(received_ce=13, received_ce_bytes=14, ecn_mode=2, accecn_opt_seen=1, accecn_fail_mode=9)
     raw = pack(info)
-    assert len(raw) == 248  # struct tcp_info of Linux 6.7
+    assert len(raw) == 280  # struct tcp_info of Linux 7.0
     assert raw[0] == 1 and raw[6] == 0x97
     for offset, form, value in (
         (8, "<I", 0x11223344),
@@ -232,5 +233,8 @@ def test_packed_info_has_the_offsets_of_linux() -> None:
         (200, "<Q", 10),
         (228, "<I", 11),
         (244, "<I", 12),
+        (248, "<I", 13),
+        (272, "<I", 14),
+        (276, "<I", 2 | 1 << 2 | 9 << 4),
     ):
         assert struct.unpack_from(form, raw, offset)[0] == value, offset

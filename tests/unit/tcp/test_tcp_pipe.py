@@ -65,6 +65,9 @@ class Host:
 
         return arrive
 
+    def confirm(self, dst: bytes) -> None:
+        pass
+
     def source_for(self, dst: bytes) -> bytes | None:
         return self.address
 

@@ -28,25 +28,12 @@ def test_thirteen_bytes_are_no_header() -> None:
     assert caught.value.reason == "eth_truncated"
 
 
-def test_emit_into_writes_fourteen_bytes_and_no_more() -> None:
-    buffer = bytearray(b"\xaa" * 16)
-    eth.emit_into(memoryview(buffer), DST, SRC, 0x0800)
-    assert buffer == DST + SRC + b"\x08\x00\xaa\xaa"
-
-
 @pytest.mark.parametrize(
     ("dst", "src", "ethertype"), [(DST[:5], SRC, 0), (DST, SRC + b"\0", 0), (DST, SRC, 65536), (DST, SRC, -1)]
 )
 def test_malformed_fields_are_refused_instead_of_cut(dst: bytes, src: bytes, ethertype: int) -> None:
     with pytest.raises(ValueError, match="Ethernet header"):
         eth.emit(dst, src, ethertype)
-    with pytest.raises(ValueError, match="Ethernet header"):
-        eth.emit_into(bytearray(14), dst, src, ethertype)
-
-
-def test_too_small_buffer_is_refused() -> None:
-    with pytest.raises(ValueError, match="13 bytes"):
-        eth.emit_into(bytearray(13), DST, SRC, 0)
 
 
 def test_group_bit_tells_multicast() -> None:

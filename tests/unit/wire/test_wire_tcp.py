@@ -196,3 +196,44 @@ def test_repr_of_a_header_names_flags_and_numbers() -> None:
     header = tcp.parse(scapy_bytes(sport=1, dport=2, flags="SA", options=[("MSS", 5)]))
     assert "SYN|ACK" in repr(header) and "mss=5" in repr(header)
     assert struct.calcsize("!HHIIBBHHH") == tcp.HEADER_LEN
+
+
+COUNTERS = (0xA1B2C3, 0x000001, 0xFFFFFF)
+
+
+@pytest.mark.parametrize("fields", [0, 1, 2, 3])
+@pytest.mark.parametrize("sack_permitted", [False, True])
+@pytest.mark.parametrize("wscale", [None, 7])
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize("stamps", [False, True])
+def test_accecn_option_takes_the_place_of_nops_and_is_read_by_scapy(
+    fields: int, sack_permitted: bool, wscale: int | None, blocks: int, stamps: bool
+) -> None:
+    header = tcp.TcpHeader(1, 2, 3, 4, tcp.ACK, 5)
+    header.sack_permitted, header.wscale = sack_permitted, wscale
+    header.sack = ((10, 20), (30, 40))[:blocks]
+    header.ts_val = 9 if stamps else None
+    bare = len(tcp.options_bytes(header))
+    header.accecn = tcp.OPT_ACCECN_1, COUNTERS[:fields]
+    options = tcp.options_bytes(header)
+    size = 2 + 3 * fields
+    pairs = int(sack_permitted and not stamps) + bool(blocks)
+    spare = 2 if pairs else int(wscale is not None)
+    assert len(options) - bare == (size & ~3 if size & 3 <= spare else size + 3 & ~3)
+    raw = tcp.emit(header, options)
+    seen = [(name, value) for name, value in TCP(raw).options if name not in ("NOP", "EOL")]
+    body = b"".join(n.to_bytes(3, "big") for n in COUNTERS[:fields])
+    assert (174, body) in [(name, value or b"") for name, value in seen]
+    assert len(seen) == 1 + sack_permitted + (wscale is not None) + bool(blocks) + stamps
+    again = tcp.parse(raw)
+    assert (again.accecn, again.sack, again.wscale) == (header.accecn, header.sack, wscale)
+    assert (again.sack_permitted, again.ts_val) == (sack_permitted, header.ts_val)
+
+
+@pytest.mark.parametrize(("length", "counters"), [(2, 0), (4, 0), (5, 1), (10, 2), (11, 3), (14, 3)])
+def test_accecn_option_of_any_length_has_as_many_counters_as_are_whole(length: int, counters: int) -> None:
+    option = bytes((172, length)) + bytes(range(1, length - 1))
+    padded = option + b"\x01" * (-len(option) % 4)
+    header = tcp.parse(tcp.emit(tcp.TcpHeader(), padded))
+    assert not header.malformed and header.accecn is not None
+    assert header.accecn == (172, (0x010203, 0x040506, 0x070809)[:counters])

@@ -1,0 +1,1 @@
+"""report.html: what one run did, in a page that needs nothing beside itself."""

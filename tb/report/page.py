@@ -1,0 +1,286 @@
+"""The page itself, put together from what a run left in its directory."""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pymodel.simtime import CYCLE, NS, US
+from pymodel.wire import tcp
+from tb.report import charts, journey
+from tb.report.collect import FILE
+from tb.report.connections import Connection, Fold, Step, find
+from tb.report.frames import Seen, fields, read
+
+PAGE = "report.html"
+_HERE = Path(__file__).parent
+_KINDS = {"data": "data segments", "ack": "acknowledgments"}
+_PLOTTED = 10_000
+"""Bytes of data in one direction from which on it gets a plot."""
+
+
+class NothingToReport(Exception):
+    """The directory has no run in it, or one that left too little; the text says what to do."""
+
+
+def write(directory: Path) -> Path:
+    """Write report.html into a run's directory and give its path. Raises NothingToReport."""
+    try:
+        summary = json.loads((directory / "summary.json").read_text())
+        document = json.loads((directory / FILE).read_text())
+    except FileNotFoundError as missing:
+        raise NothingToReport(
+            f"{missing.filename} is not there: run `fdwire sim` (with --out, if any) first"
+        ) from None
+    page = directory / PAGE
+    page.write_text(render(summary, document))
+    return page
+
+
+def render(summary: dict[str, Any], document: dict[str, Any]) -> str:
+    """The page. `summary` as in summary.json, `document` as `Collector.document` gives it."""
+    frames = read(document)
+    connections, others = find(frames)
+    body = [
+        _header(summary, document["asked"]),
+        _figures(summary),
+        _golden(summary, document["compared"]),
+        _reading(summary, len(frames), document),
+    ]
+    traced = document.get("traced")
+    if traced:
+        body += [_section(*one) for one in journey.journeys(traced)]
+    body += [_connection(number, one, traced) for number, one in enumerate(connections, 1)]
+    if traced:
+        body += [_section(*one) for one in journey.counters(traced)]
+    if others:
+        body.append(
+            _section("Other frames", f'<ol class="seq">{"".join(map(_other_row, others))}</ol>', "other")
+        )
+    body.append(_section("Frame sizes", _legend(again=False) + charts.histogram(document["sizes"]), "sizes"))
+    steps = {step.frame.index: step for connection in connections for step in connection.steps}
+    style = (_HERE / "page.css").read_text()
+    script = (_HERE / "page.js").read_text()
+    data = _data(frames, steps, journey.hops(traced) if traced else [])
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>fdwire: report of a run</title><style>{style}</style></head>'
+        "<body>"
+        f"<main>{''.join(body)}</main>"
+        '<aside id="decoded" aria-live="polite"><p>Point at a frame, or reach it by Tab, and its fields are '
+        "here.</p></aside>"
+        f'<script type="application/json" id="frames">{data}</script><script>{script}</script>'
+        "</body></html>\n"
+    )
+
+
+def _section(title: str, inside: str, name: str) -> str:
+    return f'<section id="{name}"><h2>{escape(title)}</h2>{inside}</section>'
+
+
+def _value(key: str, value: int | float | str, shown: str) -> str:
+    return f'<data data-key="{key}" value="{escape(str(value))}">{escape(shown)}</data>'
+
+
+def _header(summary: dict[str, Any], asked: dict[str, Any]) -> str:
+    chances = [
+        f"{name} {asked[name]:g}" for name in ("loss", "duplicate", "reorder", "corrupt") if asked.get(name)
+    ]
+    wire = f"did harm: {', '.join(chances)} of the frames" if chances else "was perfect"
+    verdict, css = "passed", "good"
+    said = "Every file arrived whole."
+    if not summary["ok"]:
+        verdict, css = "failed", "bad"
+        said = summary["trouble"] or "RTL and golden model differ, or a file did not arrive whole."
+    elif asked.get("lockstep", True):
+        said += " RTL and golden model agreed everywhere."
+    files = "".join(
+        f"<li>{'✓' if file['sent'] == file['received'] else '✗'} {escape(file['name'])}: "
+        f"{_value('file', file['bytes'], format(file['bytes'], ','))} bytes</li>"
+        for file in summary["files"]
+    )
+    planted = f" A bug was planted: {escape(asked['plant'])}." if asked.get("plant") else ""
+    return (
+        f'<header><p class="brand">fdwire · from a file descriptor to the wire</p>'
+        f'<h1>HTTP through the NIC: <span class="{css}">{verdict}</span></h1><p>{escape(said)}{planted}</p>'
+        "<p>Host A, on the Verilog NIC in Verilator, fetched files from host B and posted one, as unmodified "
+        f"programs through sockets, TCP/IP, driver and rings. The wire {escape(wire)}.</p>"
+        f'<ul class="files">{files}</ul>'
+        f"<details><summary>Seed {_value('seed', summary['seed'], str(summary['seed']))}, "
+        f"{len(summary['features'])} virtio features negotiated</summary>"
+        f'<p class="features">{" ".join(f"<code>{escape(f)}</code>" for f in summary["features"])}</p>'
+        "</details></header>"
+    )
+
+
+def _figures(summary: dict[str, Any]) -> str:
+    shown = [
+        ("simulated_ns", "simulated time", f"{summary['simulated_ns'] / 1e6:,.3f} ms"),
+        ("goodput_bps", "goodput", f"{summary['goodput_bps'] / 1e9:.3f} Gb/s"),
+        ("cycles", "clock cycles", f"{summary['cycles']:,}"),
+        ("frames_a_to_b", "frames A → B", f"{summary['frames_a_to_b']:,}"),
+        ("frames_b_to_a", "frames B → A", f"{summary['frames_b_to_a']:,}"),
+        ("bytes_a_to_b", "bytes A → B", f"{summary['bytes_a_to_b']:,}"),
+        ("bytes_b_to_a", "bytes B → A", f"{summary['bytes_b_to_a']:,}"),
+        ("cycles_per_wall_second", "cycles a wall second", f"{summary['cycles_per_wall_second']:,}"),
+    ]
+    tiles = "".join(
+        f"<div><dt>{name}</dt><dd>{_value(key, summary[key], text)}</dd></div>" for key, name, text in shown
+    )
+    return _section("In figures", f'<dl class="tiles">{tiles}</dl>', "figures")
+
+
+def _golden(summary: dict[str, Any], compared: dict[str, int]) -> str:
+    if not compared:
+        return _section("Golden model", "<p>This run was not compared with the golden model.</p>", "golden")
+    made, wrong = summary["comparisons"], summary["mismatches"]
+    rows = "".join(
+        f"<tr><th>{escape(kind)}</th><td>{_value('compared ' + kind, n, format(n, ','))}</td></tr>"
+        for kind, n in sorted(compared.items())
+    )
+    reports = "".join(f"<li>{escape(report)}</li>" for report in summary["mismatch_reports"])
+    return _section(
+        "Golden model",
+        f"<p>{_value('comparisons', made, format(made, ','))} comparisons, "
+        f'<span class="{"bad" if wrong else "good"}">{_value("mismatches", wrong, format(wrong, ","))}'
+        " mismatches</span>. A model in Python predicted what the Verilog did at its ports, while it ran.</p>"
+        + (f'<ol class="reports">{reports}</ol>' if reports else "")
+        + f"<details><summary>What was compared</summary><table>{rows}</table></details>",
+        "golden",
+    )
+
+
+def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any]) -> str:
+    total = document["total"]
+    more = (
+        " With <code>fdwire sim --trace</code> this page also has a segment's journey through every layer, "
+        "windows, rings, latencies and copies."
+    )
+    more = "" if document.get("traced") else more
+    waves = (
+        f"Times are those of <code>{escape(summary['waves'])}</code>, which may have only a part of the run."
+        if summary["waves"]
+        else "This run left no waves (<code>--waves all</code> does)."
+    )
+    left = (
+        f" Only the first {kept:,} of {total:,} frames are drawn; the figures count all."
+        if kept < total
+        else ""
+    )
+    return _section(
+        "How to read what follows",
+        "<p>Time runs downwards, in microseconds of simulated time at each frame's end, as in the capture; "
+        "A is on the left, B on the right, an arrow is one frame. Point at it, tap it or reach it by Tab: "
+        f"its fields and its place in the waves are shown. {waves}{left}{more}</p>" + _legend(),
+        "reading",
+    )
+
+
+def _legend(*, again: bool = True) -> str:
+    items = [("ab", "A → B"), ("ba", "B → A")]
+    items += [("again", "sent again"), ("lost", "lost or corrupted on its way")] if again else []
+    return (
+        '<p class="legend">' + "".join(f'<span class="{css}">{text}</span>' for css, text in items) + "</p>"
+    )
+
+
+def _connection(number: int, connection: Connection, traced: dict[str, Any] | None) -> str:
+    a, b = connection.ends
+    first, last = connection.steps[0].frame, connection.steps[-1].frame
+    again = f", <b>{connection.again:,} sent again</b>" if connection.again else ""
+    rows = "".join(_fold(row) if isinstance(row, Fold) else _row(row) for row in connection.rows())
+    plots = "".join(
+        f"<figure><figcaption>{'A → B' if way else 'B → A'}: each stroke is a segment's sequence "
+        "numbers, the thin line what the other side has acknowledged</figcaption>"
+        f"{charts.time_sequence(connection, way)}</figure>"
+        for way in (True, False)
+        if connection.payload(way) >= _PLOTTED
+    )
+    inside = (
+        f"<p>{len(connection.steps):,} segments in {(last.end - first.start) / US:,.3f} µs{again}; data "
+        f"A → B {connection.payload(True):,} bytes, B → A {connection.payload(False):,} bytes."
+        f"{_copies(connection, traced)}</p>{plots}"
+        f'<div class="heads"><b>A</b> {escape(a)}<span>{escape(b)} <b>B</b></span></div>'
+        f'<ol class="seq">{rows}</ol>'
+    )
+    return _section(f"Connection {number}: {a} and {b}", inside, f"connection-{number}")
+
+
+def _copies(connection: Connection, traced: dict[str, Any] | None) -> str:
+    said = []
+    for way in (True, False):
+        here, there = connection.ends if way else reversed(connection.ends)
+        # Of the sequence numbers sent, SYN and FIN are no bytes.
+        sent = connection.sent[way] - sum(
+            bool(step.flags & bit) and step.kind != "again"
+            for step in connection.steps
+            if step.frame.a_to_b is way
+            for bit in (tcp.SYN, tcp.FIN)
+        )
+        times = journey.copies(traced, f"{here} → {there}", sent) if traced else None
+        if times is not None:
+            said.append(f"{'A' if way else 'B'} {times:.2f}")
+    return f" Copies by the processor for each byte sent: {', '.join(said)}." if said else ""
+
+
+def _row(step: Step) -> str:
+    return f"<li>{_button(step.frame, css(step), step.label)}</li>"
+
+
+def _other_row(frame: Seen) -> str:
+    return f"<li>{_button(frame, _way(frame), _other(frame))}</li>"
+
+
+def _button(frame: Seen, classes: str, label: str) -> str:
+    return (
+        f'<button class="step {classes}" data-frame="{frame.index}"><time>{frame.end / US:,.3f}</time>'
+        f"<span>{escape(label)}</span></button>"
+    )
+
+
+def _other(frame: Seen) -> str:
+    named = {name: value for _, name, value in fields(frame.head)}
+    if "operation" in named:
+        return f"ARP {named['operation']}: {named['target']}"
+    return f"protocol {named['protocol']}" if "protocol" in named else f"type {named.get('type', '?')}"
+
+
+def _fold(fold: Fold) -> str:
+    said = []
+    for way, arrow in ((True, "→"), (False, "←")):
+        for kind, name in _KINDS.items():
+            alike = [step for step in fold.steps if step.frame.a_to_b is way and step.kind == kind]
+            if alike:
+                size = sum(step.payload for step in alike)
+                said.append(f"{arrow} {len(alike):,} {name}" + (f" ({size:,} bytes)" if size else ""))
+    spent = (fold.steps[-1].frame.end - fold.steps[0].frame.start) / US
+    numbers = " ".join(str(step.frame.index) for step in fold.steps)
+    return (
+        f'<li><details class="fold" data-frames="{numbers}"><summary>⋮ {escape(", ".join(said))}, '
+        f"{spent:,.1f} µs</summary><ol></ol></details></li>"
+    )
+
+
+def css(step: Step) -> str:
+    """The classes of a segment's row."""
+    return " ".join((_way(step.frame), step.kind, "lost" if step.frame.fate else "")).strip()
+
+
+def _way(frame: Seen) -> str:
+    return "ab" if frame.a_to_b else "ba"
+
+
+def _data(frames: list[Seen], steps: dict[int, Step], hops: list[list[Any]]) -> str:
+    """Frames for the script: [class, label, start ps, end ps, bytes, fate, number of names, values …]."""
+    shapes: dict[tuple[tuple[str, str], ...], int] = {}
+    rows = []
+    for frame in frames:
+        step = steps.get(frame.index)
+        decoded = fields(frame.head)
+        shape = shapes.setdefault(tuple((layer, name) for layer, name, _ in decoded), len(shapes))
+        classes, label = (css(step), step.label) if step else (_way(frame), _other(frame))
+        values = [value for _, _, value in decoded]
+        rows.append([classes, label, frame.start, frame.end, frame.size, frame.fate, shape, *values])
+    document = {"cycle": CYCLE, "ns": NS, "us": US, "hops": hops, "shapes": list(shapes), "frames": rows}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")

@@ -1,0 +1,13 @@
+"""Holds for every test: what tests start can be interrupted, wherever they themselves were started, and no
+example of a property has to be quick: time on a busy machine is no measure."""
+
+import signal
+
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+# A shell has its background jobs ignore SIGINT (POSIX XCU 2.11), and all that they start inherits it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
