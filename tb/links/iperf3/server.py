@@ -1,6 +1,7 @@
 """The server: one test at a time; who comes meanwhile is told so."""
 
 import contextlib
+import select
 import socket
 import threading
 from collections import deque
@@ -70,7 +71,7 @@ def _test(listener: socket.socket, control: socket.socket, waiting: deque[socket
         return
     send_state(control, State.CREATE_STREAMS)
     streams = Streams(_accepted(listener, cookie, test.parallel), sends=test.reverse, length=test.length)
-    guard = _Guard(listener)
+    guard = _Guard(listener, control)
     try:
         send_state(control, State.TEST_START)
         streams.start()
@@ -131,13 +132,18 @@ def _turn_away(sock: socket.socket) -> None:
 
 
 class _Guard:
-    """Turns away, while a test runs, who else comes."""
+    """Turns away, while a test runs, who else comes.
+
+    A client that says something on its control connection, or is gone, has ended its test, and whoever comes
+    after it is welcome, although nobody may have read that word yet.
+    """
 
     _AGAIN = 0.2
     """Seconds until it notices that it is not needed any more."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, control: socket.socket) -> None:
         self._listener = listener
+        self._control = control
         self._over = threading.Event()
         self._late: list[socket.socket] = []
         listener.settimeout(self._AGAIN)
@@ -148,7 +154,7 @@ class _Guard:
         while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
                 sock, _ = self._listener.accept()
-                if self._over.is_set():
+                if self._over.is_set() or select.select([self._control], [], [], 0)[0]:
                     self._late.append(sock)
                 else:
                     _turn_away(sock)
