@@ -1,6 +1,6 @@
 """pcapng files of simulated frames (IETF draft-ietf-opsawg-pcapng), with nanosecond simulated time stamps.
 
-Nothing of the host or of the wall clock gets in, so the same run gives the same bytes. Frames are
+Nothing of the host or of the wall clock gets in, so the same run gives the same bytes. Frames of a wire are
 written with their FCS, and the file says so.
 """
 
@@ -51,7 +51,8 @@ class Capture:
     def __init__(self, file: BinaryIO, *, application: str = "fdwire") -> None:
         self.frames = 0
         self._file = file
-        self._interfaces = 0
+        self._fcs: list[int] = []
+        """Bytes of the FCS of each interface's frames."""
         # A section length of -1 stands for "not specified": the file is written in one go.
         body = struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1)
         options = _option(_SHB_USERAPPL, application.encode()) + _option(_OPT_END, b"")
@@ -65,28 +66,29 @@ class Capture:
     ) -> None:
         self.close()
 
-    def interface(self, name: str) -> int:
-        """Describe a further interface; the number to give to `frame`."""
+    def interface(self, name: str, *, fcs: bool = True) -> int:
+        """Describe a further interface, of frames with or without `fcs`; the number to give to `frame`."""
+        size = FCS_SIZE if fcs else 0
         options = (
             _option(_IF_NAME, name.encode())
             + _option(_IF_TSRESOL, b"\x09")
-            + _option(_IF_FCSLEN, bytes([FCS_SIZE]))
+            + _option(_IF_FCSLEN, bytes([size]))
             + _option(_OPT_END, b"")
         )
         self._file.write(_block(_INTERFACE, struct.pack("<HHI", LINKTYPE_ETHERNET, 0, 0) + options))
-        self._interfaces += 1
-        return self._interfaces - 1
+        self._fcs.append(size)
+        return len(self._fcs) - 1
 
     def frame(self, interface: int, frame: Frame, *, inbound: bool, comment: str = "") -> None:
         """Write one frame, stamped with its end: in that order frames are seen whole.
 
         Raises ValueError for an interface that was not described.
         """
-        if not 0 <= interface < self._interfaces:
-            raise ValueError(f"interface {interface} of {self._interfaces} was not described")
+        if not 0 <= interface < len(self._fcs):
+            raise ValueError(f"interface {interface} of {len(self._fcs)} was not described")
         data = frame.data
         stamp = frame.end // NS
-        flags = (_INBOUND if inbound else _OUTBOUND) | FCS_SIZE << _FCS_SHIFT
+        flags = (_INBOUND if inbound else _OUTBOUND) | self._fcs[interface] << _FCS_SHIFT
         if frame.error:
             flags |= _SYMBOL_ERROR
         options = _option(_EPB_FLAGS, struct.pack("<I", flags))

@@ -17,8 +17,12 @@ import inspect
 import os
 import random
 import re
+import shlex
 import shutil
+import sys
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,7 +30,11 @@ import pytest
 from cocotb_tools.runner import Runner, get_runner
 
 from tb import coverage, known, scatter, toolchain, verilate
-from tb.cosim.build import run_cocotb, waves_format
+from tb.cosim.build import is_built, run_cocotb, spec, waves_format
+from tb.failure.guard import Guard
+
+_PATIENCE = 60
+"""Seconds that a run may have taken to be repeated, if it failed, for the sake of its waves."""
 
 
 def _icarus(
@@ -36,8 +44,8 @@ def _icarus(
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
     kind = "scattered" if scattered else "icarus"
-    spec = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, (kind,))
-    directory = _made(toolchain.BUILD / kind / f"{toplevel}-{spec.key()}")
+    wanted = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, (kind,))
+    directory = _made(toolchain.BUILD / kind / f"{toplevel}-{wanted.key()}")
     top = next(path for path in sources if re.search(rf"\bmodule {toplevel}\b", path.read_text()))
     if scattered:
         seed = int(os.environ.get("FDWIRE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -84,8 +92,8 @@ def run_block(
     if simulator.startswith("icarus"):
         runner, directory = _icarus(toplevel, files, parameters or {}, simulator == "icarus-scattered")
     else:
-        spec = verilate.plain(toplevel, files, parameters)
-        runner, directory = verilate.build(spec, where=toolchain.BUILD / "blocks")
+        wanted = verilate.plain(toplevel, files, parameters)
+        runner, directory = verilate.build(wanted, where=toolchain.BUILD / "blocks")
     where = _made(toolchain.RUNS / directory.name)
     log = where / f"{test_module}.log"
     results = where / f"{test_module}.xml"
@@ -120,42 +128,78 @@ def run_nic(
 
     `signals`: a build in which `dut.nic` and everything below it can be read, at about a third of the speed;
     otherwise `dut` has only `clk`, `rst` and `evt`. `waves`: a build in which `bench.waves` can record.
-    `where`: name of its directory, instead of the module's. Fails as `run_block` does; the seed is its seed,
-    too.
+    `where`: name of its directory, instead of the module's. The seed is FDWIRE_SEED, or a random one.
+
+    Fails as `run_block` does. Each cocotb test that failed leaves `build/failures/<test>/REPORT.md` and more
+    (docs/failures.md), if it made a bench of `tb.rtlbench`; with waves, if the build with waves is there.
     """
     caller = Path(inspect.stack()[1].filename).resolve()
     directory = toolchain.RUNS / (where or test_module)
-    results = run_cocotb(
-        test_module,
-        where=directory,
-        environment={"PYTHONPATH": str(caller.parent)},
-        testcase=testcase,
-        signals=signals,
-        waves=waves_format() if waves else "off",
-    )
-    _judge(results, directory / "simulation.log")
+    seed = int(os.environ.get("FDWIRE_SEED", random.SystemRandom().randrange(1 << 32)))
+    guard = Guard(str(toolchain.FAILURES), directory.name, _again(seed), str(seed))
+
+    def run(directory: Path, guard: Guard, waves: str) -> Path:
+        return run_cocotb(
+            test_module,
+            where=directory,
+            environment={"PYTHONPATH": str(caller.parent), **guard.environment()},
+            testcase=testcase,
+            seed=seed,
+            signals=signals,
+            waves=waves,
+        )
+
+    began = time.monotonic()
+    results = run(directory, guard, waves_format() if waves else "off")
+    took = time.monotonic() - began
+    again = guard.environment() and not waves and took < _PATIENCE and _failed(results)
+    if again and is_built(spec(waves=waves_format(), signals=signals)):
+        # The same once more, with what would have cost too much before.
+        run(directory / "again", replace(guard, waves=True), waves_format())
+    _judge(results, directory / "simulation.log", guard)
+
+
+def _again(seed: int) -> str:
+    """The command that repeats the test that runs now."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    command = f".venv/bin/pytest -m 'slow or not slow' '{test}'" if test else shlex.join(sys.orig_argv)
+    return f"FDWIRE_SEED={seed} {command}"
+
+
+def _failed(results: Path) -> list[str]:
+    """Names of the cocotb tests that failed; none if there are no results."""
+    if not results.is_file():
+        return []
+    cases = ElementTree.parse(results).getroot().iter("testcase")
+    return [str(c.get("name")) for c in cases if c.find("failure") is not None or c.find("error") is not None]
 
 
 def _lines(log: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines() if log.exists() else []
 
 
-def _judge(results: Path, log: Path) -> None:
+def _judge(results: Path, log: Path, guard: Guard | None = None) -> None:
     unknown = [line for line in _lines(log) if known.FOUND in line]
     if unknown:
         pytest.fail(f"an output is not known: {unknown[0]}; the log is {log}", pytrace=False)
     if not results.is_file():
         tail = "\n".join(_lines(log)[-40:])
         pytest.fail(f"the simulation ended without results; the log is {log}:\n{tail}", pytrace=False)
-    cases = list(ElementTree.parse(results).getroot().iter("testcase"))
-    bad = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
-    if bad or not cases:
+    bad = _failed(results)
+    if bad or not list(ElementTree.parse(results).getroot().iter("testcase")):
         said = _lines(log)
-        names = ", ".join(str(c.get("name")) for c in bad) or "no test ran"
+        names = ", ".join(bad) or "no test ran"
         telling = ("FDWIRE_SEED=", "ERROR", "WARNING", "Error", "assert ")
         tail = "\n".join(
             line
             for line in said
             if any(word in line for word in telling) and "DeprecationWarning" not in line
         )
-        pytest.fail(f"{names}; the log is {log}:\n{tail[-6000:]}", pytrace=False)
+        reports = [] if guard is None else [guard.report(name) for name in bad]
+        left = [str(_short(report)) for report in reports if report is not None]
+        told = f"explained in {', '.join(left)}; " if left else ""
+        pytest.fail(f"{names}; {told}the log is {log}:\n{tail[-6000:]}", pytrace=False)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(toolchain.ROOT) if path.is_relative_to(toolchain.ROOT) else path

@@ -12,8 +12,10 @@ from pymodel.simtime import MS, SEC, US
 from pymodel.task import Task
 from tb.cosim.library import load
 from tb.cosim.loop import Loop
-from tb.cosim.rtl_nic import RtlNic
+from tb.cosim.rtl_nic import ProtocolViolation, RtlNic
 from tb.cosim.waves import WaveRecorder
+from tb.failure import guard
+from tb.failure.bundle import Failure
 from tb.lockstep.checker import Checker
 from tb.lockstep.sampled import Sampler, Sampling
 from tb.lockstep.tally import Mismatch
@@ -57,6 +59,7 @@ class RtlBench:
         scheduler.run_until(load().fdw_now())
         self.rtl = RtlNic(scheduler, HostMemory(iommu=iommu))
         self.rtl.drain()  # an earlier test's events
+        self.rtl.recorder.forget()
         self.rtl.reset()
         self.checker = Checker(self.rtl.memory) if lockstep and sampling is None else None
         self.waves = WaveRecorder(scheduler)
@@ -69,6 +72,8 @@ class RtlBench:
         if sampling is not None:
             self.sampler = Sampler(scheduler, self.loop, self.rtl, sampling)
             self.sampler.tally.on_first = self._first_mismatch
+        self._sockets = ""
+        guard.arm(self)
 
     async def run(self, program: Running[T_co], *, timeout: int = 100 * SEC) -> T_co:
         """Let simulated time pass until `program` has ended; its result, or what it raised.
@@ -114,8 +119,38 @@ class RtlBench:
             raise Disagreement("\n".join(found))
 
     def _first_mismatch(self) -> None:
+        self._sockets = self.sockets()
         if self.waves.span:
             self.mismatch_waves = self.waves.show("mismatch")
+
+    def sockets(self) -> str:
+        """The hosts' sockets, as a table; empty if there are none."""
+        return ""
+
+    def failure(self, test: str, command: str, seed: str, error: BaseException | None) -> Failure:
+        """What is known of the failure of `test` at this moment; the others: see `Failure`."""
+        mismatches = [] if self.checker is None else self.checker.mismatches
+        notes = []
+        if self.sampler is not None:
+            mismatches = self.sampler.mismatches
+            notes.append("Compared is only now and then (sampling): DMA between the windows was not logged.")
+        if mismatches and error is not None and not isinstance(error, Disagreement | ProtocolViolation):
+            notes.append(f"The test itself ended with {type(error).__name__}: {error}".splitlines()[0])
+        if self.waves.span and self.mismatch_waves is None:
+            self.mismatch_waves = self.waves.show("failure")
+        return Failure(
+            test=test,
+            command=command,
+            seed=seed,
+            error=error,
+            now=self.rtl.now(),
+            recording=self.rtl.recording(),
+            mismatches=mismatches,
+            observed=self.checker is not None or self.sampler is not None,
+            sockets=self._sockets or self.sockets(),
+            waves=self.mismatch_waves,
+            notes=notes,
+        )
 
     async def _quiet(self) -> None:
         """Wait for a stretch without a frame: a late one may still be held back by the link."""

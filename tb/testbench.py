@@ -19,6 +19,7 @@ from pymodel.hostmem import HostMemory
 from pymodel.link import Impairments
 from pymodel.regs import Feature
 from pymodel.simtime import SEC
+from pymodel.socket import ss
 from pymodel.tcp.profile import LINUX, Profile
 from tb.lockstep.sampled import Sampling
 from tb.rtlbench import Disagreement, RtlBench, Running
@@ -61,6 +62,7 @@ class Testbench(RtlBench):
             without=without,
         )
         self.a, self.b, self.link = self.world.a, self.world.b, self.world.link
+        self.a.device.on_available = self.rtl.recorder.available
 
     @classmethod
     async def start(cls, dut: Any, **options: Any) -> "Testbench":
@@ -72,6 +74,10 @@ class Testbench(RtlBench):
     async def bring_up(self) -> None:
         """Probe both NICs and configure the addresses. Raises ProbeError."""
         await self.run(self.world.bring_up(), timeout=SEC)
+
+    def sockets(self) -> str:
+        """Both hosts' sockets, as ss(8) shows them."""
+        return ss.table(self.a.kernel, self.b.kernel)
 
     async def finish(self) -> None:
         """End all programs and check that nothing is missing.

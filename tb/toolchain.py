@@ -22,6 +22,9 @@ BUILD = Path(os.environ.get("FDWIRE_BUILD", ROOT / "build"))
 RUNS = Path(os.environ.get("FDWIRE_RUNS", BUILD / "tests"))
 """Logs and results of runs; two runs at once need two of them."""
 
+FAILURES = Path(os.environ.get("FDWIRE_FAILURES", BUILD / "failures"))
+"""What tests that failed leave (`tb.failure`); nothing if FDWIRE_FAILURES is "off"."""
+
 
 class ToolMissing(Exception):
     """A tool that the user must install; the text is the whole message."""

@@ -169,6 +169,11 @@ def build(
     return runner, directory
 
 
+def is_built(spec: Spec, *, where: Path) -> bool:
+    """The executable of `spec` is there already."""
+    return (where / f"{spec.top}-{spec.key()}" / "built").exists()
+
+
 def plain(top: str, sources: Sequence[Path], parameters: Mapping[str, object] | None = None) -> Spec:
     """Verilog alone, to be driven by cocotb's bus models: every signal is public."""
     options = ("-Wno-fatal", "--x-initial", "unique", *coverage.build_arguments())

@@ -297,6 +297,11 @@ class PackedRing(Generic[T]):
         self._used_index = index
         return token, length
 
+    @property
+    def place(self) -> int:
+        """The slot that the next chain begins in, and its wrap counter in bit 15 (§2.8.10)."""
+        return off_wrap(self._avail_index, bool(self._avail_flags & _AVAIL))
+
     def should_notify(self) -> bool:
         """After `add`: does the device want a notification? (§2.8.10, device event suppression.)
 
@@ -306,8 +311,7 @@ class PackedRing(Generic[T]):
         if not added:
             return False
         self._added = 0
-        place = off_wrap(self._avail_index, bool(self._avail_flags & _AVAIL))
-        return self._device_event.wants(self.size, place, added)
+        return self._device_event.wants(self.size, self.place, added)
 
     def disable_interrupts(self) -> None:
         """Ask the device for no used-buffer notifications; a hint, some may still come (§2.8.10)."""

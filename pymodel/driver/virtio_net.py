@@ -10,7 +10,7 @@ before that would be wiped out by the acknowledgement and never be seen.
 """
 
 import types
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -109,6 +109,8 @@ class VirtioNetDevice(NetDevice):
         self.napi_defer_hard_irqs = 0
         self.negotiated = 0
         """Accepted feature bits, as one number."""
+        self.on_available: Callable[[int, int], None] | None = None
+        """Told of a queue and its ring's `place` when chains, or none, have been made available."""
         self._port = port
         self._scheduler = scheduler
         self._queue_size = queue_size
@@ -397,6 +399,8 @@ class VirtioNetDevice(NetDevice):
         return taken
 
     def _kick(self, ring: PackedRing[Any], queue: int) -> None:
+        if self.on_available is not None:
+            self.on_available(queue, ring.place)
         if ring.should_notify():
             self.driver_stats.kicks += 1
             self._port.write(_QUEUE_NOTIFY, queue)

@@ -75,6 +75,11 @@ def spec(
     )
 
 
+def is_built(wanted: verilate.Spec) -> bool:
+    """The executable of `wanted` is there already."""
+    return verilate.is_built(wanted, where=toolchain.BUILD / "nic")
+
+
 def waves_format() -> str:
     """`fst` where its headers are installed, else `vcd`."""
     return "fst" if toolchain.has_fst() else "vcd"

@@ -1,6 +1,6 @@
 """The RTL NIC as a `DevicePort` and a `WirePort`, over the C++ attachment.
 
-Everything the NIC did since the last look is one buffer of records (layout: tb/cpp/event_log.h). `drain`
+Everything the NIC did since the last look is one buffer of records (`tb.cosim.event_log`). `drain`
 turns what the seams need into calls, and everything into events for an observer (the lockstep checker).
 """
 
@@ -8,19 +8,15 @@ import ctypes
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from struct import Struct
 
 from pymodel.hostmem import HostMemory
 from pymodel.iommu import IommuFault
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
+from tb.cosim.event_log import LogReader, Observer
 from tb.cosim.library import load
-from tb.lockstep import events as ev
+from tb.cosim.recorder import FlightRecorder, Recording
 from tb.memory_settings import MemorySettings
-
-_HEADER = Struct("<BBHIQQ")
-(_MMIO_WRITE, _MMIO_READ, _DMA_READ, _DMA_WRITE, _WIRE_OUT, _WIRE_IN) = range(1, 7)
-(_RX_DECISION, _IRQ, _RESET, _REQUEST, _LINK, _IOMMU_FAULT) = range(7, 13)
 
 RESET_CYCLES = 8
 
@@ -29,8 +25,6 @@ SLVERR, DECERR = 2, 3
 
 BUGS = ("used length", "used twice", "swapped byte", "interrupt")
 """What `RtlNic.plant` knows, in the order of fdw_plant (tb/cpp/cosim.cpp)."""
-
-Observer = Callable[[ev.Event], None]
 
 
 class ProtocolViolation(Exception):
@@ -49,14 +43,16 @@ class RtlNic:
         self._lib.fdw_wire_slack(0)
         self._lib.fdw_rules_clear()
         self._reads: deque[tuple[int, int, Callable[[int], None]]] = deque()
-        self._interrupt: Callable[[bool], None] = lambda level: None
-        self._frame: Callable[[Frame], None] = lambda frame: None
-        self._observer: Observer | None = None
+        self._reader = LogReader()
+        self._reader.read, self._reader.fault = self._was_read, self._faulted
+        self.recorder = FlightRecorder(lambda: scheduler.now, self.ring_place)
+        """What happened last, should somebody want to know."""
 
     # ---- DevicePort ----
 
     def write(self, offset: int, value: int, size: int = 4) -> None:
         """Post a register write; a narrow one becomes byte strobes."""
+        self.recorder.register(offset, value, size)
         lane = offset & 3
         self._lib.fdw_mmio_write(offset & ~3, value << (8 * lane) & 0xFFFFFFFF, ((1 << size) - 1) << lane)
 
@@ -67,11 +63,12 @@ class RtlNic:
 
     def set_interrupt_handler(self, handler: Callable[[bool], None]) -> None:
         """`handler(level)` at each change of the interrupt line."""
-        self._interrupt = handler
+        self._reader.interrupt = handler
 
     def reset(self) -> None:
         """Pulse the reset pin. Register accesses not yet done are forgotten, reads with them."""
         self._reads.clear()
+        self.recorder.reset()
         self._lib.fdw_reset(RESET_CYCLES)
 
     # ---- WirePort ----
@@ -87,7 +84,7 @@ class RtlNic:
 
     def set_wire_handler(self, handler: Callable[[Frame], None]) -> None:
         """`handler(frame)` for each frame that left the NIC."""
-        self._frame = handler
+        self._reader.frame = handler
 
     def wire_slack(self, slack: int) -> None:
         """How late (ps) the wire's handler may hear of a frame: several then come together."""
@@ -104,7 +101,7 @@ class RtlNic:
 
         `registers_only`: only what is done to the registers, the reset pin, interrupt and link: next to free.
         """
-        self._observer = observer
+        self._reader.observer = observer
         self._lib.fdw_log_all(0 if observer is None else 2 if registers_only else 1)
 
     def ring_place(self, queue: int) -> tuple[int, int] | None:
@@ -184,80 +181,22 @@ class RtlNic:
             lib.fdw_log_clear()
             self.take(log)
 
+    def recording(self) -> Recording:
+        """What happened last, with what nobody has heard of yet (and does not hear of by this)."""
+        if size := self._lib.fdw_log_size():
+            self.recorder.log(ctypes.string_at(self._lib.fdw_log_bytes(), size))
+        return self.recorder.recording()
+
     def take(self, log: bytes) -> None:
         """Turn the records of `log` into calls and events."""
-        at, size = 0, len(log)
-        observer = self._observer
-        while at < size:
-            kind, a, b, length, time, c = _HEADER.unpack_from(log, at)
-            payload = at + _HEADER.size
-            at = payload + ((length + 7) & ~7)
-            if kind == _DMA_READ:
-                if observer is not None:
-                    observer(ev.DmaRead(time, c, log[payload : payload + length], b, a))
-            elif kind == _DMA_WRITE:
-                if observer is not None:
-                    data_length = length * 8 // 9
-                    data = log[payload : payload + data_length]
-                    strobes = log[payload + data_length : payload + length]
-                    for run_address, run in _runs(c, data, strobes):
-                        observer(ev.DmaWrite(time, run_address, run, b, a))
-            elif kind == _WIRE_OUT:
-                frame = Frame(log[payload : payload + length], c, time, bool(a))
-                if observer is not None:
-                    observer(ev.WireOut(time, frame))
-                self._frame(frame)
-            elif kind == _WIRE_IN:
-                if observer is not None:
-                    frame = Frame(log[payload : payload + length], c, time, bool(a))
-                    observer(ev.WireIn(time, frame, bool(b)))
-            elif kind == _IRQ:
-                if observer is not None:
-                    observer(ev.Irq(time, bool(a)))
-                self._interrupt(bool(a))
-            elif kind == _MMIO_READ:
-                if observer is not None:
-                    observer(ev.MmioRead(time, b, c))
-                if self._reads:
-                    shift, mask, done = self._reads.popleft()
-                    done(c >> shift & mask)
-            elif kind == _MMIO_WRITE:
-                if observer is not None:
-                    size_, lane = _narrow(a)
-                    observer(ev.MmioWrite(time, b + lane, c >> (8 * lane), size_))
-            elif kind == _IOMMU_FAULT:
-                if self.memory.iommu is not None:
-                    self.memory.iommu.faults.append(IommuFault(time, c, bool(a)))
-            elif observer is not None:
-                if kind == _RX_DECISION:
-                    observer(ev.RxDecision(time, a))
-                elif kind == _RESET:
-                    observer(ev.Reset(time))
-                elif kind == _REQUEST:
-                    observer(ev.DmaRequest(time, c, bool(a), b))
-                elif kind == _LINK:
-                    observer(ev.Link(time, bool(a)))
+        self.recorder.log(log)
+        self._reader.take(log)
 
+    def _was_read(self, word: int) -> None:
+        if self._reads:
+            shift, mask, done = self._reads.popleft()
+            done(word >> shift & mask)
 
-def _narrow(strobes: int) -> tuple[int, int]:
-    """Size in bytes and first lane of a write with `strobes`."""
-    lane = (strobes & -strobes).bit_length() - 1
-    return strobes.bit_count(), lane
-
-
-def _runs(address: int, data: bytes, strobes: bytes) -> list[tuple[int, bytes]]:
-    """The contiguous runs of bytes that a burst writes."""
-    enabled = int.from_bytes(strobes, "little")
-    if enabled == (1 << len(data)) - 1:
-        return [(address, data)]
-    runs: list[tuple[int, bytes]] = []
-    at = 0
-    while enabled:
-        skip = (enabled & -enabled).bit_length() - 1
-        enabled >>= skip
-        at += skip
-        length = (~enabled & enabled + 1).bit_length() - 1
-        runs.append((address + at, data[at : at + length]))
-        enabled >>= length
-        at += length
-    return runs
+    def _faulted(self, fault: IommuFault) -> None:
+        if self.memory.iommu is not None:
+            self.memory.iommu.faults.append(fault)

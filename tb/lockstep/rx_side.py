@@ -93,7 +93,7 @@ class RxSide(Side):
         got = record.content(len(expected))
         if got != expected:
             text = f"buffer id {record.buffer_id}: {difference(expected, got)}"
-            self._tally.mismatch(time, "payload", text)
+            self._tally.mismatch(time, "payload", text, expected=expected, came=got)
 
     @property
     def in_flight(self) -> int:

@@ -103,12 +103,15 @@ class Side:
         elif address != expected.address:
             slot = (address - self.ring.base) // DESC_BYTES
             due = (expected.address - self.ring.base) // DESC_BYTES
-            self._tally.mismatch(time, "used entry", f"{self._name}: written to slot {slot}, {due} expected")
+            text = f"{self._name}: written to slot {slot}, {due} expected"
+            self._tally.mismatch(time, "used entry", text, expected=expected.data, came=data)
         elif data != expected.data:
             self._tally.mismatch(
                 time,
                 "used entry",
                 f"{self._name}: {_used_words(data)}; expected {_used_words(expected.data)}",
+                expected=expected.data,
+                came=data,
             )
 
 

@@ -9,11 +9,16 @@ from pymodel.simtime import NS
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The NIC did not do what it should: `kind` is a short fixed name, `text` says what happened."""
+    """The NIC did not do what it should: `kind` is a short fixed name, `text` says what happened.
+
+    `expected`, `came`: a frame, a used entry, a buffer's content, where whole ones were compared.
+    """
 
     time: int
     kind: str
     text: str
+    expected: bytes = b""
+    came: bytes = b""
 
     def __str__(self) -> str:
         return f"{self.time / NS:.1f} ns: {self.kind}: {self.text}"
@@ -28,9 +33,9 @@ class Tally:
         self.on_first: Callable[[], object] | None = None
         """Called at the first mismatch, after it is noted."""
 
-    def mismatch(self, time: int, kind: str, text: str) -> None:
+    def mismatch(self, time: int, kind: str, text: str, *, expected: bytes = b"", came: bytes = b"") -> None:
         """Note one mismatch."""
-        self.mismatches.append(Mismatch(time, kind, text))
+        self.mismatches.append(Mismatch(time, kind, text, expected, came))
         if len(self.mismatches) == 1 and self.on_first is not None:
             self.on_first()
 

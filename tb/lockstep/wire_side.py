@@ -149,7 +149,9 @@ class WireSide:
     def finish(self, time: int) -> None:
         """The run has ended at `time`: nothing may be missing."""
         if self.required:
-            self._tally.mismatch(time, "frame sent", f"{self.required} frames were never sent")
+            first = next((due.data for due in self._due if isinstance(due, _Must) and not due.optional), b"")
+            text = f"{self.required} frames were never sent"
+            self._tally.mismatch(time, "frame sent", text, expected=first)
         if self.broken is not None and not self._excused:
             self._tally.mismatch(time, "frame sent", "a frame broke off and never came again")
 
@@ -198,12 +200,15 @@ class WireSide:
         while due and due[0].optional:
             due.popleft()
         if data == self._last:
-            self._tally.mismatch(time, "frame sent", f"a frame of {len(data)} bytes was sent twice")
+            text = f"a frame of {len(data)} bytes was sent twice"
+            self._tally.mismatch(time, "frame sent", text, came=data)
         elif not due:
-            self._tally.mismatch(time, "frame sent", f"{len(data)} bytes that no chain asked for")
+            text = f"{len(data)} bytes that no chain asked for"
+            self._tally.mismatch(time, "frame sent", text, came=data)
         else:
             self.required -= 1
             expected = due.popleft()
             assert isinstance(expected, _Must)
-            self._tally.mismatch(time, "frame sent", difference(expected.data, data))
+            text = difference(expected.data, data)
+            self._tally.mismatch(time, "frame sent", text, expected=expected.data, came=data)
         return False

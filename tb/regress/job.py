@@ -99,7 +99,7 @@ def run(job: Job, count: bool) -> Outcome:
     out = RUNS / f"{job.name}-{uuid.uuid4().hex[:8]}"
     out.mkdir(parents=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COCOTB_"))}
-    environment |= {"FDWIRE_RUNS": str(out), **job.variables()}
+    environment |= {"FDWIRE_RUNS": str(out), "FDWIRE_FAILURES": str(out / "failures"), **job.variables()}
     environment.pop(coverage.VARIABLE, None)
     if count:
         environment[coverage.VARIABLE] = str(out / "coverage")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pymodel.wire import arp, eth, ipv4, tcp
+from pymodel.wire import arp, eth, ipv4, tcp, udp
 from pymodel.wire.errors import WireError
 
 _FLAGS = tuple((int(flag), flag.name or "") for flag in tcp.Flags)
@@ -55,7 +55,10 @@ def tcp_header(head: bytes, ip: ipv4.Ipv4Header) -> tcp.TcpHeader | None:
 
 
 def fields(head: bytes) -> Fields:
-    """The headers in `head`, of Ethernet (IEEE 802.3), ARP (RFC 826), IPv4 (RFC 791), TCP (RFC 9293)."""
+    """The headers in `head`.
+
+    Of Ethernet (IEEE 802.3), ARP (RFC 826), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768).
+    """
     try:
         outer = eth.parse(head)
     except WireError as error:
@@ -69,8 +72,10 @@ def fields(head: bytes) -> Fields:
         return found + _arp(head[eth.HEADER_LEN :])
     ip = ip_header(head)
     if ip is None:
-        return found
+        return found + _unreadable(outer.ethertype, head[eth.HEADER_LEN :])
     found += _ip(ip)
+    if ip.proto == udp.PROTO and not ip.fragment & ipv4.OFFSET_MASK:
+        found += _udp(head[eth.HEADER_LEN + ip.header_len :], ip)
     header = tcp_header(head, ip)
     if header is not None:
         found += _tcp(header, ip.total_len - ip.header_len - header.header_len)
@@ -98,6 +103,29 @@ def _arp(body: bytes) -> Fields:
         ("ARP", "operation", f"{packet.op} ({operation})"),
         ("ARP", "sender", f"{eth.format_mac(packet.sha)} {dotted(packet.spa)}"),
         ("ARP", "target", f"{eth.format_mac(packet.tha)} {dotted(packet.tpa)}"),
+    ]
+
+
+def _unreadable(ethertype: int, packet: bytes) -> Fields:
+    """Why there is no IPv4 header to be read, if there should be one."""
+    if ethertype == eth.ETHERTYPE_IPV4:
+        try:
+            ipv4.parse(packet, 0xFFFF)
+        except WireError as error:
+            return [("IPv4", "unreadable", str(error))]
+    return []
+
+
+def _udp(datagram: bytes, ip: ipv4.Ipv4Header) -> Fields:
+    """`datagram` may be the beginning of one only."""
+    try:
+        header = udp.parse(datagram.ljust(ip.total_len - ip.header_len, b"\0"), ip.src, ip.dst, verified=True)
+    except WireError as error:
+        return [("UDP", "unreadable", str(error))]
+    return [
+        ("UDP", "ports", f"{header.sport} → {header.dport}"),
+        ("UDP", "length", str(header.length)),
+        ("UDP", "checksum", f"{header.checksum:#06x}"),
     ]
 
 

@@ -4,13 +4,15 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from tb import toolchain
-from tb.cosim.build import rtl_sources, run_cocotb, waves_format
+from tb.cosim.build import is_built, rtl_sources, run_cocotb, spec, waves_format
+from tb.failure.guard import KEEP, Guard
 from tb.report import collect, page
 from tb.sim import table
 from tb.sim.options import ENVIRONMENT, Options
@@ -50,6 +52,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     job = replace(
         options, progress=str(pipe), waves=wave_file.name if wave_file else "", waves_last=waves_last
     )
+    guard = Guard(str(toolchain.FAILURES), "sim", f".venv/bin/{options.command()}", str(options.seed))
     with Receiver(pipe, console) as progress:
         results = run_cocotb(
             "tb.sim.job",
@@ -57,7 +60,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
             waves=kind,
             wave_file=None if last else wave_file,
             wave_until=until,
-            environment={ENVIRONMENT: job.to_json()},
+            environment={ENVIRONMENT: job.to_json(), **guard.environment()},
             seed=options.seed,
             announce=progress.say,
         )
@@ -78,7 +81,26 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     names += ["trace.perfetto-trace"] if options.trace else []
     console.print(f"written to {_short(out)}/: {', '.join(names)}", highlight=False)
     results.unlink(missing_ok=True)
-    return 0 if summary["ok"] else 1
+    if summary["ok"]:
+        return 0
+    if guard.environment() and not last and is_built(spec(waves=waves_format())):
+        _again_with_waves(options, guard)
+    if (report := guard.report("main_job")) is not None:
+        console.print(f"explained in {_short(report)}", highlight=False)
+    return 1
+
+
+def _again_with_waves(options: Options, guard: Guard) -> None:
+    """The same run, for the waves before its failure; nothing else of it is kept."""
+    with tempfile.TemporaryDirectory(dir=options.directory) as scratch:
+        job = replace(options, out=scratch, waves=f"waves.{waves_format()}", waves_last=KEEP)
+        run_cocotb(
+            "tb.sim.job",
+            where=Path(scratch),
+            waves=waves_format(),
+            environment={ENVIRONMENT: job.to_json(), **guard.environment()},
+            seed=options.seed,
+        )
 
 
 def open_waves(out: Path, console: Console) -> int:

@@ -147,7 +147,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
     except ProgramFailed as failed:
         trouble = trouble or str(failed)
     if options.waves_last:
-        (bench.mismatch_waves or last_waves).rename(options.directory / options.waves)
+        bench.mismatch_waves = (bench.mismatch_waves or last_waves).rename(options.directory / options.waves)
         bench.waves.keep(0)
     mismatches = [str(m) for m in bench.checker.mismatches] if bench.checker is not None else []
     wall = time.perf_counter() - began

@@ -1,6 +1,7 @@
 """What the main job is asked to do, handed from the command to the simulator as JSON."""
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,6 +42,19 @@ class Options:
         """The inverse of `to_json`."""
         values = json.loads(text)
         return cls(**values | {"without": tuple(values["without"])})
+
+    def command(self) -> str:
+        """The command that makes this run, but for where it goes and what it records."""
+        words = ["fdwire", "sim", f"--seed={self.seed}", f"--bytes={self.blob}"]
+        words += [
+            f"--{name}={getattr(self, name)}"
+            for name in ("loss", "duplicate", "reorder", "corrupt")
+            if getattr(self, name)
+        ]
+        words += [f"--plant={self.plant}"] if self.plant else []
+        words += [f"--without={','.join(self.without)}"] if self.without else []
+        words += [] if self.lockstep else ["--no-lockstep"]
+        return shlex.join(words)
 
     @property
     def directory(self) -> Path:

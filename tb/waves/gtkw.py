@@ -92,10 +92,11 @@ class Writer:
         return f"{view.TOP}.{path}" + (f"[{width - 1}:0]" if width > 1 else "")
 
 
-def write(waves: Path, to: Path, sources: Iterable[Path]) -> list[str]:
+def write(waves: Path, to: Path, sources: Iterable[Path], *, here: int | None = None) -> list[str]:
     """Write save file `to` for wave file `waves`, and the filter files in directory `FILTERS` beside it.
 
-    `sources`: the Verilog files whose state machines get names. Returns what could not be shown because
+    `sources`: the Verilog files whose state machines get names; `here`: a time (ps) at which to open, with a
+    marker, instead of the first doorbell. Returns what could not be shown because
     the design does not have it (empty for an unchanged one): signals renamed since the view was made.
     Raises FileNotFoundError without a wave file, ValueError when states of a source contradict each other.
     """
@@ -109,8 +110,11 @@ def write(waves: Path, to: Path, sources: Iterable[Path]) -> list[str]:
         (filters / f"{name}.txt").write_text(table.filter_file())
 
     writer = Writer(WaveFile(waves), tables, filters)
-    times = [writer.time_of(moment) for moment in view.MARKERS]
-    first = times[0]
+    markers = [(moment.name, writer.time_of(moment)) for moment in view.MARKERS]
+    if here is not None:
+        markers.append(("here", here))
+    times = [time for _, time in markers]
+    first = times[0] if here is None else here
     body = list(writer.lines(view.ITEMS))
     unset = [None] * (len(ascii_uppercase) - len(times))
     positions = " ".join(str(-1 if time is None else time) for time in (first, *times, *unset))
@@ -122,8 +126,8 @@ def write(waves: Path, to: Path, sources: Iterable[Path]) -> list[str]:
         "[pos] -1 -1",
         f"*-{_ZOOM:.6f} {positions}",
         *(
-            f"[markername] {letter}{moment.name}"
-            for letter, moment, time in zip(ascii_uppercase, view.MARKERS, times, strict=False)
+            f"[markername] {letter}{name}"
+            for letter, (name, time) in zip(ascii_uppercase, markers, strict=False)
             if time is not None
         ),
         f"[treeopen] {view.TOP}.",

@@ -138,14 +138,21 @@ def test_features_left_out_and_what_needs_them_are_not_negotiated_and_every_byte
     assert {*all_of_them} - {*these} == {"CSUM", "HOST_TSO4", "HOST_ECN", "EVENT_IDX"}
 
 
-def test_planted_bug_fails_the_run_and_says_why(tmp_path: Path) -> None:
+def test_planted_bug_fails_the_run_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FDWIRE_FAILURES", str(tmp_path / "failures"))
     result, summary = sim(tmp_path, "--plant", "used length")
     assert result.returncode == 1
+    report = tmp_path / "failures" / "sim.main_job" / "REPORT.md"
+    assert f"explained in {report}" in result.stdout
+    assert f".venv/bin/fdwire sim --seed=1 --bytes={BYTES} '--plant=used length'" in report.read_text()
     assert summary["ok"] is False and int(str(summary["mismatches"])) > 0
     assert "mismatch: " in result.stdout and "used entry" in result.stdout
 
 
-def test_regression_planted_lost_interrupt_is_reported_although_the_program_fails(tmp_path: Path) -> None:
+def test_regression_planted_lost_interrupt_is_reported_although_the_program_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FDWIRE_FAILURES", "off")
     result, summary = sim(tmp_path, "--plant", "interrupt")
     assert result.returncode == 1 and int(str(summary["mismatches"])) > 0
     assert "trouble: GET LICENSE" in result.stdout and "lost interrupt" in result.stdout

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pymodel.simtime import CYCLE, NS, US
 from pymodel.socket import AsyncSocket
+from tb import toolchain
 from tb.block import run_nic
 from tb.cosim.waves import WavesUnavailable
 from tb.sim import command
@@ -181,8 +182,9 @@ def test_waves_on_demand() -> None:
 
 @pytest.mark.parametrize("plant", ["", "used length"])
 def test_run_with_the_last_microseconds_has_those_before_its_mismatch_or_its_end(
-    plant: str, tmp_path: Path
+    plant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(toolchain, "FAILURES", Path("off"))
     options = Options(out=str(tmp_path), blob=20_000, plant=plant)
     command.run(options, waves="last:20", console=Console(file=StringIO()))
     summary = json.loads((tmp_path / "summary.json").read_text())

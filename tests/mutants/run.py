@@ -49,6 +49,7 @@ def hunt(mutant: Mutant, where: Path, limit: float = 600) -> Outcome:
         # One for all mutants: what a bug does not touch is compiled once.
         "CCACHE_DIR": os.environ.get("CCACHE_DIR", str(toolchain.BUILD / "ccache")),
         "FDWIRE_SEED": SEED,
+        "FDWIRE_FAILURES": "off",
         "COCOTB_TEST_FILTER": rf".*{mutant.case}.*",
     }
     command = [

@@ -1,0 +1,1 @@
+"""What a failed test leaves: `build/failures/<test>/`, to understand and to repeat the failure."""
