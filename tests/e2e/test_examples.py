@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scapy.utils import rdpcap
 
-from tb import toolchain
+from tb import lwip, toolchain
 
 EXAMPLES = toolchain.ROOT / "examples"
 
@@ -18,12 +18,14 @@ SAYS = {
     "bind_in_use": ("4000 again, with SO_REUSEADDR", 4),
     "connect_blocks": ("select() says writable; SO_ERROR is ECONNREFUSED", 8),
     "illusion_of_send": ("a send() that blocks: EHOSTUNREACH after", 20),
+    "lwip_pbufs": ("0 bytes copied between the program's memory and the wire", 90),
     "offloads": ("and 4 times the same bytes: nobody can tell who has cut them", 150),
     "packet_journey": ("interrupt   lowered", 6),
     "packetdrill_through_rtl": ("ok ", 0),
     "retransmission": ("SHA-256 equal: True", 300),
     "ring_full": ("B has received 400 datagrams; dropped on the way: 0", 400),
     "socket_is_an_fd": ("write(5) after close(5): Bad file descriptor", 8),
+    "zero_copy": ("200,000 bytes each time, with the same SHA-256", 140),
 }
 
 
@@ -34,6 +36,11 @@ def test_every_example_is_in_the_list() -> None:
 
 @pytest.mark.parametrize("name", SAYS)
 def test_example_says_what_it_shows_and_leaves_a_capture(name: str) -> None:
+    if name == "lwip_pbufs":
+        try:
+            lwip.load()
+        except toolchain.ToolMissing as missing:
+            pytest.skip(str(missing))
     said, frames = SAYS[name]
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py"],
@@ -49,6 +56,23 @@ def test_example_says_what_it_shows_and_leaves_a_capture(name: str) -> None:
     assert said in done.stdout.splitlines()[-1], done.stdout
     if frames:
         assert len(rdpcap(str(toolchain.BUILD / "examples" / f"{name}.pcapng"))) >= frames
+
+
+@pytest.mark.slow
+def test_lwip_example_without_the_library_says_what_to_install(tmp_path: Path) -> None:
+    compiler = tmp_path / "g++"  # one that finds no header, as where the library is not installed
+    compiler.write_text("#!/bin/sh\nexit 1\n")
+    compiler.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "lwip_pbufs.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "lwIP is missing: install its library (Debian/Ubuntu: apt install liblwip-dev)\n"
 
 
 def test_example_without_its_network_fails(tmp_path: Path) -> None:
