@@ -3,9 +3,9 @@ example of a property has to be quick: time on a busy machine is no measure."""
 
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("unhurried", deadline=None)
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 # A shell has its background jobs ignore SIGINT (POSIX XCU 2.11), and all that they start inherits it.

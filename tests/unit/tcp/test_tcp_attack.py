@@ -48,12 +48,12 @@ def test_guessed_resets_syns_and_data_outside_the_window_change_nothing_and_are_
 def test_single_bytes_with_gaps_are_bounded_by_the_window_and_cost_no_search() -> None:
     bench = established(options=[("MSS", 1460), ("SAckOK", b"")])
     conn = bench.conn
-    start = time.perf_counter()
+    start = time.process_time()
     for n in range(20_000):
         conn.reassembly.insert((conn.rcv_nxt + 60_000 - 2 * (n % 29_000) - 1) % 2**32, b"x", conn.rcv_nxt)
         conn.reassembly.sack_blocks(4)
     assert conn.reassembly.held <= 30_000
-    assert time.perf_counter() - start < 5  # a search through them all took minutes
+    assert time.process_time() - start < 5  # a search through them all took minutes
     assert bench.tcp.connections[(HERE, 40000, THERE, 80)] is conn
 
 

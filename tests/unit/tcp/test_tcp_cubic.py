@@ -29,7 +29,6 @@ class Rfc9438:
     def __init__(self, cwnd: float) -> None:
         self.cwnd, self.ssthresh = cwnd, float("inf")
         self.w_max: float | None = None
-        self.cwnd_prior = 0.0
         self.t_epoch: float | None = None
 
     def epoch(self, now: float) -> None:
@@ -55,7 +54,8 @@ class Rfc9438:
         if self.t_epoch is None:
             self.epoch(now)
         assert self.t_epoch is not None
-        alpha = 1.0 if self.w_est >= self.cwnd_prior else 3 * (1 - self.BETA) / (1 + self.BETA)
+        # §4.3 would have it 1 once W_est has come to cwnd_prior; Linux leaves it (tcp_cubic.c), and so do we.
+        alpha = 3 * (1 - self.BETA) / (1 + self.BETA)
         self.w_est += alpha * segments / self.cwnd
         t = now - self.t_epoch
         if self.w_cubic(t) < self.w_est:
@@ -69,7 +69,6 @@ class Rfc9438:
         self.cwnd += segments * (target - self.cwnd) / self.cwnd
 
     def loss(self) -> None:
-        self.cwnd_prior = self.cwnd
         if self.w_max is not None and self.cwnd < self.w_max:
             self.w_max = self.cwnd * (1 + self.BETA) / 2
         else:
@@ -77,7 +76,6 @@ class Rfc9438:
         self.ssthresh = self.cwnd = max(self.cwnd * self.BETA, 2.0)
 
     def timeout(self) -> None:
-        self.cwnd_prior = self.cwnd
         self.ssthresh = max(self.cwnd * self.BETA, 2.0)
         self.cwnd, self.w_max, self.t_epoch = 1.0, None, None
 

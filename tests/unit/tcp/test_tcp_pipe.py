@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from errno import ECONNRESET
+from errno import ECONNRESET, ETIMEDOUT
 
 import pytest
 from tcp_bench import check
@@ -183,8 +183,9 @@ def test_bytes_both_ways_arrive_over_a_bad_pipe_and_both_ends_close(
     assert client.eof and server.eof
     world.settle()
     assert client.state is server.state is State.CLOSED
-    # The last ACK may be lost for longer than TIME-WAIT lasts: then the repeated FIN is answered by RST.
-    assert {client.error, server.error} <= ({0, ECONNRESET} if loss >= 0.3 else {0})
+    # The last ACK may be lost for longer than TIME-WAIT lasts: then the repeated FIN is answered by RST, and
+    # where those are lost, too, it is repeated in vain.
+    assert {client.error, server.error} <= ({0, ECONNRESET, ETIMEDOUT} if loss >= 0.3 else {0})
     assert MEMORY.allocated == 0
 
 
@@ -225,7 +226,9 @@ def test_isolated_losses_in_a_long_transfer_are_repaired_without_a_time_out() ->
 
     world.a.send = lossy  # type: ignore[method-assign]
     assert world.transfer([(client, server, data)]) == [data]
-    assert client.total_retrans == 4 and world.a.tcp.stats["rto_expirations"] == 0
+    stats = world.a.tcp.stats
+    # As above a probe may go out while the reader delays its ACK.
+    assert 4 <= client.total_retrans <= 4 + stats["tail_loss_probes"] and stats["rto_expirations"] == 0
 
 
 def test_same_seed_gives_the_same_run_twice() -> None:
