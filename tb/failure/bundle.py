@@ -21,7 +21,7 @@ from tb.failure.kinds import MEANING
 from tb.failure.rings import NAMES, HostFrame, RingTrace, Step
 from tb.lockstep import events as ev
 from tb.lockstep.tally import Mismatch
-from tb.waves import gtkw
+from tb.waves import gtkw, surfer
 
 REPORT: Final = "REPORT.md"
 TRACE: Final = "descriptors.txt"
@@ -80,8 +80,9 @@ def write(failure: Failure, where: Path) -> Path:
     if failure.waves is not None and failure.waves.is_file():
         waves = Path(shutil.copy(failure.waves, where / f"waves{failure.waves.suffix}"))
         gtkw.write(waves, where / "waves.gtkw", rtl_sources(), here=failure.when)
+        surfer.write(waves, where / "waves.sucl", here=failure.when)
         files[waves.name] = "every signal of the NIC before the failure"
-        files["waves.gtkw"] = "the most telling of them, for GTKWave"
+        files["waves.gtkw"] = "the most telling of them, for GTKWave; `waves.sucl` for Surfer (`surfer -c`)"
     seen = _decode(failure.recording)
     (where / TRACE).write_text(_trace(failure, seen))
     files[TRACE] = (

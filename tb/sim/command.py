@@ -17,7 +17,7 @@ from tb.report import collect, page
 from tb.sim import table
 from tb.sim.options import ENVIRONMENT, Options
 from tb.sim.progress import Receiver
-from tb.waves import gtkw
+from tb.waves import gtkw, surfer
 
 PS_PER_US = 1_000_000
 
@@ -38,6 +38,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
         "waves.fst",
         "waves.vcd",
         "waves.gtkw",
+        "waves.sucl",
         "trace.perfetto-trace",
     ):
         (out / stale).unlink(missing_ok=True)
@@ -75,9 +76,10 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     if wave_file is not None:
         for missing in gtkw.write(wave_file, out / "waves.gtkw", rtl_sources()):
             console.print(f"waves.gtkw leaves out what the design no longer has: {missing}", highlight=False)
+        surfer.write(wave_file, out / "waves.sucl")
     page.write(out)
     names = [page.PAGE, collect.FILE, "summary.json", "wire.pcapng"]
-    names += [wave_file.name, "waves.gtkw"] if wave_file else []
+    names += [wave_file.name, "waves.gtkw", "waves.sucl"] if wave_file else []
     names += ["trace.perfetto-trace"] if options.trace else []
     console.print(f"written to {_short(out)}/: {', '.join(names)}", highlight=False)
     results.unlink(missing_ok=True)

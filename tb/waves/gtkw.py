@@ -63,7 +63,9 @@ class Writer:
 
     def time_of(self, moment: view.Moment) -> int | None:
         """When `moment` was, or None when it was not."""
-        return self._waves.first_high(f"{view.TOP}.{moment.path}") if self._present(moment.path) else None
+        if not self._present(moment.path):
+            return None
+        return self._waves.first_leave(f"{view.TOP}.{moment.path}", moment.rest)
 
     def _present(self, *paths: str) -> bool:
         absent = [f"{view.TOP}.{path}" for path in paths if f"{view.TOP}.{path}" not in self._waves.widths]

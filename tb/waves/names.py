@@ -37,6 +37,9 @@ def tables(machines: Iterable[StateMachine]) -> dict[str, Names]:
         "register": Names(13, _registers()),
         "status": Names(32, _flags(regs.Status, nothing="reset")),
         "interrupt": Names(2, _flags(regs.Interrupt, nothing="-")),
+        "desc_flags": Names(16, _flags(regs.DescFlag, nothing="-")),
+        "net_hdr_flags": Names(8, _flags(regs.NetHdrFlag, nothing="-")),
+        "gso_type": Names(8, _members(regs.GsoType)),
         "event": Names(2, _members(regs.EventFlag)),
         "rx_status": Names(4, _members(regs.RxStatus)),
         # AXI4 A3.4.4

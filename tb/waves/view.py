@@ -79,10 +79,11 @@ Item = Trace | Lane | Comment | Group
 
 @dataclass(frozen=True)
 class Moment:
-    """A marker: when signal `path` is first high."""
+    """A marker: when signal `path` is first other than `rest`, after it has been that."""
 
     path: str
     name: str
+    rest: int = 0
 
 
 def _signals(scope: str, names: str, radix: Radix = Radix.BIN) -> tuple[Trace, ...]:
@@ -114,6 +115,12 @@ def _error(path: str) -> Trace:
 def _event(path: str) -> Trace:
     """A pulse to look for."""
     return Trace(path, colour=Colour.YELLOW)
+
+
+def _queue(name: str, queue: int) -> Group:
+    """Where the driver has put a ring (virtio 1.2 §4.2.2)."""
+    scope = f"nic.regs.queue[{queue}].registers"
+    return Group(name, (*_dec(scope, "num"), *_hex(scope, "desc driver_area device_area")))
 
 
 _REGISTERS = Group(
@@ -149,6 +156,15 @@ _REGISTERS = Group(
         _event("nic.regs.notify"),
         *_signals("nic.regs", "kick used_interrupt"),
         _text("nic.regs.interrupt_status", "interrupt"),
+        Group(
+            "queues and configuration",
+            (
+                *_dec("nic.regs", "mtu"),
+                _queue("TX queue", 1),
+                _queue("RX queue", 0),
+            ),
+            closed=True,
+        ),
     ),
 )
 
@@ -173,10 +189,16 @@ def _ring(queue: int) -> tuple[Item, ...]:
         *_hex(fetch, "desc_addr"),
         *_dec(fetch, "desc_len desc_id"),
         *_signals(fetch, "desc_first desc_last"),
+        Comment("descriptor as it is read"),
+        *_signals(fetch, "m_axi_rvalid m_axi_rready"),
+        *_hex(fetch, "r_addr"),
+        *_dec(fetch, "r_len r_id"),
+        _text(f"{fetch}.r_flags", "desc_flags", Colour.YELLOW),
         Comment("chains used"),
         *_signals(used, "used_valid used_ready"),
         *_dec(used, "used_id used_len used_count idx"),
         *_signals(used, "wrap"),
+        _text(f"{used}.flags", "desc_flags", Colour.YELLOW),
         *_dec(used, "outstanding"),
         *_signals(f"{used}.driver_event", "look reading"),
         _text(f"{used}.driver_event.flags", "event"),
@@ -194,6 +216,11 @@ _TX_RING = Group(
         *_dec("nic.tx.engine", "total done"),
         *_signals("nic.tx.engine", "packet_done busy"),
         _error("nic.tx.engine.refused"),
+        Comment("virtio_net_hdr"),
+        *_signals("nic.tx.offload.header", "hdr_valid hdr_ready"),
+        _text("nic.tx.offload.header.flags", "net_hdr_flags", Colour.YELLOW),
+        _text("nic.tx.offload.header.gso_type", "gso_type"),
+        *_dec("nic.tx.offload.header", "gso_size start offset"),
         Comment("TSO"),
         _state("nic.tx.offload.with_tso.segment.state", "fdw_tx_segment.state"),
     ),
@@ -322,9 +349,13 @@ ITEMS: tuple[Item, ...] = (
 )
 """Everything, from top to bottom."""
 
+XGMII_IDLE = 0xFF
+"""All eight lanes are control characters."""
+
 MARKERS = (
     Moment("nic.regs.notify", "first doorbell"),
-    Moment("nic.tx.mac.stat_frame", "first frame sent"),
+    Moment("nic.m_axi_arvalid", "first DMA"),
+    Moment("nic.xgmii_txc", "first word sent", XGMII_IDLE),
     Moment("nic.rx.fifo.tap_valid", "first frame received"),
     Moment("nic.irq", "first interrupt"),
 )

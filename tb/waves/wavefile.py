@@ -1,4 +1,4 @@
-"""What a wave file holds, FST or VCD: names, widths, and when a signal first rose."""
+"""What a wave file holds, FST or VCD: names, widths, and when a signal first moved."""
 
 from pathlib import Path
 
@@ -29,11 +29,14 @@ class WaveFile:
         trace = self._waves[signal].signal
         return [(int(time), int(value)) for time, value in (trace[i] for i in range(len(trace)))]
 
-    def first_high(self, signal: str) -> int | None:
-        """When `signal` first became other than 0, or None. Raises KeyError."""
+    def first_leave(self, signal: str, rest: int = 0) -> int | None:
+        """When `signal` first became other than `rest`, having been that, or None. Raises KeyError."""
         trace = self._waves[signal].signal
+        rested = False
         for i in range(len(trace)):
             time, value = trace[i]
-            if int(value):
+            if int(value) == rest:
+                rested = True
+            elif rested:
                 return int(time)
         return None

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import struct
 import subprocess
 from io import StringIO
 from pathlib import Path
@@ -121,6 +122,50 @@ def test_marker_stands_where_the_bus_takes_the_first_write_to_queue_notify(run: 
     assert doorbell - 200_000 < start < doorbell
 
 
+def test_other_markers_stand_at_the_first_burst_word_frame_and_interrupt(run: Run) -> None:
+    """Against signals that the view does not look at: the bench's own ports, and counters."""
+    markers = run.markers()
+    named = [line.split(" ", 1)[1] for line in run.lines if line.startswith("[markername]")]
+    assert [name[1:] for name in named] == [
+        "first doorbell", "first DMA", "first word sent", "first frame received", "first interrupt",
+    ]  # fmt: skip
+    first_irq = next(time for time, level in run.waves.changes("fdw_tb.irq") if level)
+    assert markers["E"] == first_irq
+    assert markers["A"] < markers["B"] < markers["C"] < min(markers["D"], markers["E"])
+    start = run.waves.value("fdw_tb.nic.xgmii_txd", markers["C"])
+    assert start & 0xFF == 0xFB or start >> 32 & 0xFF == 0xFB  # /S/ in lane 0 or 4 (IEEE 802.3 §46.2.2)
+    assert run.waves.value("fdw_tb.nic.m_axi_arvalid", markers["B"]) == 1
+    assert all(
+        not valid for time, valid in run.waves.changes("fdw_tb.nic.m_axi_arvalid") if 0 < time < markers["B"]
+    )
+
+
+def test_descriptor_that_is_read_is_decoded_as_the_driver_wrote_it(run: Run) -> None:
+    """Against virtio 1.2 §2.8.13: le64 addr, le32 len, le16 id, le16 flags on the AXI data bus."""
+    fetch = "fdw_tb.nic.ring[1].fetch"
+    valid = [time for time, level in run.waves.changes(f"{fetch}.m_axi_rvalid") if level]
+    assert valid
+    for time in valid[:20]:
+        beat = run.waves.value(f"{fetch}.m_axi_rdata", time).to_bytes(16, "little")
+        fields = struct.unpack("<QIHH", beat)
+        assert fields == tuple(
+            run.waves.value(f"{fetch}.r_{name}", time) for name in ("addr", "len", "id", "flags")
+        )
+    table = names.tables([])["desc_flags"].text
+    assert table[0x0084] == "INDIRECT|AVAIL" and table[0x8082] == "WRITE|AVAIL|USED"
+
+
+def test_surfer_is_told_of_signals_that_are_in_the_waves(run: Run) -> None:
+    commands = [line.split(" ", 1) for line in (run.out / "waves.sucl").read_text().splitlines()]
+    added = [argument[0] for command, *argument in commands if command == "variable_add"]
+    assert len(added) > 150
+    assert set(added) <= run.waves.widths.keys()
+    plain = {re.sub(r"\[\d+:0\]$", "", signal) for signal in run.signals()}
+    lanes = {"fdw_tb.nic.xgmii_txd", "fdw_tb.nic.xgmii_txc", "fdw_tb.nic.xgmii_rxd", "fdw_tb.nic.xgmii_rxc"}
+    assert set(added) | lanes == plain
+    assert ["cursor_set", str(run.markers()["A"])] in commands
+
+
 def test_names_of_states_are_what_verilator_made_of_the_localparams(run: Run) -> None:
     scopes = {
         "fdw_ring_fetch": "ring[0].fetch", "fdw_rx_frame": "rx.engine.frame", "fdw_rx_used": "rx.engine.used",
@@ -177,8 +222,10 @@ gtkwave::/File/Quit
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
-    not (shutil.which("gtkwave") and shutil.which("xvfb-run")), reason="needs gtkwave and xvfb-run"
+    not (shutil.which("gtkwave") and shutil.which("xvfb-run")),
+    reason="needs gtkwave and xvfb-run (apt install gtkwave xvfb xauth)",
 )
 def test_gtkwave_in_another_directory_shows_every_trace_and_the_states_as_text(
     run: Run, tmp_path: Path
@@ -210,6 +257,6 @@ def test_gtkwave_in_another_directory_shows_every_trace_and_the_states_as_text(
     assert values["fetch state"] == fetch.states[run.waves.value("fdw_tb.nic.ring[1].fetch.state", marker)]
     assert values["regs write_address"] == "QUEUE_NOTIFY"
     assert values["regs status_value"] == "ACKNOWLEDGE|DRIVER|DRIVER_OK|FEATURES_OK"
-    assert values["mac_tx state"] == "WAIT_FRAME"
+    assert values["tx mac state"] == "WAIT_FRAME"
     assert values["xgmii_txd"] == "idle"
     assert values["m_axi_rresp"] == "OKAY"

@@ -62,7 +62,7 @@ async def waves_between_start_and_stop_are_in_the_file_and_no_others(dut: Any) -
         first, last = span(path)
         assert began <= first <= began + CYCLE
         assert bench.scheduler.now - CYCLE <= last <= bench.scheduler.now
-        assert WaveFile(path).first_high(IRQ) is not None
+        assert WaveFile(path).first_leave(IRQ) is not None
     with pytest.raises(WavesUnavailable, match="no waves are being recorded"):
         bench.waves.stop()
 

@@ -1,10 +1,11 @@
 """Save files for small waves of the tests' own. A real run's: tests/e2e."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tb.waves import gtkw, names, view
+from tb.waves import gtkw, names, surfer, view
 from tb.waves.wavefile import WaveFile
 
 VCD = """$timescale 1ps $end
@@ -99,13 +100,35 @@ def test_moment_is_when_its_signal_first_rises(writer: gtkw.Writer) -> None:
     assert writer.missing == []
 
 
+def test_moment_of_a_word_begins_once_it_has_been_at_rest(tmp_path: Path) -> None:
+    path = tmp_path / "words.vcd"
+    path.write_text(VCD.replace("b11111111 c\n", "b0 c\n") + "#30000\nb11111111 c\n#36400\nb1 c\n")
+    writer = gtkw.Writer(WaveFile(path), {}, Path("/filters"))
+    assert writer.time_of(view.Moment("nic.txc", "word", 0xFF)) == 36400
+
+
+def test_place_that_is_asked_for_has_the_last_marker_and_the_view(waves: Path, tmp_path: Path) -> None:
+    gtkw.write(waves, tmp_path / "waves.gtkw", [], here=15_000)
+    text = (tmp_path / "waves.gtkw").read_text()
+    assert "[markername] Fhere" in text
+    assert re.search(r"^\*-16.000000 15000 (-1 ){4}12800 15000 -1", text, re.MULTILINE)
+
+
+def test_surfer_gets_the_signals_that_there_are_and_the_cursor(waves: Path, tmp_path: Path) -> None:
+    surfer.write(waves, tmp_path / "waves.sucl", here=15_000)
+    commands = (tmp_path / "waves.sucl").read_text().splitlines()
+    assert [c for c in commands if c.startswith("variable_add")] == ["variable_add fdw_tb.nic.irq"]
+    assert commands[-3:] == ["zoom_fit", "cursor_set 15000", "goto_cursor"]
+    assert "divider_add registers" in commands
+
+
 def test_waves_that_end_before_the_doorbell_open_at_their_beginning(waves: Path, tmp_path: Path) -> None:
     missing = gtkw.write(waves, tmp_path / "waves.gtkw", [])
     text = (tmp_path / "waves.gtkw").read_text()
     assert "fdw_tb.nic.regs.notify" in missing
     assert "[timestart] 0\n" in text
-    assert f"\n*-16.000000 {' '.join(['-1'] * 4)} 12800 {' '.join(['-1'] * 22)}\n" in text
-    assert "[markername] D" in text
+    assert f"\n*-16.000000 {' '.join(['-1'] * 5)} 12800 {' '.join(['-1'] * 21)}\n" in text
+    assert "[markername] E" in text
     assert "[markername] A" not in text
 
 
