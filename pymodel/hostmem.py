@@ -40,7 +40,7 @@ def _size_class(size: int) -> int:
 
 
 class HostMemory:
-    """`size` bytes of zeroed memory at bus address `base`, with a DMA allocator.
+    """`size` bytes (0: none) of zeroed memory at bus address `base`, with a DMA allocator.
 
     All addresses are bus addresses. Accesses outside raise `DmaFault`. `iommu`: devices reach only what
     drivers have mapped; without, `self.iommu` is None and they reach everything.
@@ -50,7 +50,7 @@ class HostMemory:
         self.base = base
         self.size = size
         self.iommu = Iommu(base, size) if iommu else None
-        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map = mmap.mmap(-1, max(size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.view = memoryview(self._map)
         self.pointer = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         """Address of the first byte in this process, for the C++ side."""

@@ -45,19 +45,25 @@ class RtlBench:
 
     `rtl`: knobs of the NIC's surroundings. `checker`: the lockstep comparison, None if it is off or, with
     `sampling`, works only now and then (`sampler`). With `iommu` the
-    NIC reaches only what its driver has mapped (`rtl.memory.iommu`).
-    `waves`: see `tb.cosim.waves`; when they are kept ready, those before the first mismatch go to a file,
-    `mismatch_waves`. `link` is set by who plugs the NIC in.
+    NIC reaches only what its driver has mapped (`rtl.memory.iommu`). `memory`: what it reaches instead of
+    new memory. `waves`: see `tb.cosim.waves`; when they are kept ready, those before the first mismatch go
+    to a file, `mismatch_waves`. `link` is set by who plugs the NIC in.
     """
 
     link: Link
 
     def __init__(
-        self, dut: Any, *, lockstep: bool = True, iommu: bool = False, sampling: Sampling | None = None
+        self,
+        dut: Any,
+        *,
+        lockstep: bool = True,
+        iommu: bool = False,
+        sampling: Sampling | None = None,
+        memory: HostMemory | None = None,
     ) -> None:
         scheduler = self.scheduler = Scheduler()
         scheduler.run_until(load().fdw_now())
-        self.rtl = RtlNic(scheduler, HostMemory(iommu=iommu))
+        self.rtl = RtlNic(scheduler, HostMemory(iommu=iommu) if memory is None else memory)
         self.rtl.drain()  # an earlier test's events
         self.rtl.recorder.forget()
         self.rtl.reset()

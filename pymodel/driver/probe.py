@@ -7,10 +7,9 @@ Whatever a device answers that it must not becomes a `ProbeError` with the value
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Protocol
 
 from pymodel.driver.errors import ProbeError
-from pymodel.driver.packed_ring import PackedRing
 from pymodel.ports import DevicePort, mmio_read
 from pymodel.regs import FEATURE_NEEDS, Config, Feature, NetStatus, Reg, Status
 from pymodel.scheduler import Scheduler
@@ -22,10 +21,12 @@ __all__ = [
     "OPTIONAL",
     "RESET_TIMEOUT",
     "NetConfig",
+    "RingAreas",
     "drive",
     "give_up",
     "identify",
     "negotiate",
+    "offers",
     "queue_size",
     "read_config",
     "reset",
@@ -96,6 +97,26 @@ class NetConfig:
     mtu: int | None
 
 
+class RingAreas(Protocol):
+    """A packed ring of `size` descriptors, and the bus addresses of its three areas (§2.8)."""
+
+    @property
+    def size(self) -> int:
+        """Descriptors."""
+
+    @property
+    def desc_address(self) -> int:
+        """Of the descriptor area."""
+
+    @property
+    def driver_address(self) -> int:
+        """Of the driver event suppression."""
+
+    @property
+    def device_address(self) -> int:
+        """Of the device event suppression."""
+
+
 def has(features: int, feature: Feature) -> bool:
     """Bit `feature` is set in `features`."""
     return bool(features >> feature & 1)
@@ -133,6 +154,15 @@ def give_up(port: DevicePort) -> Blocking[None]:
     port.write(Reg.STATUS, status | Status.FAILED)
 
 
+def offers(port: DevicePort) -> Blocking[int]:
+    """The feature bits that the device offers (§4.2.2: DeviceFeatures)."""
+    offered = 0
+    for word in (0, 1):
+        port.write(Reg.DEVICE_FEATURES_SEL, word)
+        offered |= (yield from mmio_read(port, Reg.DEVICE_FEATURES)) << 32 * word
+    return offered
+
+
 def negotiate(port: DevicePort, features: frozenset[Feature]) -> Blocking[int]:
     """Steps 2 to 6: ACKNOWLEDGE, DRIVER, features, FEATURES_OK and its confirmation. The accepted features,
     which are those of `features` that are offered.
@@ -142,10 +172,7 @@ def negotiate(port: DevicePort, features: frozenset[Feature]) -> Blocking[int]:
     """
     port.write(Reg.STATUS, Status.ACKNOWLEDGE)
     port.write(Reg.STATUS, Status.ACKNOWLEDGE | Status.DRIVER)
-    offered = 0
-    for word in (0, 1):
-        port.write(Reg.DEVICE_FEATURES_SEL, word)
-        offered |= (yield from mmio_read(port, Reg.DEVICE_FEATURES)) << 32 * word
+    offered = yield from offers(port)
     for feature in sorted(_REQUIRED):
         if not has(offered, feature):
             raise ProbeError(f"the device does not offer {feature.name}: features {offered:#018x}")
@@ -200,7 +227,7 @@ def queue_size(port: DevicePort, index: int, wanted: int) -> Blocking[int]:
     return min(wanted, maximum)
 
 
-def setup_queue(port: DevicePort, index: int, ring: PackedRing[Any]) -> Blocking[None]:
+def setup_queue(port: DevicePort, index: int, ring: RingAreas) -> Blocking[None]:
     """Give `ring` to the device as queue `index` (§4.2.3.2). Raises ProbeError when it is not taken."""
     port.write(Reg.QUEUE_SEL, index)
     port.write(Reg.QUEUE_NUM, ring.size)
@@ -229,7 +256,7 @@ def reset_queue(port: DevicePort, index: int, scheduler: Scheduler) -> Blocking[
         raise ProbeError(f"queue {index} is ready after its reset")
 
 
-def _areas(ring: PackedRing[Any]) -> Iterable[tuple[Reg, Reg, int]]:
+def _areas(ring: RingAreas) -> Iterable[tuple[Reg, Reg, int]]:
     yield Reg.QUEUE_DESC_LOW, Reg.QUEUE_DESC_HIGH, ring.desc_address
     yield Reg.QUEUE_DRIVER_LOW, Reg.QUEUE_DRIVER_HIGH, ring.driver_address
     yield Reg.QUEUE_DEVICE_LOW, Reg.QUEUE_DEVICE_HIGH, ring.device_address

@@ -72,6 +72,8 @@ class GoldenNic:
         self._rx = RxEngine(self.counters, fifo_bytes=rx_fifo_bytes)
         self._channels = self._make_channels()
         self._queues: list[DeviceQueue | None] = [None] * QUEUES
+        self._used = [0] * QUEUES
+        """Of each queue that was stopped: the slots that were used."""
         self._interrupt_handler: Callable[[bool], None] | None = None
         self._wire_handler: Callable[[Frame], None] | None = None
         self._epoch = 0
@@ -80,6 +82,11 @@ class GoldenNic:
         """Tell `observer` what happens at the device from now on."""
         self._observer = observer
         self._dma.observer = observer
+
+    def ring_used(self, queue: int) -> int:
+        """Slots of `queue`'s ring that were given back since it was started last."""
+        running = self._queues[queue]
+        return self._used[queue] if running is None else running.given_back
 
     # ------------------------------------------------------------------ DevicePort
 
@@ -204,6 +211,7 @@ class GoldenNic:
         if queue is None:
             return
         queue.stop()
+        self._used[index] = queue.given_back
         if index == Queue.RX:
             self._rx.flush()
         else:

@@ -51,6 +51,8 @@ class DeviceQueue:
         self.features = features
         self.chains: deque[Chain] = deque()
         self.stopped = False
+        self.given_back = 0
+        """Slots of the ring that were used so far."""
         self._driver_event = registers.driver
         self._device_event = registers.device
         self._on_chain = on_chain
@@ -192,6 +194,7 @@ class DeviceQueue:
         if self.stopped:
             return
         slots = sum(chain.slots for chain, _ in uses)
+        self.given_back += slots
         for chain, length in uses[:-1]:
             entry = self.ring.use(chain, length)
             self.dma.write(entry.address, entry.data)

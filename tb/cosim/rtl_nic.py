@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pymodel.hostmem import HostMemory
 from pymodel.iommu import IommuFault
 from pymodel.ports import Frame
+from pymodel.regionmem import Region, RegionMemory
 from pymodel.scheduler import Scheduler
 from tb.cosim.event_log import LogReader, Observer
 from tb.cosim.library import load
@@ -39,6 +40,8 @@ class RtlNic:
         self._scheduler = scheduler
         self._lib = load()
         self._lib.fdw_memory_attach(memory.pointer, memory.base, memory.size)
+        if isinstance(memory, RegionMemory):
+            memory.on_change = self._lend
         self._lib.fdw_memory_translate(memory.iommu.pointer if memory.iommu is not None else None)
         self._lib.fdw_wire_slack(0)
         self._lib.fdw_rules_clear()
@@ -47,6 +50,10 @@ class RtlNic:
         self._reader.read, self._reader.fault = self._was_read, self._faulted
         self.recorder = FlightRecorder(lambda: scheduler.now, self.ring_place)
         """What happened last, should somebody want to know."""
+
+    def _lend(self, regions: tuple[Region, ...]) -> None:
+        words = [word for region in regions for word in (region.base, region.view.nbytes, region.pointer)]
+        self._lib.fdw_memory_regions((ctypes.c_uint64 * len(words))(*words), len(regions))
 
     # ---- DevicePort ----
 
@@ -110,6 +117,13 @@ class RtlNic:
         oldest, following = ctypes.c_uint64(), ctypes.c_uint64()
         known = self._lib.fdw_ring_place(queue, ctypes.byref(oldest), ctypes.byref(following))
         return (oldest.value, following.value) if known else None
+
+    def ring_used(self, queue: int) -> int:
+        """Slots of `queue`'s ring that the NIC has given back since it was started last.
+
+        As long as its life was plain (tb/cpp/ring_rules.h), until its next one begins.
+        """
+        return int(self._lib.fdw_ring_used(queue))
 
     def configure_memory(self, settings: MemorySettings) -> None:
         """From now on host memory behaves so. Its IOMMU is an option of `HostMemory`."""

@@ -18,6 +18,12 @@ void AxiMemory::attach(uint8_t* bytes, uint64_t base, uint64_t size) {
     bytes_ = bytes;
     base_ = base;
     size_ = size;
+    regions_.clear();
+}
+
+void AxiMemory::attach(std::vector<Region> regions) {
+    attach(nullptr, 0, 0);
+    regions_ = std::move(regions);
 }
 
 void AxiMemory::configure(const MemoryConfig& config) {
@@ -44,7 +50,20 @@ void AxiMemory::fail_nth(bool write, uint32_t nth, uint8_t response) {
 
 uint8_t* AxiMemory::at(uint64_t address) {
     const uint64_t offset = address - base_;
-    return offset + kBeat <= size_ && offset < size_ ? bytes_ + offset : nullptr;
+    return offset + kBeat <= size_ && offset < size_ ? bytes_ + offset : elsewhere(address);
+}
+
+// Not where the last one was: few regions, and a change of region is rare.
+uint8_t* AxiMemory::elsewhere(uint64_t address) {
+    for (const Region& region : regions_) {
+        const uint64_t offset = address - region.base;
+        if (offset >= region.size) continue;
+        bytes_ = region.bytes;
+        base_ = region.base;
+        size_ = region.size;
+        return bytes_ + offset;
+    }
+    return nullptr;
 }
 
 bool AxiMemory::legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst) {
@@ -172,6 +191,7 @@ void AxiMemory::store(const Burst& b) {
     if (b.resp == kOkay) {
         for (uint32_t i = 0; i < b.beats; ++i) {
             uint8_t* to = at(b.address + uint64_t{i} * kBeat);
+            if (!to) break;  // its region has been taken away since the request
             const uint8_t* from = b.data.data() + size_t{i} * kBeat;
             uint16_t strobes;
             std::memcpy(&strobes, b.strobes.data() + size_t{i} * 2, 2);

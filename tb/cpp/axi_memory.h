@@ -41,7 +41,14 @@ class AxiMemory {
 public:
     AxiMemory(EventLog& log, ScriptWriter& script, RingRules& rules) : log_(log), script_(script), rules_(rules) {}
 
+    // The one piece of memory there is.
     void attach(uint8_t* bytes, uint64_t base, uint64_t size);
+    // Pieces instead, of whole pages; they do not overlap. Transfers in flight are answered from these.
+    struct Region {
+        uint64_t base, size;
+        uint8_t* bytes;
+    };
+    void attach(std::vector<Region> regions);
     // Of each 4 KiB page two counts: who lets the NIC read it, and who lets it write it (pymodel/iommu.py). Null: no IOMMU.
     void translate(const uint16_t* pages) { pages_ = pages; }
     void configure(const MemoryConfig& config);
@@ -112,6 +119,7 @@ private:
 
     bool legal(uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
     uint8_t* at(uint64_t address);
+    uint8_t* elsewhere(uint64_t address);
     uint8_t response_for(uint8_t id, uint64_t address, uint32_t beats, bool write);
     bool stalled(Stall channel);
     uint32_t delay(uint32_t base);
@@ -131,9 +139,10 @@ private:
     MemoryConfig config_;
     std::mt19937 random_{1};
     Bucket read_bucket_, write_bucket_;
-    uint8_t* bytes_ = nullptr;
+    uint8_t* bytes_ = nullptr;  // of the region in which the last address was, or of the only one
     const uint16_t* pages_ = nullptr;
     uint64_t base_ = 0, size_ = 0;
+    std::vector<Region> regions_;
     std::deque<Burst> reads_, writes_, responses_;
     std::deque<WriteBeat> beats_;  // data whose address has not come yet
     struct Failure {

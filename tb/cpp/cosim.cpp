@@ -205,6 +205,12 @@ void fdw_memory_attach(uint8_t* bytes, uint64_t base, uint64_t size) {
     cosim.script.step(Step::kAttach, base, size);
     cosim.memory.attach(bytes, base, size);
 }
+// `count` regions of three words each (base, size, pointer) instead. Not in a script: their owner writes to them, too.
+void fdw_memory_regions(const uint64_t* words, uint64_t count) {
+    std::vector<fdw::AxiMemory::Region> regions;
+    for (uint64_t i = 0; i < count; ++i, words += 3) regions.push_back({words[0], words[1], reinterpret_cast<uint8_t*>(words[2])});
+    cosim.memory.attach(std::move(regions));
+}
 // `packed`: the words of a MemoryConfig.
 void fdw_memory_configure(const uint8_t* packed) {
     fdw::MemoryConfig config;
@@ -301,6 +307,9 @@ uint64_t fdw_figure(uint32_t which) {
 // Where the NIC is in a queue's ring: positions, counted without end, of the oldest chain that it has read and not used,
 // and of the descriptor that it reads next. False: it is not known.
 int fdw_ring_place(uint32_t queue, uint64_t* oldest, uint64_t* next) { return cosim.rules.place(queue, oldest, next); }
+
+// Slots of a queue's ring that the NIC has given back since it started last, also after it has stopped.
+uint64_t fdw_ring_used(uint32_t queue) { return cosim.rules.given_back(queue); }
 
 // Breaches of the ring's rules: forget them; the first one, in words.
 void fdw_rules_clear() { cosim.rules.clear(); }

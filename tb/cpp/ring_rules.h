@@ -95,6 +95,13 @@ public:
         return queue.judged;
     }
 
+    // Of a life that is judged, or was when it was stopped: slots given back.
+    uint64_t given_back(uint32_t index) const {
+        uint64_t oldest = 0, next = 0;
+        place(index, &oldest, &next);
+        return oldest;
+    }
+
     // A received frame's bytes, as far as their strobe is set.
     void payload(uint64_t address, const uint8_t* strobes, uint32_t beats) {
         const Queue& queue = queues_[0];
@@ -117,6 +124,10 @@ public:
     // What queue `index`'s writer of used entries has written.
     void used(uint32_t index, uint64_t address, const uint8_t* data, const uint8_t* strobes, uint32_t beats) {
         Queue& queue = queues_[index];
+        if (queue.ending) {
+            settle(queue, data);
+            return;
+        }
         if (!queue.judged) return;
         if (beats != 1 || strobes[0] != 0xff || strobes[1] != 0xff || address - queue.base >= 16ull * queue.size)
             return breach("used entry torn", index, address);
@@ -152,6 +163,7 @@ private:
         uint64_t base = 0, next_base = 0;  // of this life, and of the next
         uint32_t size = 0, next_size = 0;
         bool running = false, judged = false;
+        bool ending = false;  // stopped while it was judged: what is written of it still counts
         bool has_stopped = false;
         uint64_t stopped_at = 0;
         uint64_t next = 0;  // position of the descriptor that the NIC takes next
@@ -165,6 +177,7 @@ private:
         if (queue.running) return;
         const bool fresh = !queue.has_stopped || now_ps > queue.stopped_at + kAfterlife;
         queue.running = true;
+        queue.ending = false;
         queue.base = queue.next_base;
         queue.size = queue.next_size;
         queue.judged = fresh && queue.size != 0 && &queue != &queues_[2];
@@ -177,7 +190,16 @@ private:
         // Again, too: what looked like a stop need not have been one for the NIC.
         queue.has_stopped |= queue.running;
         queue.stopped_at = now_ps;
+        queue.ending |= queue.judged;
         queue.running = queue.judged = false;
+    }
+
+    // A used entry that was on its way when the queue stopped.
+    static void settle(Queue& queue, const uint8_t* data) {
+        uint16_t id;
+        std::memcpy(&id, data + 12, 2);
+        const auto found = std::find_if(queue.chains.begin(), queue.chains.end(), [id](const Chain& chain) { return chain.id == id; });
+        if (found != queue.chains.end()) queue.chains.erase(found);
     }
 
     void descriptor(Queue& queue, uint64_t address, const uint8_t* data) {

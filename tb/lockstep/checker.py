@@ -25,6 +25,7 @@ from tb.lockstep.life import AFTERLIFE, Life
 from tb.lockstep.receive import Receive
 from tb.lockstep.ring_protocol import QueueProtocol
 from tb.lockstep.rx_side import RxSide
+from tb.lockstep.shadow import Shadow, shadow_of
 from tb.lockstep.suppression import EventReads
 from tb.lockstep.tally import Mismatch, Tally
 from tb.lockstep.transfers import Transfers
@@ -47,7 +48,7 @@ _TX_COUNTERS: Final = ("tx_oversize", "tx_bad_offload", "tx_tso")
 class Checker:
     """Feed `observe`; call `finish` at the end; then look at `mismatches` and `comparisons`.
 
-    `memory` gives base and size of host memory; its content is never looked at. `mac`, `mtu`,
+    `memory` says how large host memory is; its content is never looked at. `mac`, `mtu`,
     `queue_num_max` and `offered` (feature bits) are the parameters of the NIC under test.
 
     A checker that joins a NIC at work (`tb.lockstep.sampled`) has a `tally` and a `shadow` of host memory
@@ -64,7 +65,7 @@ class Checker:
         offered: int = FEATURES_OFFERED,
         tally: Tally | None = None,
         places: Mapping[int, int] | None = None,
-        shadow: bytearray | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self.tally = tally or Tally()
         self._places = dict(places or {})
@@ -85,14 +86,12 @@ class Checker:
         """When DEVICE_NEEDS_RESET was read."""
         self._transfers = Transfers(
             self.tally,
-            memory.base,
-            memory.size,
+            shadow_of(memory) if shadow is None else shadow,
             self._lives,
             fault=self._found_fault,
             chains_found=self._chains_found,
             counts=counts,
             uncertain=lambda: self._fault is not None,
-            shadow=shadow,
         )
         self._receive = Receive(
             self.tally,

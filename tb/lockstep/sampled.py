@@ -21,6 +21,7 @@ from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import RtlNic
 from tb.lockstep import events as ev
 from tb.lockstep.checker import Checker
+from tb.lockstep.shadow import shadow_of
 from tb.lockstep.tally import Mismatch, Tally
 
 REST: Final = 512
@@ -93,7 +94,7 @@ class Sampler:
         )
         self._selected = dict.fromkeys(_SELECTORS, 0)
         self._line = False
-        self._shadow = bytearray(nic.memory.size)
+        self._shadow = shadow_of(nic.memory)
         self._checker: Checker | None = None
         self._stretch = scheduler.now
         self._closed = False

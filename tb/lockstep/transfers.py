@@ -9,6 +9,7 @@ from typing import Final, cast
 from pymodel.regs import EVENT_BYTES, Queue
 from tb.lockstep import events as ev
 from tb.lockstep.life import Life
+from tb.lockstep.shadow import Shadow
 from tb.lockstep.tally import Tally
 
 _RX: Final = int(Queue.RX)
@@ -21,27 +22,22 @@ class Transfers:
     """`lives`: the last life of each queue, kept up to date by the owner.
 
     `fault(reason)`: the device must ask for a reset; `chains_found(life)`: more chains became known;
-    `counts(time)`: counters change at `time`; `uncertain()`: an error makes it unclear what is still done;
-    `shadow`: `size` bytes to use, else new ones.
+    `counts(time)`: counters change at `time`; `uncertain()`: an error makes it unclear what is still done.
     """
 
     def __init__(
         self,
         tally: Tally,
-        base: int,
-        size: int,
+        shadow: Shadow,
         lives: list[Life | None],
         *,
         fault: Callable[[str], None],
         chains_found: Callable[[Life], None],
         counts: Callable[[int], None],
         uncertain: Callable[[], bool],
-        shadow: bytearray | None = None,
     ) -> None:
         self._tally = tally
-        self._base = base
-        self._size = size
-        self._shadow = bytearray(size) if shadow is None else shadow
+        self._shadow = shadow
         self._lives = lives
         self._former: list[Life] = []
         """Lives that another one has followed, of which transfers may still be in flight."""
@@ -52,10 +48,7 @@ class Transfers:
 
     def memory(self, address: int, length: int) -> bytes:
         """What the NIC read there last; zeros outside the memory."""
-        at = address - self._base
-        if at < 0 or at + length > self._size:
-            return bytes(length)
-        return bytes(self._shadow[at : at + length])
+        return self._shadow.load(address, length)
 
     def superseded(self, life: Life) -> None:
         """Another life of the same queue begins."""
@@ -129,8 +122,7 @@ class Transfers:
                 life.reads.read(time, raw, failed=failed, uncertain=uncertain)
         if failed:
             return
-        at = address - self._base
-        self._shadow[at : at + len(data)] = data
+        self._shadow.store(address, data)
         for life in owners:
             life.protocol.payload_read(address, data)
             if life.side.fetching:
