@@ -67,6 +67,10 @@ def _directory(text: str) -> str:
     return str(Path(text).resolve())
 
 
+def _path(text: str) -> str:
+    return str(Path(text).absolute())
+
+
 def _interface(text: str) -> str:
     if not 0 < len(text.encode()) <= 15 or set(text) & set("/: \t\n") or text in (".", ".."):
         raise ValueError
@@ -79,6 +83,40 @@ _size.__name__ = "number of bytes (0 to 1 GiB)"
 _waves.__name__ = "number of microseconds (or last: and a number, all, off)"
 _seconds.__name__ = "number of seconds"
 _probability.__name__ = "probability (0 to 1)"
+
+
+def _link_arguments(link: argparse.ArgumentParser, name: str) -> None:
+    """What `fdwire tap` and `fdwire vhost-user` both have."""
+    link.add_argument(
+        "--exec",
+        dest="execute",
+        default="",
+        metavar="CMD",
+        help="shell command outside; the run ends with it",
+    )
+    link.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="CMD",
+        help="shell command that runs beside (repeatable)",
+    )
+    link.add_argument(
+        "--serve", type=_directory, default="", metavar="DIR", help="what HTTP gives (GET) and takes (PUT)"
+    )
+    link.add_argument("--name", type=_interface, default="fdwire0", help="of the TAP interface (fdwire0)")
+    link.add_argument("--seed", type=int, default=1, help="decides everything random on our side (default 1)")
+    for fate in ("loss", "duplicate", "reorder", "corrupt"):
+        link.add_argument(
+            f"--{fate}", type=_probability, default=0.0, metavar="P", help=f"{fate} a frame with P"
+        )
+    link.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
+    link.add_argument(
+        "--out",
+        type=Path,
+        default=toolchain.BUILD / name,
+        help=f"directory for the capture (build/{name})",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -170,33 +208,21 @@ def _parser() -> argparse.ArgumentParser:
         "(80); or it runs the Python program given last.",
     )
     tap.add_argument("--nic", choices=("golden", "rtl"), default="rtl", help="the host's NIC (rtl)")
-    tap.add_argument(
-        "--exec",
-        dest="execute",
-        default="",
-        metavar="CMD",
-        help="shell command in the namespace; ends with it",
+    _link_arguments(tap, "tap")
+
+    vhost = commands.add_parser(
+        "vhost-user",
+        help="let DPDK, QEMU or another vhost-user client drive the NIC, over its own memory",
+        usage="fdwire vhost-user --socket PATH [options] [--python SCRIPT|-m MODULE|-c CODE [arguments]]",
+        description="The NIC for a vhost-user client (docs/vhost-user.md): its driver works on the NIC's "
+        "rings, and the NIC reads and writes its memory. At the far end of the wire is the simulated host, "
+        "10.0.0.1, that serves as with fdwire tap, or with --tap the kernel.",
     )
-    tap.add_argument(
-        "--peer",
-        action="append",
-        default=[],
-        metavar="CMD",
-        help="shell command that runs beside (repeatable)",
-    )
-    tap.add_argument(
-        "--serve", type=_directory, default="", metavar="DIR", help="what HTTP gives (GET) and takes (PUT)"
-    )
-    tap.add_argument("--name", type=_interface, default="fdwire0", help="of the TAP interface (fdwire0)")
-    tap.add_argument("--seed", type=int, default=1, help="decides everything random on our side (default 1)")
-    for name in ("loss", "duplicate", "reorder", "corrupt"):
-        tap.add_argument(
-            f"--{name}", type=_probability, default=0.0, metavar="P", help=f"{name} a frame with P"
-        )
-    tap.add_argument("--no-lockstep", action="store_true", help="do not compare with the golden model")
-    tap.add_argument(
-        "--out", type=Path, default=toolchain.BUILD / "tap", help="directory for the capture (build/tap)"
-    )
+    vhost.add_argument("--nic", choices=("golden", "rtl"), default="rtl", help="what the client drives (rtl)")
+    vhost.add_argument("--socket", required=True, type=_path, metavar="PATH", help="where clients come to")
+    vhost.add_argument("--connect", action="store_true", help="the client listens there; we connect")
+    vhost.add_argument("--tap", action="store_true", help="the kernel is at the far end, through a TAP")
+    _link_arguments(vhost, "vhost-user")
 
     regress = commands.add_parser(
         "regress",
@@ -246,10 +272,14 @@ def _packetdrill(arguments: argparse.Namespace, further: list[str], console: Con
     )
 
 
-def _tap(arguments: argparse.Namespace, program: words.Words | None) -> int:
+def _link(arguments: argparse.Namespace, program: words.Words | None) -> int:
     from tb.links import command
     from tb.links.options import Options
 
+    client = arguments.command == "vhost-user"
+    if client and arguments.tap and (program is not None or arguments.serve):
+        print("fdwire: with --tap there is no simulated host to serve or run a program on", file=sys.stderr)
+        return 2
     options = Options(
         out=str(arguments.out.resolve()),
         nic=arguments.nic,
@@ -260,6 +290,9 @@ def _tap(arguments: argparse.Namespace, program: words.Words | None) -> int:
         serve=arguments.serve,
         execute=arguments.execute,
         peers=tuple(arguments.peer),
+        socket=arguments.socket if client else "",
+        connect=client and arguments.connect,
+        tap=not client or arguments.tap,
         loss=arguments.loss,
         duplicate=arguments.duplicate,
         reorder=arguments.reorder,
@@ -274,7 +307,7 @@ def main() -> int:
     own, program = sys.argv[1:], None
     try:
         asked = {"-h", "--help"} & set(own[:2])
-        if (own[:1] == ["run"] and not asked) or (own[:1] == ["tap"] and "--python" in own):
+        if (own[:1] == ["run"] and not asked) or (own[:1] in (["tap"], ["vhost-user"]) and "--python" in own):
             own, rest = words.split(own)
             program = words.parse(rest)
     except words.UsageError as error:
@@ -309,8 +342,8 @@ def main() -> int:
             from tb.report import command as reporter
 
             return reporter.run(arguments.out.resolve(), show=arguments.open, console=console)
-        if arguments.command == "tap":
-            return _tap(arguments, program)
+        if arguments.command in ("tap", "vhost-user"):
+            return _link(arguments, program)
         if program is not None:
             from tb.run import command as runner
 

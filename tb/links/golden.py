@@ -1,33 +1,39 @@
-"""`fdwire tap --nic golden`: the golden NIC, in this process."""
+"""`fdwire tap` and `fdwire vhost-user` with `--nic golden`: the golden NIC, in this process."""
 
 import os
+import socket
 import sys
+from typing import Any
 
 from pymodel.golden.nic import GoldenNic
-from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
-from tb.links import stop
+from pymodel.task import Task
+from tb.links import start, stop
 from tb.links.options import Options
-from tb.links.session import Session
 
 
-def run(options: Options) -> int:
-    """Run it; the exit status. LinkError when there can be no TAP."""
+def run(options: Options, listener: socket.socket | None) -> int:
+    """Run it; the exit status. `listener`: of vhost-user clients. LinkError when there can be no TAP."""
     scheduler = Scheduler()
-    nic = GoldenNic(scheduler, HostMemory(), mac=b"\x02\0\0\0\0\1")
+    nic = GoldenNic(scheduler, start.memory_of(options), mac=b"\x02\0\0\0\0\1")
     read, write = os.pipe()
+
+    def through(task: Task[Any]) -> None:
+        while not task.done:
+            scheduler.step()
+        task.result()
+
     with stop.told(write):
-        session = Session(scheduler, nic, options, streams=(sys.stdin, sys.stdout, sys.stderr), stop=read)
+        streams = (sys.stdin, sys.stdout, sys.stderr)
+        session = start.session(scheduler, nic, options, listener=listener, streams=streams, stop=read)
         try:
-            for step in (session.bring_up, session.start_host):
-                task = step()
-                while not task.done:
-                    scheduler.step()
-                task.result()
-            session.start_namespace()
+            through(session.bring_up())
+            through(session.start_host())
+            session.start_outside()
             while not session.over:
                 scheduler.run_until(session.coupling.next(quiet=True))
             status = session.end()
+            through(session.shut())
         finally:
             session.close()
         session.report()

@@ -1,4 +1,4 @@
-"""Options of `fdwire tap`, in one object that survives the way into the simulator."""
+"""Options of `fdwire tap` and `fdwire vhost-user`, in one object that survives the way into the simulator."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ ENVIRONMENT: Final = "FDWIRE_TAP"
 HOST: Final = "10.0.0.1"
 """The simulated host's address."""
 LINUX: Final = "10.0.0.2"
-"""The address of the TAP: the kernel's."""
+"""The address of whoever is at the other end: the TAP's, the kernel's; or for a vhost-user client to have."""
 PREFIX: Final = 24
 
 
@@ -21,7 +21,9 @@ class Options:
 
     `words`: a Python program for the host as (kind, target, arguments), see `tb.run.words`; `serve`: the
     directory of its HTTP server. `execute`: a shell command in the namespace, with whose end the run ends;
-    `peers`: commands that run beside. `loss` to `corrupt`: see `pymodel.link.Impairments`.
+    `peers`: commands that run beside. `socket`: a vhost-user client's, whose memory the NIC works on (empty:
+    our host does); `connect`: the client listens, not we; `tap`: the kernel is at the far end. `loss` to
+    `corrupt`: see `pymodel.link.Impairments`.
     """
 
     out: str
@@ -33,6 +35,9 @@ class Options:
     serve: str = ""
     execute: str = ""
     peers: tuple[str, ...] = ()
+    socket: str = ""
+    connect: bool = False
+    tap: bool = True
     loss: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0

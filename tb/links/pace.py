@@ -11,7 +11,7 @@ Ours run in simulated time, which while frames move is hundreds of times slower.
 """
 
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from pymodel.scheduler import Scheduler
@@ -47,9 +47,11 @@ class Pace:
 
 
 class Port(Protocol):
-    """`tb.links.port.TapPort`."""
+    """`tb.links.ends.Ends`."""
 
-    sending: bool
+    @property
+    def sending(self) -> bool:
+        """There is nothing to wait for at the TAP."""
 
     def poll(self) -> None:
         """Take a frame if there is one."""
@@ -58,19 +60,20 @@ class Port(Protocol):
 class Coupling:
     """Says how far simulated time may go next, and waits where it may not go on.
 
-    `tap`: the descriptor that is readable when `port` has something to take. `watched`: further ones, and
-    what to call when one is readable. `clock`: wall time in ns. `on_tick` is called every `PATIENCE` or so.
+    `tap`: the descriptor, if any, that is readable when `port` has something to take. `watched`: further
+    ones, and what to call when one is readable; it may change. `clock`: wall time in ns. `on_tick` is called
+    every `PATIENCE` or so.
     """
 
     def __init__(
         self,
         scheduler: Scheduler,
         port: Port,
-        tap: int,
-        watched: Mapping[int, Callable[[], None]],
+        tap: int | None,
+        watched: dict[int, Callable[[], None]],
         clock: Callable[[], int],
     ) -> None:
-        self.watched = dict(watched)
+        self.watched = watched
         self.on_tick: Callable[[], None] = lambda: None
         self._scheduler = scheduler
         self._port = port
@@ -101,10 +104,10 @@ class Coupling:
 
     def _look(self, patience: float, *, tap: bool) -> None:
         """Wait for something to read, `patience` seconds at most."""
-        fds = [*self.watched, self._tap] if tap else [*self.watched]
+        fds = [*self.watched, self._tap] if tap and self._tap is not None else [*self.watched]
         ready, _, _ = select.select(fds, [], [], patience)
         for fd in ready:
-            if fd in self.watched:
+            if fd in self.watched:  # not the TAP, nor what one of the others has just taken out
                 self.watched[fd]()
         self._glanced = self._clock()
         if self._glanced - self._ticked > PATIENCE * 1e9:

@@ -1,7 +1,8 @@
-"""`fdwire tap --nic rtl`: the command's side, which starts the simulator and passes signals on."""
+"""`--nic rtl`: the command's side, which starts the simulator and passes signals on."""
 
 import json
 import os
+import socket
 import sys
 
 from rich.console import Console
@@ -13,11 +14,14 @@ from tb.links.options import ENVIRONMENT, Options
 from tb.links.tap import Tap
 
 
-def run(options: Options) -> int:
-    """Run it; the exit status. LinkError when there can be no TAP; raises ToolMissing, BuildFailed, too."""
+def run(options: Options, listener: socket.socket | None) -> int:
+    """Run it; the exit status. `listener`: of vhost-user clients. LinkError when there can be no TAP;
+    raises ToolMissing, BuildFailed, too.
+    """
     from tb.cosim.build import run_cocotb
 
-    Tap(options.name).close()  # what is wrong with it is said before a minute of building
+    if options.tap:
+        Tap(options.name).close()  # what is wrong with it is said before a minute of building
     where = options.directory
     where.mkdir(parents=True, exist_ok=True)
     result = where / "status.json"
@@ -25,12 +29,14 @@ def run(options: Options) -> int:
     read, write = os.pipe()  # its end tells the simulator that this command is gone
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     sys.stdout.flush()
-    with stop.told(write), handover.offered([0, 1, 2, read]) as descriptors:
+    fds = [0, 1, 2, read, *([] if listener is None else [listener.fileno()])]
+    with stop.told(write), handover.offered(fds) as descriptors:
         job = {
             "options": options.to_json(),
             "directory": os.getcwd(),
             "path": sys.path,
             "descriptors": descriptors,
+            "count": len(fds),
             "result": str(result),
         }
         run_cocotb(

@@ -1,4 +1,4 @@
-"""One run of `fdwire tap`, whatever the NIC: host, wire, capture, programs, commands, and when it is over."""
+"""One run of a link, whatever its ends: wire, capture, programs, commands, and when it is over."""
 
 import os
 import signal
@@ -9,21 +9,21 @@ from typing import IO, Any
 from rich.console import Console
 
 from pymodel.capture import Capture
-from pymodel.host import Host, Nic
-from pymodel.link import Direction, Impairments, Link
+from pymodel.link import Direction
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS
 from pymodel.socket import Program
-from pymodel.task import Task, sleep_until
+from pymodel.task import Blocking, Task, sleep_until
 from tb.links import namespace, services
-from tb.links.options import HOST, LINUX, PREFIX, Options
+from tb.links.ends import Ends
+from tb.links.options import HOST, LINUX, Options
 from tb.links.pace import Coupling
 from tb.links.peers import Peer
-from tb.links.port import TapPort
 from tb.links.show import Counters, Display, lines
-from tb.links.tap import IMPATIENT, PATIENT, Tap
 from tb.run.command import RUNNERS, status_of
+
+Streams = tuple[IO[str], IO[str], IO[str]]
 
 CAPTURE = "wire.pcapng"
 
@@ -32,19 +32,22 @@ START = 1 * MS
 
 
 class Session:
-    """`streams`: the command's standard input, output and error. `stop`: a descriptor that gives the number
+    """`ends`: what is joined; `watched`: descriptors to wait for, and what to call then. `streams`: the
+    command's standard input, output and error. `stop`: a descriptor that gives the number
     the signal (a byte) by which the user ends the run. `cycles`: the NIC's cycles so far, 0 without a clock.
 
-    LinkError when the TAP cannot be made. `close` in any case.
+    `close` in any case.
     """
 
     def __init__(
         self,
         scheduler: Scheduler,
-        nic: Nic,
         options: Options,
+        ends: Ends,
         *,
-        streams: tuple[IO[str], IO[str], IO[str]],
+        watched: dict[int, Callable[[], None]],
+        console: Console,
+        streams: Streams,
         stop: int,
         cycles: Callable[[], int] = lambda: 0,
     ) -> None:
@@ -61,57 +64,71 @@ class Session:
         self._counters = Counters()
         self._began = time.monotonic()
         self._sim_began = scheduler.now
-        self._tap = Tap(options.name)
-        self._tap.configure(IMPATIENT if options.impaired else PATIENT)
-        self.port = TapPort(scheduler, self._tap)
-        impairments = Impairments(
-            loss=options.loss, duplicate=options.duplicate, reorder=options.reorder, corrupt=options.corrupt
-        )
-        self.link = Link(scheduler, nic, self.port, impairments=impairments, seed=options.seed)
+        self._ends = ends
+        self.link = ends.link
         self.link.on_frame = self._frame
-        names = {"a": _address(HOST), "linux": _address(LINUX)}
-        self.host = Host("a", scheduler, nic, address=f"{HOST}/{PREFIX}", names=names, seed=options.seed)
-        self.coupling = Coupling(scheduler, self.port, self._tap.fd, {stop: self._stop}, time.monotonic_ns)
+        watched[stop] = self._stop
+        tap = None if ends.tap is None else ends.tap.fd
+        self.coupling = Coupling(scheduler, ends, tap, watched, time.monotonic_ns)
         self.coupling.on_tick = self._tick
         options.directory.mkdir(parents=True, exist_ok=True)
         self._capture = Capture((options.directory / CAPTURE).open("wb"))
         self._interface = self._capture.interface(options.name)
-        self._console = Console(file=streams[2], soft_wrap=True, highlight=False)
+        self._console = console
         busy = bool(options.execute) and streams[1].isatty()  # a command that writes between our lines
-        self._display = Display(self._console, live=self._console.is_terminal and not busy)
+        self._display = Display(console, names=ends.names, live=console.is_terminal and not busy)
 
     def bring_up(self) -> Task[None]:
-        """Probe the NIC and configure the host's address; to be run until done."""
-        return Task(self._scheduler, self.host.bring_up(), "bring up")
+        """Probe the NICs and configure the host's address; to be run until done."""
+        return Task(self._scheduler, self._up(), "bring up")
+
+    def _up(self) -> Blocking[None]:
+        if self._ends.host is not None:
+            yield from self._ends.host.bring_up()
+        if self._ends.server is not None:
+            yield from self._ends.server.find()
 
     def start_host(self) -> Task[None]:
         """Start what runs on the host; to be run until done: it then waits for others, or has had `START`.
 
         The wall's seconds that it takes to import what it needs are over before anybody can notice.
         """
-        options = self.options
-        if options.words is None:
-            self.host.spawn(services.serve, options.serve, name="services")
-            self.host.spawn(RUNNERS["module"], "tb.links.iperf3", "-s", name="iperf3")
-        else:
+        options, host = self.options, self._ends.host
+        if host is not None and options.words is None:
+            host.spawn(services.serve, options.serve, name="services")
+            host.spawn(RUNNERS["module"], "tb.links.iperf3", "-s", name="iperf3")
+        elif host is not None and options.words is not None:
             kind, target, arguments = options.words
-            self._program = self.host.spawn(RUNNERS[kind], target, *arguments, name=target)
+            self._program = host.spawn(RUNNERS[kind], target, *arguments, name=target)
         return Task(self._scheduler, sleep_until(self._scheduler.now + START), "start")
 
-    def start_namespace(self) -> None:
-        """Start what runs in the namespace."""
+    def start_outside(self) -> None:
+        """Let clients come, and start the commands."""
         options = self.options
+        if self._ends.server is not None:
+            self._ends.server.start()
         for command in options.peers:
             self._peers.append(self._command(command))
         if options.execute:
             self._foreground = self._command(options.execute)
             self.coupling.watched[self._foreground.fd] = lambda: None  # it need only wake us
         elif options.words is None:
-            self._console.print(
-                f"{HOST} serves; the kernel is {LINUX} on {options.name}. Another terminal gets in by\n"
-                f"  {namespace.way_in()}\nCtrl-C ends it.",
-                markup=False,
+            self._console.print(self._greeting(), markup=False)
+
+    def _greeting(self) -> str:
+        options = self.options
+        said = []
+        if options.socket:
+            how = "clients are looked for at" if options.connect else "clients are waited for at"
+            said.append(f"{how} {options.socket}; {LINUX} is free for them.")
+        if options.tap:
+            serves = "is the kernel" if options.socket else "serves; the kernel is " + LINUX
+            said.append(
+                f"{HOST} {serves} on {options.name}. Another terminal gets in by\n  {namespace.way_in()}"
             )
+        else:
+            said.append(f"{HOST} serves.")
+        return "\n".join([*said, "Ctrl-C ends it."])
 
     def _command(self, command: str) -> Peer:
         return Peer(command, self.options.environment, *self._streams)
@@ -142,8 +159,17 @@ class Session:
             status = status_of(self._program)
         if self.stopped and (self.options.execute or self._program is not None):
             status = 128 + self.stopped
-        self.host.power_off()
+        if self._ends.host is not None:
+            self._ends.host.power_off()
         return status
+
+    def shut(self) -> Task[None]:
+        """Let a client go, and stop its NIC; to be run until done."""
+        return Task(self._scheduler, self._shut(), "shut")
+
+    def _shut(self) -> Blocking[None]:
+        if self._ends.server is not None:
+            yield from self._ends.server.shut()
 
     def close(self) -> None:
         """End what still runs; the capture is whole afterwards."""
@@ -151,18 +177,25 @@ class Session:
         self._capture.close()
         for peer in [*self._peers, *([self._foreground] if self._foreground is not None else [])]:
             peer.end()
-        self._tap.close()
+        self._ends.close()
 
     def report(self, *further: str) -> None:
         """The counters at the end, on standard error, and `further` lines."""
         now = self._now()
-        told = lines(now, Counters())
+        told = lines(now, Counters(), self._ends.names)
+        port = self._ends.port
         for count, what in (
-            (self.port.bad, "frames with a wrong FCS did not get to the kernel"),
-            (self.port.refused, "frames were refused by the kernel: its interface is down"),
+            ()
+            if port is None
+            else (
+                (port.bad, "frames with a wrong FCS did not get to the kernel"),
+                (port.refused, "frames were refused by the kernel: its interface is down"),
+            )
         ):
             if count:
                 told.append(f"{count:,} {what}")
+        if self._ends.server is not None:
+            told.append(f"clients            {self._ends.server.clients}")
         told += [*further, f"capture            {self.options.directory / CAPTURE}"]
         self._console.print("\n".join(told), markup=False)
 
@@ -190,7 +223,3 @@ class Session:
     def _tick(self) -> None:
         self._capture.flush()
         self._display.update(self._now())
-
-
-def _address(text: str) -> bytes:
-    return bytes(int(part) for part in text.split("."))

@@ -22,12 +22,13 @@ class Counters:
     wall: float = 0.0
 
 
-def lines(now: Counters, before: Counters) -> list[str]:
-    """The counters as text; rates are those since `before`."""
+def lines(now: Counters, before: Counters, names: tuple[str, str]) -> list[str]:
+    """The counters as text; rates are those since `before`. `names`: of the ends."""
+    out, back = f"{names[0]}→{names[1]}", f"{names[1]}→{names[0]}"
     wall = max(now.wall - before.wall, 1e-9)
     shown = [
-        f"frames             host→linux {now.frames_out:,}   linux→host {now.frames_in:,}",
-        f"bytes on the wire  host→linux {now.bytes_out:,}   linux→host {now.bytes_in:,}",
+        f"frames             {out} {now.frames_out:,}   {back} {now.frames_in:,}",
+        f"bytes on the wire  {out} {now.bytes_out:,}   {back} {now.bytes_in:,}",
         f"simulated time     {now.simulated / SEC:.6f} s in {now.wall:.1f} s",
     ]
     if now.cycles:
@@ -39,7 +40,8 @@ def lines(now: Counters, before: Counters) -> list[str]:
 class Display:
     """On a terminal the lines are renewed in place; elsewhere nothing is shown before the end."""
 
-    def __init__(self, console: Console, *, live: bool) -> None:
+    def __init__(self, console: Console, *, names: tuple[str, str], live: bool) -> None:
+        self._names = names
         self._before = Counters()
         # Its own refreshing thread would hardly get to run beside a simulator.
         self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
@@ -49,7 +51,7 @@ class Display:
     def update(self, now: Counters) -> None:
         """Show `now`."""
         if self._live is not None:
-            self._live.update(Text("\n".join(lines(now, self._before))), refresh=True)
+            self._live.update(Text("\n".join(lines(now, self._before, self._names))), refresh=True)
         self._before = now
 
     def close(self) -> None:

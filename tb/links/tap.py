@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tb.links.errors import LinkError
-from tb.links.options import HOST, LINUX, PREFIX
+from tb.links.options import PREFIX
 
 DEVICE: Final = "/dev/net/tun"
 
@@ -56,24 +56,24 @@ class Tap:
             os.close(self.fd)
             raise LinkError(_unnamed(name, error)) from None
 
-    def configure(self, rto_min: int) -> None:
-        """Give it the kernel's address and bring it up; `rto_min` (ms): see `PATIENT`.
+    def configure(self, rto_min: int, address: str) -> None:
+        """Give it the kernel's `address` and bring it up; `rto_min` (ms): see `PATIENT`.
 
         LinkError when ip(8) is missing or refuses.
         """
         ip = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
         if ip is None:
             raise LinkError("ip is not installed: it configures the interface (apt install iproute2)")
-        network = f"{HOST.rpartition('.')[0]}.0/{PREFIX}"
+        network = f"{address.rpartition('.')[0]}.0/{PREFIX}"
         lines = (
             "link set lo up",
             # No address of IPv6, so that the kernel is silent until somebody speaks.
             f"link set {self.name} addrgenmode none txqueuelen {QUEUE}",
-            f"address add {LINUX}/{PREFIX} dev {self.name}",
+            f"address add {address}/{PREFIX} dev {self.name}",
             # A neighbour that computes for seconds is still there.
             f"ntable change name arp_cache dev {self.name} ucast_probes {PROBES} mcast_probes {PROBES}",
             f"link set {self.name} up",
-            f"route replace {network} dev {self.name} proto kernel scope link src {LINUX} "
+            f"route replace {network} dev {self.name} proto kernel scope link src {address} "
             f"rto_min {rto_min}ms",
         )
         done = subprocess.run(
