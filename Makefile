@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim test test-all icarus regress links lint waves bench memory area formal mutants coverage regs clean distclean
+.PHONY: help env sim fast test test-all icarus regress links lint waves bench memory area formal mutants coverage regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
 
 sim: $(VENV)/run ## Run the main job: HTTP over sockets, TCP/IP, driver and rings through the RTL NIC
 	@$(BIN)/fdwire sim --waves $(WAVES) --seed $(SEED)
+
+fast: $(VENV)/run ## Compile the simulator by a profile of itself; every run without waves is faster until the RTL changes
+	@$(BIN)/python -m tb.cosim.guided
 
 test: $(VENV)/dev ## Run all tests that fit into ten minutes
 	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)

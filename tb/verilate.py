@@ -37,7 +37,8 @@ class Spec:
 
     `sources`: Verilog and `.vlt` files; `cpp`: C++ files beside them; `includes`: directories; `args`:
     further Verilator arguments; `main`: the C++ file with main(), cocotb's own when None; `make_args`:
-    variables for the generated makefile; `cocotb`: False for a program without Python.
+    variables for the generated makefile; `cocotb`: False for a program without Python; `profile`: a
+    directory of gcc's profiles (`*.gcda`) of the generated C++, which then lie beside it.
     """
 
     top: str
@@ -49,6 +50,7 @@ class Spec:
     cpp: tuple[Path, ...] = ()
     main: Path | None = None
     cocotb: bool = True
+    profile: Path | None = None
 
     def key(self) -> str:
         """Hash of everything that shapes the executable, headers in the include directories too."""
@@ -75,6 +77,8 @@ class Spec:
             content = path.read_bytes()
             label = (role, os.path.relpath(path, toolchain.ROOT), len(content))
             digest.update(repr(label).encode() + content)
+        if self.profile is not None:
+            digest.update(self.profile.name.encode())
         return digest.hexdigest()[:12]
 
 
@@ -143,6 +147,8 @@ def build(
             if directory.exists():
                 shutil.rmtree(directory)
             directory.mkdir(parents=True)
+            for counts in spec.profile.glob("*.gcda") if spec.profile else ():
+                shutil.copy(counts, directory)
             if announce is not None:
                 announce(f"building {spec.top} in Verilator (once for these sources)")
             log = directory / "build.log"

@@ -17,7 +17,7 @@ from pymodel.host import World
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
-from tb import toolchain
+from tb import toolchain, verilate
 from tb.bench.memory_job import ENVIRONMENT as JOB
 from tb.bench.rounds import Rounds, Sample
 from tb.cosim.build import run_cocotb
@@ -88,9 +88,10 @@ def rtl(frames: int) -> list[Sample]:
     result.unlink(missing_ok=True)
     job = {"frames": frames, "result": str(result)}
     run_cocotb("tb.bench.memory_job", where=where, environment={JOB: json.dumps(job)}, seed=1)
-    if not result.is_file():
+    samples = [Sample(**entry) for entry in json.loads(result.read_text())] if result.is_file() else []
+    if not samples or samples[-1].frames < frames:
         raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
-    return [Sample(**entry) for entry in json.loads(result.read_text())]
+    return samples
 
 
 def main() -> int:
@@ -112,7 +113,12 @@ def main() -> int:
         )
 
     if args.rtl:
-        for sample in rtl(args.frames or RTL_FRAMES):
+        try:
+            taken = rtl(args.frames or RTL_FRAMES)
+        except (toolchain.ToolMissing, verilate.BuildFailed, RuntimeError) as error:
+            print(f"fdwire: {error}", file=sys.stderr)
+            return 1
+        for sample in taken:
             hear(sample)
     else:
         golden(args.frames or GOLDEN_FRAMES, hear)

@@ -6,6 +6,7 @@ visible to Python, and the bare loop without Python that the benchmark compares 
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tb import coverage, toolchain, verilate
@@ -25,7 +26,11 @@ _FAST = (
 )
 # The model is 16,000 instructions a clock cycle, at -O3 2 % fewer than at -O1; no difference in speed was
 # measured, and g++ takes half as long. Our own C++ is the global part.
-_OPTIMISE = ("OPT_FAST=-O1", "OPT_GLOBAL=-O2")
+_FAST_CPP = "-O1"
+_GLOBAL_CPP = "-O2"
+# What the profile's run did not reach is compiled as if there were none.
+_GUIDED_CPP = "-O2 -fprofile-use -fprofile-partial-training -Wno-missing-profile -Wno-coverage-mismatch"
+_COUNTING_CPP = "-O2 -fprofile-generate -fprofile-update=single"
 
 
 def rtl_sources() -> tuple[Path, ...]:
@@ -39,11 +44,14 @@ def spec(
     parameters: Mapping[str, object] | None = None,
     bare: bool = False,
     signals: bool = False,
+    counting: bool = False,
 ) -> verilate.Spec:
     """The build of `fdw_tb`.
 
     `waves`: off, fst or vcd; `bare`: the benchmark's loop without cocotb; `signals`: Python sees every
-    signal of the design, not only those of tb/hdl/public.vlt.
+    signal of the design, not only those of tb/hdl/public.vlt; `counting`: it leaves a profile of itself
+    where GCOV_PREFIX says. If there is such a profile of this RTL (`tb.cosim.guided`), the build without
+    waves and signals is guided by it.
     """
     cpp = toolchain.ROOT / "tb" / "cpp"
     hdl = toolchain.ROOT / "tb" / "hdl"
@@ -51,8 +59,8 @@ def spec(
     libraries = ("-LDFLAGS", "-lz -llz4") if waves == "fst" else ()
     # With every signal public one constructor registers them all: at -O1 g++ takes ten minutes for it.
     slow = "OPT_SLOW=-O0" if signals else "OPT_SLOW=-O1"
-    make = (*_OPTIMISE, slow, f"VM_TRACE={int(waves != 'off')}")
-    return verilate.Spec(
+    make = (f"OPT_GLOBAL={_GLOBAL_CPP}", slow, f"VM_TRACE={int(waves != 'off')}")
+    built = verilate.Spec(
         top="fdw_tb",
         sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv"),
         cpp=tuple(cpp / name for name in _CPP),
@@ -64,6 +72,7 @@ def spec(
             *trace,
             *coverage.build_arguments(),
             *libraries,
+            *(("-LDFLAGS", "-fprofile-generate") if counting else ()),
             "-LDFLAGS",
             "-rdynamic",
             "-CFLAGS",
@@ -73,6 +82,29 @@ def spec(
         main=cpp / ("bare_main.cpp" if bare else "main.cpp"),
         cocotb=not bare,
     )
+    if counting:
+        return replace(built, make_args=(f"OPT_FAST={_COUNTING_CPP}", *make))
+    profile = profile_of(built)
+    if waves != "off" or signals or not profile.is_dir():
+        return replace(built, make_args=(f"OPT_FAST={_FAST_CPP}", *make))
+    return replace(built, make_args=(f"OPT_FAST={_GUIDED_CPP}", *make), profile=profile)
+
+
+def profile_of(built: verilate.Spec) -> Path:
+    """Where the profile of the C++ that Verilator makes for `built` is, if there is one.
+
+    Our own C++, with main() or cocotb, is none of it, so that the bare loop's profile serves all.
+    """
+    model = replace(
+        built,
+        cpp=(),
+        main=None,
+        cocotb=False,
+        includes=(toolchain.RTL / "regs",),
+        make_args=(),
+        profile=None,
+    )
+    return toolchain.BUILD / "nic" / f"profile-{model.key()}"
 
 
 def is_built(wanted: verilate.Spec) -> bool:

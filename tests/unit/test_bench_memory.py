@@ -1,7 +1,10 @@
 """Long runs leave nothing behind: the yardstick, and short runs of what `make memory` does for an hour."""
 
+import json
 import tracemalloc
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +39,27 @@ def test_one_figure_that_grows_is_not_flat(changes: dict[str, int]) -> None:
 def test_one_sample_behind_the_warm_up_says_nothing() -> None:
     with pytest.raises(ValueError, match="nothing to compare"):
         memory.judge([replace(FLAT, frames=1), FLAT])
+
+
+def test_regression_run_through_the_rtl_that_broke_off_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def simulate(module: str, *, environment: dict[str, str], **_: Any) -> None:
+        result = Path(json.loads(environment[memory.JOB])["result"])
+        result.write_text(json.dumps([asdict(replace(FLAT, frames=n)) for n in (10_000, 20_000)]))
+
+    monkeypatch.setattr(memory.toolchain, "BUILD", tmp_path)
+    monkeypatch.setattr(memory, "run_cocotb", simulate)
+    monkeypatch.setattr("sys.argv", ["memory", "--rtl", "20001"])
+    assert memory.main() == 1
+    assert "the run to be measured failed" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["memory", "--rtl", "20000"])
+    assert memory.main() == 0
+
+
+@pytest.mark.slow
+def test_regression_rounds_through_the_rtl_may_take_minutes_of_simulated_time() -> None:
+    assert memory.rtl(50_000)[-1].frames >= 50_000
 
 
 def _traced(frames: int, warm: int) -> list[tuple[int, Sample]]:
