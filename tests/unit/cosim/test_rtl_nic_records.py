@@ -19,7 +19,8 @@ from pymodel.scheduler import Scheduler
 from tb import toolchain
 from tb.cosim import library, rtl_nic
 from tb.cosim.build import rtl_sources, spec
-from tb.cosim.rtl_nic import RtlNic, _narrow, _runs
+from tb.cosim.event_log import _narrow, _runs
+from tb.cosim.rtl_nic import RtlNic
 from tb.lockstep import events as ev
 from tb.memory_settings import MemorySettings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tb import toolchain
-from tb.cosim.rtl_nic import _HEADER
+from tb.cosim.event_log import _HEADER
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "rtl"))
 
