@@ -7,6 +7,7 @@ program: ``python -m tb.bench.memory [--rtl] [FRAMES]``.
 import argparse
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -80,18 +81,39 @@ def golden(frames: int, hear: Callable[[Sample], None]) -> None:
     world.power_off()
 
 
-def rtl(frames: int) -> list[Sample]:
+def rtl(frames: int, hear: Callable[[Sample], None]) -> None:
     """The same with host A on the RTL NIC. Raises ToolMissing, BuildFailed, or RuntimeError: it failed."""
     where = toolchain.BUILD / "bench" / "memory"
     where.mkdir(parents=True, exist_ok=True)
-    result = where / "samples.json"
-    result.unlink(missing_ok=True)
+    result = where / "samples.jsonl"
     job = {"frames": frames, "result": str(result)}
-    run_cocotb("tb.bench.memory_job", where=where, environment={JOB: json.dumps(job)}, seed=1)
-    samples = [Sample(**entry) for entry in json.loads(result.read_text())] if result.is_file() else []
-    if not samples or samples[-1].frames < frames:
+    heard = 0
+
+    def look() -> int:
+        """Hand on what is new in the file; how many frames there have been."""
+        nonlocal heard
+        samples = [Sample(**json.loads(line)) for line in result.read_text().splitlines()]
+        for sample in samples[heard:]:
+            hear(sample)
+        heard = len(samples)
+        return samples[-1].frames if samples else 0
+
+    result.write_text("")
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.wait(1):
+            look()
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    try:
+        run_cocotb("tb.bench.memory_job", where=where, environment={JOB: json.dumps(job)}, seed=1)
+    finally:
+        over.set()
+        follower.join()
+    if look() < frames:
         raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
-    return samples
 
 
 def main() -> int:
@@ -112,16 +134,14 @@ def main() -> int:
             flush=True,
         )
 
-    if args.rtl:
-        try:
-            taken = rtl(args.frames or RTL_FRAMES)
-        except (toolchain.ToolMissing, verilate.BuildFailed, RuntimeError) as error:
-            print(f"fdwire: {error}", file=sys.stderr)
-            return 1
-        for sample in taken:
-            hear(sample)
-    else:
-        golden(args.frames or GOLDEN_FRAMES, hear)
+    try:
+        if args.rtl:
+            rtl(args.frames or RTL_FRAMES, hear)
+        else:
+            golden(args.frames or GOLDEN_FRAMES, hear)
+    except (toolchain.ToolMissing, verilate.BuildFailed, RuntimeError) as error:
+        print(f"fdwire: {error}", file=sys.stderr)
+        return 1
     verdict = judge(samples)
     out = toolchain.BUILD / "bench"
     out.mkdir(parents=True, exist_ok=True)

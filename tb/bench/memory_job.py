@@ -12,7 +12,7 @@ from tb.bench.rounds import Rounds, Sample
 from tb.testbench import Testbench
 
 ENVIRONMENT: Final = "FDWIRE_MEMORY"
-"""The job as JSON: `frames`, and the file for the `result`."""
+"""The job as JSON: `frames`, and the file for the `result`, a line of JSON for each sample."""
 
 
 @cocotb.test()
@@ -20,12 +20,11 @@ async def memory(dut: Any) -> None:
     """Run the rounds, and leave the samples."""
     job = json.loads(os.environ[ENVIRONMENT])
     bench = await Testbench.start(dut, seed=1, lockstep=False)
-    samples: list[Sample] = []
 
     def hear(sample: Sample) -> None:
-        # After each round: a run that is cut short has measured something, too.
-        samples.append(sample)
-        Path(job["result"]).write_text(json.dumps([asdict(each) for each in samples]))
+        # After each round: somebody watches, and a run that is cut short has measured something, too.
+        with Path(job["result"]).open("a") as file:
+            file.write(json.dumps(asdict(sample)) + "\n")
 
     rounds = Rounds(bench.world, job["frames"], hear)
     await bench.run(rounds.client, timeout=10**30)  # a minute a round: no limit
