@@ -59,8 +59,8 @@ icarus: $(VENV)/dev ## Run block and conformance tests in four-state Icarus, reg
 regress: $(VENV)/dev ## Many seeds: SEEDS=1-20 [ONLY=campaign] [SCHEDULER=tcp://host:8786] [JOBS=4]; results and coverage in one table
 	@$(BIN)/fdwire regress --seeds $(SEEDS) $(foreach one,$(ONLY),--only $(one)) $(SCHEDULER:%=--scheduler %) $(JOBS:%=--jobs %)
 
-links: $(VENV)/dev ## Run the tests against the Linux kernel's own TCP, through a TAP (curl, ping, nc, tshark), and against DPDK
-	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py tests/e2e/test_vhost_user.py $(PYTEST_ARGS)
+links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through a TAP (curl, ping, nc, tshark), DPDK, others preloaded (redis)
+	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py tests/e2e/test_vhost_user.py tests/e2e/test_run_programs.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev ## Check RTL (verilator -Wall), Python (ruff, mypy strict), layers, generated files
 	@$(BIN)/python -m tb.lint

@@ -188,16 +188,29 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser(
         "run",
-        help="run a Python program on a simulated host",
+        help="run programs on a simulated host: any, or one in Python in simulated time",
         usage=words.USAGE,
-        description="Run an unmodified Python program: its sockets, threads and clock are the simulated "
-        "host's, 127.0.0.1 is the stack's own loopback, the hosts are a (10.0.0.1) and b (10.0.0.2).",
+        description="Run an unmodified program (docs/run.md). After --python it is a Python program: its "
+        "sockets, threads and clock are the simulated host's. After -- it is any dynamically linked program: "
+        "its sockets are the simulated host's, its clock is the wall's. 127.0.0.1 is the stack's own "
+        "loopback, the hosts are a (10.0.0.1) and b (10.0.0.2).",
     )
     run.add_argument("--nic", choices=("golden", "rtl"), default="golden", help="host A's NIC (golden)")
     run.add_argument("--host", choices=("a", "b"), default="a", help="where the program runs (a)")
     run.add_argument("--seed", type=int, default=1, help="decides everything random (default 1)")
     run.add_argument("--limit", type=_seconds, metavar="S", help="simulated time that it may take (no limit)")
     run.add_argument("--ss", action="store_true", help="show every socket of both hosts at the end")
+    run.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="CMD",
+        help="with --: shell command on the other host, ended with the run (repeatable)",
+    )
+    run.add_argument(
+        "--beside", action="append", default=[], metavar="CMD", help="with --: the same on the same host"
+    )
+    run.add_argument("--out", type=Path, help="with --: directory for the capture (build/run)")
 
     tap = commands.add_parser(
         "tap",
@@ -301,13 +314,34 @@ def _link(arguments: argparse.Namespace, program: words.Words | None) -> int:
     return command.run(options, sys.argv[1:])
 
 
+def _native(arguments: argparse.Namespace, program: list[str]) -> int:
+    from tb.preload import command
+    from tb.preload.options import Options
+
+    options = Options(
+        words=tuple(program),
+        out=str((arguments.out or toolchain.BUILD / "run").resolve()),
+        nic=arguments.nic,
+        host=arguments.host,
+        seed=arguments.seed,
+        peers=tuple(arguments.peer),
+        beside=tuple(arguments.beside),
+        sockets=arguments.ss,
+    )
+    return command.run(options)
+
+
 def main() -> int:
     """Run one command; its exit status."""
     parser = _parser()
-    own, program = sys.argv[1:], None
+    own, program, native = sys.argv[1:], None, None
     try:
         asked = {"-h", "--help"} & set(own[:2])
-        if (own[:1] == ["run"] and not asked) or (own[:1] in (["tap"], ["vhost-user"]) and "--python" in own):
+        if own[:1] == ["run"] and (found := words.native(own)) is not None:
+            own, native = found
+        elif (own[:1] == ["run"] and not asked) or (
+            own[:1] in (["tap"], ["vhost-user"]) and "--python" in own
+        ):
             own, rest = words.split(own)
             program = words.parse(rest)
     except words.UsageError as error:
@@ -344,6 +378,8 @@ def main() -> int:
             return reporter.run(arguments.out.resolve(), show=arguments.open, console=console)
         if arguments.command in ("tap", "vhost-user"):
             return _link(arguments, program)
+        if native is not None:
+            return _native(arguments, native)
         if program is not None:
             from tb.run import command as runner
 

@@ -1,9 +1,9 @@
-"""What `fdwire run` is told: options of its own, then `--python` and a command line of Python's."""
+"""What `fdwire run` is told: options of its own, then `--python` and a command line of Python's, or `--`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-USAGE = "fdwire run [options] --python SCRIPT|-m MODULE|-c CODE [arguments]"
+USAGE = "fdwire run [options] -- PROGRAM [arguments] | --python SCRIPT|-m MODULE|-c CODE [arguments]"
 
 
 class UsageError(Exception):
@@ -22,6 +22,16 @@ class Words:
     def name(self) -> str:
         """A short name for messages."""
         return "code" if self.kind == "code" else self.target
+
+
+def native(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """The command's own words, and those behind `--`; None where there is none. UsageError."""
+    if "--" not in words or "--python" in words[: words.index("--")]:
+        return None
+    at = words.index("--")
+    if not words[at + 1 :]:
+        raise UsageError(f"nothing follows --: {USAGE}")
+    return list(words[:at]), list(words[at + 1 :])
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
