@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim fast test test-all icarus regress links lint waves bench memory area formal mutants coverage regs clean distclean
+.PHONY: help env sim fast test test-all icarus regress links lint waves bench memory area formal mutants coverage docs regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ $(VENV)/bench: $(VENV)/run
 $(VENV)/formal: $(VENV)/run
 	@echo "fdwire: installing the pinned formal tools into $(VENV) (once; their first start compiles for a minute or two)"
 	@$(BIN)/pip install -q -e '.[formal]'
+	@touch $@
+
+$(VENV)/docs: $(VENV)/run
+	@echo "fdwire: installing the pinned packages for the pages into $(VENV) (once)"
+	@$(BIN)/pip install -q -e '.[docs]'
 	@touch $@
 
 env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
@@ -87,6 +92,9 @@ mutants: $(VENV)/dev ## Plant bugs in the RTL, each of which a named test must n
 
 coverage: $(VENV)/dev ## Measure which lines, branches and toggles of the RTL the tests reach
 	@$(BIN)/python tests/coverage/measure.py
+
+docs: $(VENV)/docs ## Build docs/ as pages into build/docs (index.html); dead links fail
+	@$(BIN)/mkdocs build --quiet
 
 regs: $(VENV)/dev ## Regenerate what comes from rtl/regs/fdwire.rdl
 	@$(BIN)/python -m tb.regsgen

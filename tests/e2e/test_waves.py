@@ -14,7 +14,7 @@ from tb import toolchain
 from tb.cosim import build
 from tb.sim import command
 from tb.sim.options import Options
-from tb.waves import fsm, names
+from tb.waves import fsm, names, timing
 from tb.waves.wavefile import WaveFile
 
 QUEUE_NOTIFY = 0x050  # virtio 1.2 §4.2.2
@@ -260,3 +260,13 @@ def test_gtkwave_in_another_directory_shows_every_trace_and_the_states_as_text(
     assert values["tx mac state"] == "WAIT_FRAME"
     assert values["xgmii_txd"] == "idle"
     assert values["m_axi_rresp"] == "OKAY"
+
+
+@pytest.mark.slow
+def test_pictures_of_the_documentation_show_what_a_run_does_now(run: Run) -> None:
+    """The same transfers for the same masters in the same order; their times may have changed."""
+    for name, picture in timing.draw(run.waves).items():
+        shown = (toolchain.ROOT / "docs" / "images" / name).read_text()
+        texts = [re.findall(r'class="(?:in|over)"[^>]*>([^<]*)<', svg) for svg in (shown, picture)]
+        assert texts[0] == texts[1] and len(texts[0]) >= 7
+        assert len(re.findall("<polyline", shown)) == len(re.findall("<polyline", picture))
