@@ -166,6 +166,18 @@ def test_close_with_data_unread_resets_and_the_peer_learns_why(bench: Bench) -> 
     assert gone.value.errno == errno.ENOTCONN
 
 
+def test_close_with_data_unread_resets_after_a_fin_too(bench: Bench) -> None:
+    client, server = bench.pair()
+    server.sock.shutdown(socket.SHUT_WR)
+    bench.turn()
+    client.sock.send(b"nobody reads this")
+    bench.turn()
+    server.sock.close()
+    bench.turn()
+    assert client.sock.recv(1) == b"" and bench.why(bench.a, client) == 0, "a reader has seen the FIN"
+    assert bench.ask(bench.a, Request(Call.ENDED, client.ident)).answer()[1] == errno.EPIPE
+
+
 def test_connection_that_nobody_accepted_is_reset_with_its_listener(bench: Bench) -> None:
     listener, client = bench.listen(bench.b), bench.socket(bench.a)
     bench.call(bench.a, Call.CONNECT, client, data=protocol.pack_address((B, 80)))
@@ -203,7 +215,10 @@ def test_what_was_closed_before_a_request_is_closed_for_it(bench: Bench) -> None
         bench.call(bench.b, Call.BIND, second, data=protocol.pack_address((bytes(4), 80)))
     assert used.value.errno == errno.EADDRINUSE
     first.sock.close()
-    bench.call(bench.b, Call.BIND, second, data=protocol.pack_address((bytes(4), 80)))
+    again = Request(Call.BIND, second.ident, data=protocol.pack_address((bytes(4), 80)))
+    asked = bench.ask(bench.b, again)
+    bench.b._accept()  # as when the request comes while others are being looked at
+    assert asked.answer()[0] == 0
 
 
 def test_datagram_comes_with_its_sender_and_an_error_in_its_place(bench: Bench) -> None:
