@@ -10,9 +10,11 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
 
-SETTLE = 0.3
+SETTLE = float(sys.argv[1]) if len(sys.argv) > 1 else 0.3
+"""Seconds in which what was sent has arrived."""
 
 
 def tell(what, call, *args):

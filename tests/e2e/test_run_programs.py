@@ -57,9 +57,12 @@ def told_by_the_kernel() -> list[str]:
 @pytest.mark.parametrize("nic", ["golden", "rtl"])
 def test_every_call_says_what_it_says_on_this_kernel(tmp_path: Path, nic: str) -> None:
     needs()
-    done = run(tmp_path, "--nic", nic, "--", PYTHON, str(STORY))
-    assert done.returncode == 0
     assert len(told_by_the_kernel()) > 50
+    for settle in ("0.3", "2"):  # on a busy machine what was sent may take longer to arrive
+        done = run(tmp_path, "--nic", nic, "--", PYTHON, str(STORY), settle)
+        assert done.returncode == 0
+        if done.stdout.splitlines() == told_by_the_kernel():
+            break
     assert done.stdout.splitlines() == told_by_the_kernel()
 
 
