@@ -234,6 +234,13 @@ def _parser() -> argparse.ArgumentParser:
     vhost.add_argument("--nic", choices=("golden", "rtl"), default="rtl", help="what the client drives (rtl)")
     vhost.add_argument("--socket", required=True, type=_path, metavar="PATH", help="where clients come to")
     vhost.add_argument("--connect", action="store_true", help="the client listens there; we connect")
+    vhost.add_argument(
+        "--without",
+        type=_features,
+        default=(),
+        metavar="FEATURE[,FEATURE]",
+        help="virtio features that the client is not offered, nor what needs them: INDIRECT_DESC …",
+    )
     vhost.add_argument("--tap", action="store_true", help="the kernel is at the far end, through a TAP")
     _link_arguments(vhost, "vhost-user")
 
@@ -306,6 +313,7 @@ def _link(arguments: argparse.Namespace, program: words.Words | None) -> int:
         socket=arguments.socket if client else "",
         connect=client and arguments.connect,
         tap=not client or arguments.tap,
+        without=arguments.without if client else (),
         loss=arguments.loss,
         duplicate=arguments.duplicate,
         reorder=arguments.reorder,

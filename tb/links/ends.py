@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from pymodel.driver.probe import wanted
 from pymodel.golden.nic import GoldenNic
 from pymodel.host import Host, Nic
 from pymodel.hostmem import HostMemory
 from pymodel.link import Impairments, Link
 from pymodel.ports import WirePort
 from pymodel.regionmem import RegionMemory
+from pymodel.regs import Feature
 from pymodel.scheduler import Scheduler
 from tb.links.options import HOST, LINUX, PREFIX, Options
 from tb.links.port import TapPort
@@ -85,7 +87,17 @@ def client_ends(
     """
     memory = nic.memory
     assert isinstance(memory, RegionMemory)
-    server = Server(scheduler, nic, memory, listener=listener, path=options.socket, watched=watched, say=say)
+    offered = wanted([Feature[name] for name in options.without])
+    server = Server(
+        scheduler,
+        nic,
+        memory,
+        listener=listener,
+        path=options.socket,
+        offered=sum(1 << feature for feature in offered),
+        watched=watched,
+        say=say,
+    )
     if options.tap:
         tap = _tap(options, HOST)
         port = TapPort(scheduler, tap)

@@ -22,8 +22,8 @@ class Options:
     `words`: a Python program for the host as (kind, target, arguments), see `tb.run.words`; `serve`: the
     directory of its HTTP server. `execute`: a shell command in the namespace, with whose end the run ends;
     `peers`: commands that run beside. `socket`: a vhost-user client's, whose memory the NIC works on (empty:
-    our host does); `connect`: the client listens, not we; `tap`: the kernel is at the far end. `loss` to
-    `corrupt`: see `pymodel.link.Impairments`.
+    our host does); `connect`: the client listens, not we; `tap`: the kernel is at the far end; `without`:
+    features that a client is not offered. `loss` to `corrupt`: see `pymodel.link.Impairments`.
     """
 
     out: str
@@ -38,6 +38,7 @@ class Options:
     socket: str = ""
     connect: bool = False
     tap: bool = True
+    without: tuple[str, ...] = ()
     loss: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
@@ -67,4 +68,5 @@ class Options:
             kind, target, arguments = fields["words"]
             fields["words"] = (kind, target, tuple(arguments))
         fields["peers"] = tuple(fields["peers"])
+        fields["without"] = tuple(fields["without"])
         return cls(**fields)

@@ -32,16 +32,18 @@ _Handler = Callable[["Backend", Message], Blocking[_Answer]]
 
 class Backend:
     """`memory` is what the NIC reaches: the client's. `kicks`: where its notifications are waited for.
+    `offered`: the feature bits that it may have.
 
     `say` gets clauses for the user. `handle` each message, `close` in any case.
     """
 
     def __init__(
-        self, device: Device, memory: RegionMemory, kicks: Kicks, say: Callable[[str], None]
+        self, device: Device, memory: RegionMemory, kicks: Kicks, offered: int, say: Callable[[str], None]
     ) -> None:
         self._device = device
         self._memory = memory
         self._kicks = kicks
+        self._offered = offered
         self._say = say
         self._features = 0
         self._protocol = 0
@@ -176,11 +178,11 @@ class Backend:
 
     def _get_features(self, message: Message) -> Blocking[_Answer]:
         yield from ()
-        return messages.pack_u64(self._device.offered & ~HIDDEN | _PROTOCOL)
+        return messages.pack_u64(self._offered | _PROTOCOL)
 
     def _set_features(self, message: Message) -> Blocking[_Answer]:
         asked = messages.u64(message.payload)
-        foreign = asked & ~(self._device.offered & ~HIDDEN | _PROTOCOL)
+        foreign = asked & ~(self._offered | _PROTOCOL)
         if foreign:
             raise ProtocolError(f"SET_FEATURES accepts what is not offered: {foreign:#x}")
         if asked != self._features and any(ring.running for ring in self._rings):

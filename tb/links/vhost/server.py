@@ -10,7 +10,7 @@ from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS
 from pymodel.task import Blocking, Task, WaitQueue, wait
 from tb.links.vhost import messages
-from tb.links.vhost.backend import Backend
+from tb.links.vhost.backend import HIDDEN, Backend
 from tb.links.vhost.connection import Connection, Gone
 from tb.links.vhost.device import Device, Placed
 from tb.links.vhost.kicks import Kicks
@@ -31,8 +31,9 @@ class Server:
     """`nic`, whose memory is `memory`, for clients of the listening socket `listener`, or, without, of the
     one at `path`.
 
-    `watched`: descriptors to wait for, and what to call when one is readable; kept up to date. `say` gets a
-    line for the user. `poll` often; `close` at the end, after `shut`.
+    `offered`: feature bits that clients may have, if the NIC has them. `watched`: descriptors to wait for,
+    and what to call when one is readable; kept up to date. `say` gets a line for the user. `poll` often;
+    `close` at the end, after `shut`.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Server:
         *,
         listener: socket.socket | None,
         path: str,
+        offered: int = ~0,
         watched: MutableMapping[int, Callable[[], None]],
         say: Callable[[str], None],
     ) -> None:
@@ -54,6 +56,7 @@ class Server:
         self._device.on_failed = self._fail
         self._listener = listener
         self._path = path
+        self._offered = offered & ~HIDDEN
         self._watched = watched
         self._say = say
         self._kicks = Kicks()
@@ -131,7 +134,13 @@ class Server:
 
     def _attend(self, connection: Connection, who: str) -> Blocking[None]:
         """Serve one client until it has gone, or is sent away."""
-        backend = Backend(self._device, self._memory, self._kicks, lambda text: self._say(f"{who} {text}"))
+        backend = Backend(
+            self._device,
+            self._memory,
+            self._kicks,
+            self._device.offered & self._offered,
+            lambda text: self._say(f"{who} {text}"),
+        )
         self._failed = False
         try:
             yield from self._converse(connection, backend, who)
