@@ -1,5 +1,8 @@
 """DPDK's virtio-user driver on our NICs: `fdwire vhost-user`. The counters are testpmd's own."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,36 @@ def test_every_frame_that_testpmd_counts_is_on_the_wire(
             quit(client)
         device.until("client 1 has gone")
     assert len(sent(tmp_path, count)) == count
+
+
+@pytest.mark.parametrize("nic", ["golden"])
+def test_killed_client_is_followed_by_the_next_and_a_stopped_port_starts_again(
+    tmp_path: Path, nic: str
+) -> None:
+    needs_dpdk()
+    with backend(tmp_path, nic=nic) as device:
+        with pmd(tmp_path, "--forward-mode=txonly") as client:
+            device.until("client 1 runs")
+            time.sleep(0.5)
+            os.killpg(client.process.pid, signal.SIGKILL)
+            device.until("client 1 has gone")
+        time.sleep(1)
+        before = len(sent(tmp_path, 1))
+        with pmd(tmp_path, "--forward-mode=txonly") as client:
+            device.until("client 2 runs")
+            time.sleep(0.5)
+            count = stop(client)["tx"]
+            assert len(sent(tmp_path, before + count)) == before + count
+            quit(client)
+        device.until("client 2 has gone")
+
+
+def test_indirect_tables_of_dpdk_that_are_marked_writable_are_said_to_break_the_rules(tmp_path: Path) -> None:
+    needs_dpdk()
+    with backend(tmp_path) as device:
+        with pmd(tmp_path, "--forward-mode=txonly", "--txpkts=64,100") as client:
+            device.until("client 1 runs with .*INDIRECT_DESC")
+            device.until("client 1 has broken the rules of its rings")
+            stop(client)
+            quit(client)
+        device.until("client 1 has gone")
