@@ -4,10 +4,13 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tb.bench import attachments
 from tb.bench.attachments_job import Job
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_frames_by_both_attachments(tmp_path: Path) -> None:
     seed = int(os.environ.get("FDWIRE_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"FDWIRE_SEED={seed}")

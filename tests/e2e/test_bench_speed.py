@@ -11,6 +11,7 @@ from tb.bench.speed_job import Job
 JOBS = [Job("raw", size=300), Job("tcp", size=200_000), Job("tcp", size=200_000, lockstep=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", JOBS, ids=["raw", "tcp", "tcp-lockstep"])
 def test_recorded_run_replayed_without_python_takes_the_same_cycles(job: Job, tmp_path: Path) -> None:
     script = tmp_path / "script"

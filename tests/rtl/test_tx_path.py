@@ -324,7 +324,8 @@ def test_tx_path(simulator: str) -> None:
     run_block("fdw_tx_path", SOURCES, __name__, PARAMETERS, simulator=simulator)
 
 
-@pytest.mark.parametrize("cut_through", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cut_through", [0, 1])
 def test_tx_path_cut_through_otherwise(cut_through: int) -> None:
     tests = [
         "random_checksum_requests_filled_in_as_scapy_does",
