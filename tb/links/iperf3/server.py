@@ -83,6 +83,7 @@ def _test(listener: socket.socket, control: socket.socket, waiting: deque[socket
         control.settimeout(_PATIENCE)
         if test.reverse:
             streams.end(seconds)
+            streams.finish()
         send_state(control, State.EXCHANGE_RESULTS)
         theirs = take_json(control)
         if not test.reverse:

@@ -1,5 +1,6 @@
 """The data connections of one test: a thread each, which sends or receives until it is told to stop."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -94,6 +95,12 @@ class Streams:
         if self._sends:
             self._join()
         self.results = self._results()
+
+    def finish(self) -> None:
+        """Nothing more is sent, after `end`: iperf3 reads on until it sees that, or for 30 s."""
+        for stream in self.streams:
+            with contextlib.suppress(OSError):
+                stream.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close the connections."""
