@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tap_run import assert_clean, found, needs, run, words
+from tap_run import BAD, assert_clean, found, needs, run, words
 
 from tb import toolchain
 
@@ -71,7 +71,6 @@ def test_source_and_sink_serve(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="some runs end with a tail sent twice, or counts that differ: not understood")
 def test_iperf3_of_the_namespace_measures_the_host_both_ways(tmp_path: Path) -> None:
     needs("iperf3", "tshark")
     commands = "iperf3 -J -c 10.0.0.1 -n 1M && iperf3 -J -c 10.0.0.1 -n 1M -R -P 2"
@@ -80,7 +79,9 @@ def test_iperf3_of_the_namespace_measures_the_host_both_ways(tmp_path: Path) -> 
     up, down = (json.loads(text)["end"] for text in re.split(r"(?<=\n})\n", done.out.strip()))
     assert up["sum_sent"]["bytes"] == up["sum_received"]["bytes"] == 1 << 20
     assert down["sum_received"]["bytes"] >= 1 << 20
-    assert_clean(done.capture)
+    # Not that nothing was sent twice: the kernel delays its ACK of a stream's tail by up to 40 ms, and a tail
+    # loss probe (RFC 8985 §7.3) asks sooner when more than one segment is in flight.
+    assert found(done.capture, BAD) == []
 
 
 @pytest.mark.slow
