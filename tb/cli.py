@@ -198,7 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--nic", choices=("golden", "rtl"), default="golden", help="host A's NIC (golden)")
     run.add_argument("--host", choices=("a", "b"), default="a", help="where the program runs (a)")
     run.add_argument("--seed", type=int, default=1, help="decides everything random (default 1)")
-    run.add_argument("--limit", type=_seconds, metavar="S", help="simulated time that it may take (no limit)")
+    run.add_argument(
+        "--limit", type=_seconds, metavar="S", help="with --python: simulated time that it may take"
+    )
     run.add_argument("--ss", action="store_true", help="show every socket of both hosts at the end")
     run.add_argument(
         "--peer",
@@ -322,6 +324,16 @@ def _link(arguments: argparse.Namespace, program: words.Words | None) -> int:
     return command.run(options, sys.argv[1:])
 
 
+def _of_the_other_way(arguments: argparse.Namespace, native: bool) -> str:
+    """What is wrong with options of `run` that only the other way in knows; empty if nothing is."""
+    if native:
+        return (
+            "--limit is for --python: programs after -- live by the wall's clock" if arguments.limit else ""
+        )
+    given = [name for name in ("peer", "beside", "out") if getattr(arguments, name)]
+    return f"--{given[0]} is for programs after --, not for --python" if given else ""
+
+
 def _native(arguments: argparse.Namespace, program: list[str]) -> int:
     from tb.preload import command
     from tb.preload.options import Options
@@ -357,6 +369,8 @@ def main() -> int:
     arguments, further = parser.parse_known_args(own)
     if further and arguments.command != "packetdrill":
         parser.error(f"unrecognized arguments: {' '.join(further)}")
+    if arguments.command == "run" and (foreign := _of_the_other_way(arguments, native is not None)):
+        parser.error(foreign)
     console = Console(soft_wrap=True)
     try:
         if arguments.command == "sim":

@@ -44,9 +44,7 @@ def test_every_frame_that_testpmd_counts_is_on_the_wire(
 
 
 @pytest.mark.parametrize("nic", ["golden"])
-def test_killed_client_is_followed_by_the_next_and_a_stopped_port_starts_again(
-    tmp_path: Path, nic: str
-) -> None:
+def test_killed_client_is_followed_by_the_next(tmp_path: Path, nic: str) -> None:
     needs_dpdk()
     with backend(tmp_path, nic=nic) as device:
         with pmd(tmp_path, "--forward-mode=txonly") as client:

@@ -376,3 +376,20 @@ def test_words_behind_python_belong_to_the_program() -> None:
     assert parse(["-c", "code", "-m"]) == Words("code", "code", ("-m",))
     with pytest.raises(UsageError):
         split(["-m", "pkg"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--limit", "5", "--", "true"), "--limit is for --python"),
+        (("--peer", "nc -l 80", "--python", "-c", "0"), "--peer is for programs after --"),
+        (("--beside", "nc -l 80", "--python", "-c", "0"), "--beside is for programs after --"),
+        (("--out", "here", "--python", "-c", "0"), "--out is for programs after --"),
+    ],
+)
+def test_regression_option_of_the_other_way_in_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        fdwire(monkeypatch, *words)
+    assert said in capsys.readouterr().err
