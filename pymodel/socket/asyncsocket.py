@@ -52,6 +52,8 @@ class AsyncSocket:
     Addresses are (dotted address or name, port). `async with` closes it at the end.
     """
 
+    __slots__ = ("_calls", "_fd", "_kernel", "_process", "_waits")
+
     def __init__(
         self, family: int = c.AF_INET, type: int = c.SOCK_STREAM, proto: int = 0, *, fileno: int | None = None
     ) -> None:

@@ -40,6 +40,8 @@ class OpenFile:
     mode = stat.S_IFCHR | 0o600
     """st_mode of fstat(2)."""
 
+    __slots__ = ("_references", "_watchers", "append", "nonblock", "queue")
+
     def __init__(self) -> None:
         self.nonblock = False
         self.append = False

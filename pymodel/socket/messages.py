@@ -166,6 +166,8 @@ class QueuedError(NamedTuple):
 class ErrorQueue:
     """The errors that recvmsg(MSG_ERRQUEUE) returns, the oldest first."""
 
+    __slots__ = ("_entries",)
+
     def __init__(self) -> None:
         self._entries: list[QueuedError] = []  # mostly none, for which a deque takes 760 bytes
 
@@ -193,6 +195,8 @@ class ErrorQueue:
 
 class ZeroCopy:
     """MSG_ZEROCOPY of one socket: which calls are not completed yet, by their position in the stream."""
+
+    __slots__ = ("_next", "_pending")
 
     def __init__(self) -> None:
         self._next = 0

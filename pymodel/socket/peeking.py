@@ -11,6 +11,8 @@ _KEY = c.SOL_SOCKET, c.SO_PEEK_OFF
 class PeekOffset:
     """The option as kept in `options()`: -1 is off, and peeking begins at the front of the queue."""
 
+    __slots__ = ("_empty", "_options")
+
     def __init__(self, options: Callable[[], Options]) -> None:
         self._options = options
         self._empty: set[int] = set()

@@ -77,6 +77,8 @@ class Socket(OpenFile):
     """MSG_ERRQUEUE means something (not in AF_UNIX, which ignores it)."""
     mode = stat.S_IFSOCK | 0o777
 
+    __slots__ = ("errors", "network", "options", "peek", "uid")
+
     def __init__(self, network: Network, uid: int) -> None:
         super().__init__()
         self.network = network

@@ -23,6 +23,8 @@ MEMORY_WAIT: Final = 2 * MS
 class TcpData(TcpLife):
     """A stream socket that carries data."""
 
+    __slots__ = ()
+
     def path_mtu(self) -> int:
         """IP_MTU: of the path to the peer; ENOTCONN."""
         if self.connection is None or self.state in {"CLOSED", "SYN_SENT"}:

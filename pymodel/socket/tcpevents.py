@@ -39,6 +39,33 @@ class TcpEvents(Socket):
     protocol = c.IPPROTO_TCP
     sigpipe = True
 
+    __slots__ = (
+        "_announced",
+        "_binding",
+        "_bound_after",
+        "_bound_to_any",
+        "_bsd",
+        "_gap",
+        "_had_room",
+        "_lost",
+        "_name",
+        "_no_space",
+        "_open",
+        "_own",
+        "_port_locked",
+        "_receive_shut",
+        "_seen_state",
+        "_send_shut",
+        "_sent",
+        "_stamp_base",
+        "_taken",
+        "_tcp_options",
+        "_zero_copy",
+        "connection",
+        "listener",
+        "phase",
+    )
+
     def __init__(self, network: Network, uid: int) -> None:
         super().__init__(network, uid)
         profile = network.tcp.profile

@@ -28,6 +28,8 @@ RESET: Final = SENDING | {"SYN_SENT", "SYN_RECEIVED", "FIN_WAIT_1", "FIN_WAIT_2"
 class TcpLife(TcpEvents):
     """A stream socket that can be bound, connected and closed."""
 
+    __slots__ = ()
+
     # Names
 
     def bind(self, address: SockAddr) -> None:

@@ -19,6 +19,8 @@ from pymodel.tcp import State, tcpinfo
 class TcpSocket(TcpData):
     """A SOCK_STREAM socket of AF_INET."""
 
+    __slots__ = ()
+
     def take_error(self) -> int:
         """SO_ERROR."""
         if self.connection is not None:

@@ -31,8 +31,8 @@ RESIDENT: Final = 1 << 20
 """Bytes by which the process may differ afterwards: the C library's allocator keeps some."""
 DMA: Final = 2 * 128 * 4096
 """Bytes by which what is handed out may differ: up to half of each receive ring waits for its refill."""
-MADE: Final = 1 << 16
-"""Bytes by which the memory ever touched may grow: a size that was never asked for before."""
+MADE: Final = 1 << 18
+"""Bytes by which the memory ever touched may grow: some round has more super-frames at once than before."""
 
 
 @dataclass(frozen=True)
