@@ -128,9 +128,18 @@ class FastOpen:
         """What is remembered of `server`."""
         return self._known.setdefault(server, _Known())
 
-    def flush(self) -> None:
-        """Forget every server (`ip tcp_metrics flush`)."""
-        self._known.clear()
+    @property
+    def servers(self) -> dict[bytes, tuple[int, bytes]]:
+        """Of each server that has told something: its MSS and its cookie (0 and empty: not told)."""
+        return {
+            server: (known.mss, known.cookie)
+            for server, known in self._known.items()
+            if known.mss or known.cookie
+        }
+
+    def forget(self, server: bytes) -> None:
+        """Nothing is known of `server` any more."""
+        self._known.pop(server, None)
 
 
 # --- the server's side ----------

@@ -17,6 +17,7 @@ from pymodel.tcp.profile import METRICS
 from pymodel.tcp.state import State
 from tb.packetdrill import filters, settings
 from tb.packetdrill.errors import ScriptError
+from tb.packetdrill.metrics import tcp_metrics
 from tb.packetdrill.nstat import Nstat
 from tb.packetdrill.ssview import ss
 
@@ -75,8 +76,7 @@ def _ip(host: Host, arguments: list[str], given: str) -> tuple[int, str]:
     """ip(8): routes with their MTU, and what leaves a machine just started as it is."""
     words = [word for word in arguments if not word.startswith("-")]
     if words[:1] == ["tcp_metrics"]:
-        host.tcp.fast_open.flush()
-        return 0, ""
+        return tcp_metrics(host, words[1:])
     if words[:1] in (["route"], ["ro"], ["r"]) and words[1:2] in ([], *_SHOW, ["get"]):
         return 0, _routes(host, words[2:] if words[1:2] == ["get"] else [])
     if words[1:2] in (["flush"], *_SHOW):
