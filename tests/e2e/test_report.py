@@ -1,5 +1,6 @@
 """report.html of a run over a bad wire, against summary.json, the capture read by others, and a browser."""
 
+import html
 import json
 import re
 import shutil
@@ -136,30 +137,35 @@ def test_report_made_once_more_is_the_same_and_without_a_run_it_says_what_to_do(
     assert "Traceback" not in nothing.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
-@pytest.mark.parametrize("width", [1280, 500])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
 def test_browser_runs_the_page_without_complaint_and_decodes_what_has_the_focus(
-    run: Run, tmp_path: Path, width: int
+    run: Run, tmp_path: Path, width: int, dark: bool
 ) -> None:
     # The script that a user's keys and pointer would be: it opens every fold and gives each row the focus.
+    # The page is in a frame, as no window is as narrow as a phone, and what came of it is said outside.
     drive = """<script>
-      addEventListener("error", (e) => document.documentElement.setAttribute("data-failed", e.message));
+      const told = parent.document.documentElement;
+      addEventListener("error", (e) => told.setAttribute("data-failed", e.message));
       addEventListener("load", async () => {
         for (const fold of document.querySelectorAll(".fold")) fold.open = true;
         await new Promise((done) => setTimeout(done, 200));
         const rows = document.querySelectorAll(".step, .hop");
         for (const row of rows) row.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
         const root = document.documentElement;
-        root.dataset.rows = rows.length;
-        root.dataset.wide = root.scrollWidth - root.clientWidth;
-        root.dataset.decoded = document.getElementById("decoded").innerText;
+        told.dataset.rows = rows.length;
+        told.dataset.width = innerWidth;
+        told.dataset.wide = root.scrollWidth - root.clientWidth;
+        told.dataset.ground = getComputedStyle(document.body).backgroundColor;
+        told.dataset.decoded = document.getElementById("decoded").innerText;
       });</script></head>"""
     page = tmp_path / "driven.html"
-    page.write_text(run.text.replace("</head>", drive, 1))
+    framed = html.escape(run.text.replace("</head>", drive, 1))
+    page.write_text(f'<!doctype html><iframe width="{width}" height="800" srcdoc="{framed}"></iframe>')
     result = subprocess.run(
         [CHROMIUM or "", "--headless=new", "--no-sandbox", "--disable-gpu",
-         f"--user-data-dir={tmp_path}/profile", f"--window-size={width},900",
+         f"--user-data-dir={tmp_path}/profile", "--window-size=1400,900",
+         f"--blink-settings=preferredColorScheme={int(not dark)}",
          "--virtual-time-budget=3000", "--enable-logging=stderr", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
@@ -169,4 +175,7 @@ def test_browser_runs_the_page_without_complaint_and_decodes_what_has_the_focus(
     rows = len(run.records) + len(run.data["hops"])
     assert rows > len(run.records) > 100
     assert f'data-rows="{rows}"' in root[0] and 'data-wide="0"' in root[0]
+    assert f'data-width="{width}"' in root[0]
+    ground = re.search(r'data-ground="rgb\((\d+)', root[0])
+    assert ground and (int(ground[1]) < 64) == dark
     assert "In the waves" in root[0] and " ps" in root[0]
