@@ -55,6 +55,7 @@ class Rounds:
         self._world = world
         self._frames = frames
         self._hear = hear
+        self._stream = bytes(STREAM)  # once: whether a sample finds it still in use would be chance
         world.b.spawn(self._echo)
         world.b.spawn(self._server)
         self.client = world.a.spawn(self._client)
@@ -70,7 +71,7 @@ class Rounds:
             sock, _ = await listener.accept()
             async with sock:
                 await self._drain(sock)
-                await sock.sendall(bytes(STREAM))
+                await sock.sendall(self._stream)
 
     async def _echo(self) -> None:
         sock = AsyncSocket(type=SOCK_DGRAM)
@@ -84,7 +85,7 @@ class Rounds:
         while self._sent() < self._frames:
             async with AsyncSocket() as sock:
                 await sock.connect(("b", 7))
-                await sock.sendall(bytes(STREAM))
+                await sock.sendall(self._stream)
                 await self._drain(sock)
             async with AsyncSocket(type=SOCK_DGRAM) as sock:
                 for number in range(DATAGRAMS):
