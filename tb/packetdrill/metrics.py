@@ -18,25 +18,20 @@ def tcp_metrics(host: Host, words: list[str]) -> tuple[int, str]:
     action = words[0] if words else "show"
     selector = [word for word in words[1:] if word != "address"]
     known = host.tcp.fast_open.servers
-    nameless = action in _DELETE and not selector
-    if len(selector) > 1 or nameless or action not in ("flush", *_SHOW, *_DELETE):
+    if len(selector) > 1 or action not in ("flush", *_SHOW, *_DELETE):
         raise ScriptError(f"`ip tcp_metrics {' '.join(words)}` is not known here")
+    named = selector not in ([], ["all"]) and "/" not in selector[0]
     network = _network(selector)
     chosen = [server for server in known if ipaddress.IPv4Address(server) in network]
     if action in _SHOW:
         return 0, "\n".join(_line(server, *known[server]) for server in chosen)
-    if not chosen and _one(action, selector):
+    if action in _DELETE and not named:
+        return 1, "Error: a specific IP address is expected"
+    if named and not chosen:
         return 2, "RTNETLINK answers: No such process"
     for server in chosen:
         host.tcp.fast_open.forget(server)
     return 0, ""
-
-
-def _one(action: str, selector: list[str]) -> bool:
-    """Exactly one server is named to be forgotten: it has to be there."""
-    return action in _DELETE or (
-        action == "flush" and selector not in ([], ["all"]) and "/" not in selector[0]
-    )
 
 
 def _network(selector: list[str]) -> ipaddress.IPv4Network:
