@@ -242,9 +242,11 @@ def _crowds(say: Callable[[str], None]) -> list[Record]:
     for crowd in crowds:
         crowd.cost(crowd.count)  # one message over each: the first one finds a connection that has no history
     best = dict.fromkeys(CONNECTIONS, float("inf"))
+    gc.freeze()  # else each round begins with a second's walk through all the connections
     for _ in range(_CROWD_ROUNDS):
         for crowd in crowds:
             best[crowd.count] = min(best[crowd.count], crowd.cost(_MESSAGES))
+    gc.unfreeze()
     alone = best[CONNECTIONS[0]]
     records = [
         Record(
