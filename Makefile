@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim fast test test-all icarus regress links lint waves bench memory area formal mutants coverage docs regs clean distclean
+.PHONY: help env sim fast test test-all icarus regress links docs-test lint waves bench memory area formal mutants coverage docs regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ regress: $(VENV)/dev ## Many seeds: SEEDS=1-20 [ONLY=campaign] [SCHEDULER=tcp://
 
 links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through a TAP (curl, ping, nc, tshark), DPDK, others preloaded (redis)
 	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py tests/e2e/test_vhost_user.py tests/e2e/test_run_programs.py $(PYTEST_ARGS)
+
+docs-test: $(VENV)/dev $(VENV)/docs ## Run what README.md and docs/ show, waves in a real GTKWave, bundles of planted failures
+	@$(BIN)/pytest -n 2 --dist worksteal -m slow tests/e2e/test_docs.py tests/e2e/test_waves.py tests/e2e/test_trace.py \
+	  tests/e2e/test_report.py tests/e2e/test_failures.py tests/e2e/test_examples.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev ## Check RTL (verilator -Wall), Python (ruff, mypy strict), layers, generated files
 	@$(BIN)/python -m tb.lint
