@@ -196,10 +196,6 @@ def _judge(results: Path, log: Path, guard: Guard | None = None) -> None:
             if any(word in line for word in telling) and "DeprecationWarning" not in line
         )
         reports = [] if guard is None else [guard.report(name) for name in bad]
-        left = [str(_short(report)) for report in reports if report is not None]
+        left = [str(toolchain.short(report)) for report in reports if report is not None]
         told = f"explained in {', '.join(left)}; " if left else ""
         pytest.fail(f"{names}; {told}the log is {log}:\n{tail[-6000:]}", pytrace=False)
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(toolchain.ROOT) if path.is_relative_to(toolchain.ROOT) else path

@@ -2,11 +2,14 @@
 
 import argparse
 import math
+import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
 
+from pymodel.simtime import MS, NS, US
 from tb import toolchain
 from tb.cosim.rtl_nic import BUGS
 from tb.run import words
@@ -27,6 +30,13 @@ def _waves(text: str) -> str:
     if not 0 < float(text.removeprefix("last:")) < math.inf:
         raise ValueError
     return text
+
+
+def _time(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ps|ns|us|µs|ms)", text)
+    if found is None:
+        raise ValueError
+    return round(Decimal(found[1]) * {"ps": 1, "ns": NS, "us": US, "µs": US, "ms": MS}[found[2]])
 
 
 def _seconds(text: str) -> float:
@@ -81,6 +91,7 @@ _directory.__name__ = "directory"
 _interface.__name__ = "name of an interface (1 to 15 characters)"
 _size.__name__ = "number of bytes (0 to 1 GiB)"
 _waves.__name__ = "number of microseconds (or last: and a number, all, off)"
+_time.__name__ = "time with its unit (ps, ns, us or ms)"
 _seconds.__name__ = "number of seconds"
 _probability.__name__ = "probability (0 to 1)"
 
@@ -159,6 +170,12 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     waves = commands.add_parser("waves", help="open the waves of the last run in GTKWave")
+    waves.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="open at this time of the simulation, with a marker: 14083200ps, 14083.2ns, 14.0832us …",
+    )
     waves.add_argument(
         "--out", type=Path, default=toolchain.BUILD / "sim", help="directory of the run (build/sim)"
     )
@@ -391,9 +408,9 @@ def main() -> int:
             )
             return command.run(job, waves=arguments.waves, console=console)
         if arguments.command == "waves":
-            from tb.sim import command
+            from tb.waves import command as viewer
 
-            return command.open_waves(arguments.out.resolve(), console)
+            return viewer.run(arguments.out.resolve(), arguments.at, console)
         if arguments.command == "report":
             from tb.report import command as reporter
 

@@ -73,6 +73,11 @@ def check_machine() -> None:
         )
 
 
+def short(path: Path) -> Path:
+    """`path` as it is shown: what is in the project, from there on."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def check_build_tools() -> None:
     """Raise ToolMissing unless a simulator can be built and cocotb can embed Python."""
     check_machine()

@@ -1,9 +1,6 @@
 """`fdwire sim`: build, run the main job in the simulator, show what came out."""
 
 import json
-import os
-import shutil
-import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +14,7 @@ from tb.report import collect, page
 from tb.sim import table
 from tb.sim.options import ENVIRONMENT, Options
 from tb.sim.progress import Receiver
+from tb.waves import command as viewer
 from tb.waves import gtkw, surfer
 
 PS_PER_US = 1_000_000
@@ -39,6 +37,8 @@ def run(options: Options, *, waves: str, console: Console) -> int:
         "waves.vcd",
         "waves.gtkw",
         "waves.sucl",
+        f"{viewer.AT}.gtkw",
+        f"{viewer.AT}.sucl",
         "trace.perfetto-trace",
     ):
         (out / stale).unlink(missing_ok=True)
@@ -67,7 +67,9 @@ def run(options: Options, *, waves: str, console: Console) -> int:
         )
     summary_file = out / "summary.json"
     if not summary_file.is_file():
-        console.print(f"the run failed; the end of {_short(out / 'simulation.log')}:", highlight=False)
+        console.print(
+            f"the run failed; the end of {toolchain.short(out / 'simulation.log')}:", highlight=False
+        )
         tail = (out / "simulation.log").read_text(errors="replace").splitlines()[-25:]
         console.print("\n".join(tail), highlight=False, markup=False)
         return 1
@@ -81,14 +83,14 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     names = [page.PAGE, collect.FILE, "summary.json", "wire.pcapng"]
     names += [wave_file.name, "waves.gtkw", "waves.sucl"] if wave_file else []
     names += ["trace.perfetto-trace"] if options.trace else []
-    console.print(f"written to {_short(out)}/: {', '.join(names)}", highlight=False)
+    console.print(f"written to {toolchain.short(out)}/: {', '.join(names)}", highlight=False)
     results.unlink(missing_ok=True)
     if summary["ok"]:
         return 0
     if guard.environment() and not last and is_built(spec(waves=waves_format())):
         _again_with_waves(options, guard)
     if (report := guard.report("main_job")) is not None:
-        console.print(f"explained in {_short(report)}", highlight=False)
+        console.print(f"explained in {toolchain.short(report)}", highlight=False)
     return 1
 
 
@@ -103,23 +105,3 @@ def _again_with_waves(options: Options, guard: Guard) -> None:
             environment={ENVIRONMENT: job.to_json(), **guard.environment()},
             seed=options.seed,
         )
-
-
-def open_waves(out: Path, console: Console) -> int:
-    """Open the waves of the last run in GTKWave, or say how."""
-    saved = out / "waves.gtkw"
-    if not saved.is_file():
-        console.print("there are no waves yet: run `make sim` (or `make waves` for all of them)")
-        return 1
-    viewer = shutil.which("gtkwave")
-    if viewer is None:
-        console.print(f"GTKWave is not installed (apt install gtkwave); open {_short(saved)} with it")
-        return 0
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        console.print(f"no display here: open {_short(saved)} with gtkwave")
-        return 0
-    return subprocess.run([viewer, str(saved)], check=False).returncode
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(toolchain.ROOT) if path.is_relative_to(toolchain.ROOT) else path

@@ -29,6 +29,11 @@ class WaveFile:
         trace = self._waves[signal].signal
         return [(int(time), int(value)) for time, value in (trace[i] for i in range(len(trace)))]
 
+    def span(self, clock: str = "fdw_tb.nic.clk") -> tuple[int, int]:
+        """The times of the first and the last edge of `clock`, in the file's time unit. Raises KeyError."""
+        trace = self._waves[clock].signal
+        return int(trace[0][0]), int(trace[len(trace) - 1][0])
+
     def first_leave(self, signal: str, rest: int = 0) -> int | None:
         """When `signal` first became other than `rest`, having been that, or None. Raises KeyError."""
         trace = self._waves[signal].signal

@@ -1,19 +1,23 @@
 """The save file of a real run: does it fit the waves, and does GTKWave show what it promises?"""
 
+import os
 import re
 import shutil
 import struct
 import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from pymodel.simtime import US
 from tb import toolchain
 from tb.cosim import build
 from tb.sim import command
 from tb.sim.options import Options
+from tb.waves import command as viewer
 from tb.waves import fsm, names, timing
 from tb.waves.wavefile import WaveFile
 
@@ -260,6 +264,44 @@ def test_gtkwave_in_another_directory_shows_every_trace_and_the_states_as_text(
     assert values["tx mac state"] == "WAIT_FRAME"
     assert values["xgmii_txd"] == "idle"
     assert values["m_axi_rresp"] == "OKAY"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (shutil.which("gtkwave") and shutil.which("xvfb-run")),
+    reason="needs gtkwave and xvfb-run (apt install gtkwave xvfb xauth)",
+)
+def test_waves_at_a_time_open_in_gtkwave_with_the_marker_there_and_the_time_in_view(
+    run: Run, tmp_path: Path
+) -> None:
+    script = tmp_path / "show.tcl"
+    script.write_text(
+        'puts "SEEN\t[gtkwave::getMarker]\t[gtkwave::getNamedMarker F]\t[gtkwave::getWindowStartTime]\t'
+        '[gtkwave::getWindowEndTime]"\ngtkwave::/File/Quit\n'
+    )
+    shim = tmp_path / "gtkwave"
+    shim.write_text(f'#!/bin/sh\nexec {shutil.which("gtkwave")} -S {script} "$@"\n')
+    shim.chmod(0o755)
+    at = run.markers()["B"] + 123
+    fdwire = Path(sys.executable).parent / "fdwire"
+    done = subprocess.run(
+        ["xvfb-run", "-a", fdwire, "waves", "--at", f"{at / 1000}ns", "--out", run.out],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        cwd="/", capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    (seen,) = [line.split("\t")[1:] for line in done.stdout.splitlines() if line.startswith("SEEN")]
+    marker, named, start, end = map(int, seen)
+    assert marker == named == at
+    assert start < at < end and end - start < 10 * US
+    cursor = [line for line in (run.out / "waves-at.sucl").read_text().splitlines() if "cursor_set" in line]
+    assert cursor == [f"cursor_set {at}"]
+
+
+def test_waves_at_a_time_that_they_do_not_have_say_which_they_have(run: Run) -> None:
+    last = max(time for time, _ in run.waves.changes("fdw_tb.nic.clk"))
+    said = StringIO()
+    assert viewer.run(run.out, last + 1, Console(file=said, width=200)) == 1
+    assert f"to {last / 1000:,.1f} ns" in said.getvalue() and "--waves all" in said.getvalue()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from tb import cli, toolchain
 from tb.sim import command
 from tb.sim.options import Options
 from tb.verilate import BuildFailed
+from tb.waves import command as viewer
 
 
 def fdwire(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -114,3 +115,25 @@ def test_waves_before_the_first_run_say_what_to_run(
 ) -> None:
     assert fdwire(monkeypatch, "waves", "--out", str(tmp_path)) == 1
     assert "make sim" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["14083200", "12.5 ns", "-1ns", "nans", "1s", "ns", "1e3ns"])
+def test_time_in_the_waves_without_a_unit_that_is_known_is_refused_in_a_sentence(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        fdwire(monkeypatch, "waves", f"--at={text}")
+    assert "time with its unit (ps, ns, us or ms)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["14083200ps", "14083.2ns", "14.0832us", "14.0832µs", "0.0140832ms"])
+def test_time_in_the_waves_may_have_any_unit(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def run(_: Path, at: int | None, __: Any) -> int:
+        asked.append(at)
+        return 0
+
+    monkeypatch.setattr(viewer, "run", run)
+    assert fdwire(monkeypatch, "waves", "--at", text) == 0
+    assert asked == [14_083_200]
