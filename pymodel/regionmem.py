@@ -4,12 +4,14 @@ A guest's memory is such: pieces of its physical address space, each mapped some
 """
 
 import ctypes
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from pymodel.hostmem import DmaFault, HostMemory
+from pymodel.regs import DESC_BYTES
 
 __all__ = ["PAGE", "Region", "RegionMemory", "ordered"]
 
@@ -19,6 +21,9 @@ none.
 """
 
 _SPACE: Final = 1 << 64
+
+_DESCRIPTOR: Final = struct.Struct("=QQ")
+"""A descriptor, or a used entry, in words of this machine."""
 
 
 class Region(NamedTuple):
@@ -101,7 +106,16 @@ class RegionMemory(HostMemory):
         return b"".join(self._windows(address, length))
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        """Store `data` at `address`: all of it, or nothing (DmaFault)."""
+        """Store `data` at `address`: all of it, or nothing (DmaFault).
+
+        A used entry is stored in two words, each once, that with the flags last: its slot is the driver's
+        from then on, who may make it available before this returns (virtio 1.2 §2.8.2).
+        """
+        if len(data) == DESC_BYTES and not address % DESC_BYTES:
+            # memcpy(3), behind any slice, may store a byte twice, and the second time over the driver's.
+            words = self.slice(address, DESC_BYTES).cast("Q")
+            words[0], words[1] = _DESCRIPTOR.unpack(data)
+            return
         at = 0
         for window in self._windows(address, len(data)):
             window[:] = data[at : at + len(window)]

@@ -1,11 +1,16 @@
 """Memory that is lent: `pymodel.regionmem`."""
 
 import mmap
+import os
+import struct
 
 import pytest
+from stepping import stepped
 
+from pymodel.golden.ring import Chain, PackedRing
 from pymodel.hostmem import DmaFault
 from pymodel.regionmem import PAGE, Region, RegionMemory
+from pymodel.regs import DescFlag
 
 
 def region(base: int, pages: int) -> Region:
@@ -75,3 +80,38 @@ def test_change_is_told() -> None:
     memory.replace((lent,))
     memory.replace(())
     assert told == [(lent,), ()]
+
+
+def test_regression_driver_that_refills_a_slot_at_once_is_not_overwritten() -> None:
+    """memcpy(3) stores 16 bytes twice: a driver that saw the first store was overwritten by the second."""
+    base = 0x1000
+    entry = PackedRing(base, 4, writable=False).use(Chain(1, True, [], 0, buffer_id=0x1234), 0x55)
+    available = struct.pack("<QIHH", 0xABCD, 60, 1, DescFlag.USED)
+    fd = os.memfd_create("ring")
+    os.ftruncate(fd, PAGE)
+    ring = mmap.mmap(fd, PAGE)
+    slot = slice(16, 32)
+    ring[slot] = struct.pack("<QIHH", 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF, 0xFFFF, DescFlag.AVAIL)
+
+    def refilled() -> bool:
+        """The driver's part: the flags first, then what they vouch for, then the slot is its own again."""
+        if struct.unpack_from("<H", ring, 30)[0] != DescFlag.AVAIL | DescFlag.USED:
+            return False
+        assert struct.unpack_from("<IH", ring, 24) == (0x55, 0x1234)
+        ring[slot] = available
+        return True
+
+    stepped(
+        f"""
+import mmap
+from pymodel.regionmem import Region, RegionMemory
+memory = RegionMemory()
+memory.replace([Region({base}, memoryview(mmap.mmap({fd}, {PAGE})))])
+from_here()
+memory.write({entry.address}, {entry.data!r})
+""",
+        [fd],
+        refilled,
+    )
+    os.close(fd)
+    assert ring[slot] == available
