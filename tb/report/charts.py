@@ -81,8 +81,15 @@ def curves(series: Sequence[Curve]) -> str:
     return _svg(_axes(begin, span, high, "the counters") + "".join(paths), f"{names} over time")
 
 
-def time_sequence(connection: Connection, a_to_b: bool) -> str:
-    """Each segment's sequence numbers over time, the other side's acknowledgments as a line below them."""
+Point = tuple[int, int, int]
+"""A frame's index and where it is in a drawing."""
+
+
+def time_sequence(connection: Connection, a_to_b: bool, number: int) -> tuple[str, list[Point]]:
+    """Each segment's sequence numbers over time, the other side's acknowledgments as a line below them.
+
+    The drawing, which is the page's plot `number`, and where each segment is in it.
+    """
     steps = connection.steps
     begin = steps[0].frame.start
     span = max(steps[-1].frame.end - begin, 1)
@@ -94,6 +101,7 @@ def time_sequence(connection: Connection, a_to_b: bool) -> str:
     def y(seq: int) -> float:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * seq / high
 
+    points: list[Point] = []
     paths: dict[str, list[str]] = {"ack-line": [], "data-line": [], "again-line": [], "lost-line": []}
     for step in steps:
         if step.frame.a_to_b is a_to_b and step.payload:
@@ -101,12 +109,15 @@ def time_sequence(connection: Connection, a_to_b: bool) -> str:
             bottom, top = y(step.seq), y(step.seq + step.payload)
             tall = max(bottom - top, 3.0 if css == "data-line" else 12.0)
             paths[css].append(f"M{x(step.frame.end):.1f} {bottom:.1f}v-{tall:.1f}")
+            points.append((step.frame.index, round(x(step.frame.end)), round(bottom - tall / 2)))
         elif step.frame.a_to_b is not a_to_b and step.ack is not None and not step.frame.fate:
             draw = "H{0:.1f}V{1:.1f}" if paths["ack-line"] else "M{0:.1f} {1:.1f}"
             paths["ack-line"].append(draw.format(x(step.frame.end), y(min(step.ack, high))))
     way = "ab" if a_to_b else "ba"
     drawn = "".join(f'<path class="{css} {way}" d="{"".join(d)}"/>' for css, d in paths.items() if d)
-    return _svg(_axes(begin, span, high, "sequence number") + drawn, "Sequence numbers over time")
+    title = "Sequence numbers over time. The arrow keys go from segment to segment"
+    inside = _axes(begin, span, high, "sequence number") + drawn
+    return _svg(inside, title, f' data-plot="{number}" tabindex="0"'), points
 
 
 def _axes(begin: int, span: int, high: int, what: str) -> str:
@@ -132,5 +143,5 @@ def _below(text: str) -> str:
     return f'<text class="tick" x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 4}">{text}</text>'
 
 
-def _svg(inside: str, title: str) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{inside}</svg>'
+def _svg(inside: str, title: str, more: str = "") -> str:
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"{more}>{inside}</svg>'

@@ -1,7 +1,8 @@
 """TCP connections as they were seen on the wire, each a row of steps of which long alike runs are folded."""
 
+import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pymodel.wire import tcp
 from tb.report.frames import Seen, dotted, ip_header, names, tcp_header
@@ -87,6 +88,39 @@ class Connection:
     def again(self) -> int:
         """Segments sent again."""
         return sum(step.kind == "again" for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What came before and after a segment, each a frame's index: the one that carried its first byte before,
+    the next that carries it again, and the one by which the other side first acknowledged all of it."""
+
+    before: int | None = None
+    again: int | None = None
+    acked: int | None = None
+
+
+def fates(connection: Connection) -> dict[int, Fate]:
+    """Of each segment that takes sequence numbers, by its frame's index; a lost one acknowledges nothing."""
+    found: dict[int, Fate] = {}
+    sent: dict[bool, dict[int, int]] = {True: {}, False: {}}
+    waiting: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for step in connection.steps:
+        way, index = step.frame.a_to_b, step.frame.index
+        takes = step.payload + bool(step.flags & tcp.SYN) + bool(step.flags & tcp.FIN)
+        if takes:
+            before = sent[way].get(step.seq)
+            found[index] = Fate(before)
+            if before is not None:
+                found[before] = replace(found[before], again=index)
+            sent[way][step.seq] = index
+            heapq.heappush(waiting[way], (step.seq + takes, index))
+        if step.ack is not None and not step.frame.fate:
+            theirs = waiting[not way]
+            while theirs and theirs[0][0] <= step.ack:
+                _, done = heapq.heappop(theirs)
+                found[done] = replace(found[done], acked=index)
+    return found
 
 
 def find(frames: list[Seen]) -> tuple[list[Connection], list[Seen]]:

@@ -1,11 +1,11 @@
-"""The part of the page that a traced run has beside the others: journeys, counters, latencies."""
+"""The part of the page that a traced run has beside the others: hops for the script, counters, latencies."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from pymodel.simtime import CYCLE, NS, US
+from pymodel.simtime import US
 from tb.report import charts
 from tb.report.traced import COPIED
 
@@ -17,19 +17,10 @@ _LIMITS = [k * 10**e for e in range(-1, 6) for k in (1, 2, 5)]
 """Latencies are counted up to each of these, in µs."""
 
 
-def journeys(traced: dict[str, Any]) -> list[Section]:
-    """A timeline for each journey in what `traced.document` gave."""
-    found = []
-    first = 0
-    for number, one in enumerate(traced["journeys"]):
-        found.append(_journey(number, first, one))
-        first += len(one)
-    return found
-
-
 def counters(traced: dict[str, Any]) -> list[Section]:
     """Windows, send buffers, rings and latencies."""
     found = []
+    until = "" if traced["ended"] is None else f", up to {traced['ended'] / US:,.0f} µs"
     groups: dict[tuple[str, ...], list[charts.Curve]] = {}
     for (*where, what), points in traced["counters"]:
         if what != COPIED:
@@ -40,9 +31,9 @@ def counters(traced: dict[str, Any]) -> list[Section]:
             if max(value for what, points in drawn for _, value in points if "cwnd" not in what) < PLOTTED:
                 continue
             title = f"Window and send buffer of {where[0]}: {where[2]}"
-        found.append((title, _legend(drawn) + charts.curves(drawn), f"counters-{number}"))
+        found.append((title + until, _legend(drawn) + charts.curves(drawn), f"counters-{number}"))
     if any(traced["latencies"]):
-        found.append(("How long segments took", _latencies(traced["latencies"]), "latencies"))
+        found.append((f"How long segments took{until}", _latencies(traced["latencies"]), "latencies"))
     return found
 
 
@@ -54,54 +45,50 @@ def copies(traced: dict[str, Any], ends: str, sent: int) -> float | None:
     return None
 
 
-def hops(traced: dict[str, Any]) -> list[list[Any]]:
-    """For the script: [label, start ps, end ps, [[name, value], …]] of every hop of all journeys."""
-    return [
-        [
-            f"{' · '.join(hop['track'])}: {hop['name']}",
-            hop["at"],
-            hop["at"] + (hop["lasted"] or 0),
-            [[key, str(value)] for key, value in hop["details"].items()],
-        ]
-        for one in traced["journeys"]
-        for hop in one
-    ]
-
-
-def _journey(number: int, first: int, one: list[dict[str, Any]]) -> Section:
-    begin = min(hop["at"] for hop in one)
-    span = max(max(hop["at"] + (hop["lasted"] or 0) for hop in one) - begin, 1)
+def hops(traced: dict[str, Any]) -> dict[str, Any]:
+    """For the script: `tracks`, [place, layer] each; `hops`, [track, name, start ps, lasts ps or null, its
+    number of names, values …]; `names`, lists of [of what, name]; and each frame's `journeys`.
+    """
+    tracks: dict[tuple[str, str], int] = {}
+    shapes: dict[tuple[tuple[str, str], ...], int] = {}
     rows = []
-    before = begin
-    host = ""
-    for place, hop in enumerate(one, first):
-        at, lasted = hop["at"], hop["lasted"] or 0
-        group = hop["track"][0]
-        if group != host:
-            rows.append(f'<li class="where">{escape(group)}</li>')
-            host = group
-        left, wide = 100 * (at - begin) / span, 100 * lasted / span
-        since = (at - before) / CYCLE
-        took = f" · lasts {lasted / NS:,.1f} ns, {lasted / CYCLE:,.1f} cycles" if lasted else ""
-        rows.append(
-            f'<li><button class="hop" data-hop="{place}"><time>{at / NS:,.1f}</time>'
-            f"<i>+{since:,.1f}</i><span><b>{escape(_where(hop['track']))}</b> {escape(hop['name'])}{took}"
-            "</span>"
-            f'<u style="margin-left:min({left:.2f}%, 100% - 3px);width:{wide:.2f}%"></u></button></li>'
-        )
-        before = at
-    ends = f"{one[0]['track'][0]} → {one[-1]['track'][0]}"
-    inside = (
-        "<p>One segment, from the call that brought its bytes to the last it had to do with: "
-        f"{span / NS:,.1f} ns, {span / CYCLE:,.1f} cycles of the NIC's clock. Each line has the simulated "
-        "ns, the cycles since the line before, and what happened; the bar is its place in the whole. Point "
-        f'at a line: what it moved is decoded, descriptors too.</p><ol class="journey">{"".join(rows)}</ol>'
-    )
-    return f"Journey of one segment, {ends}", inside, f"journey-{number}"
+    for track, name, at, lasted, details in traced["hops"]:
+        flat = list(_flat(details))
+        shape = shapes.setdefault(tuple(key for key, _ in flat), len(shapes))
+        where = tracks.setdefault((track[0], _where(track)), len(tracks))
+        rows.append([where, name, at, lasted, shape, *(value for _, value in flat)])
+    return {
+        "tracks": list(tracks),
+        "names": list(shapes),
+        "hops": rows,
+        "journeys": traced["journeys"],
+        "ended": traced["ended"],
+    }
+
+
+def telling(traced: dict[str, Any], frames: Iterable[int]) -> int | None:
+    """Which of `frames` (indices) has been to most places, the first of several; None: none has a journey."""
+    journeys, hops = traced["journeys"], traced["hops"]
+    been = {
+        index: len({tuple(hops[place][0]) for place in journeys[index]})
+        for index in frames
+        if index < len(journeys) and journeys[index]
+    }
+    return max(been, key=lambda index: been[index], default=None)
+
+
+def _flat(details: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    for key, value in details.items():
+        if isinstance(value, dict):
+            yield from (((key, name), str(inner)) for name, inner in value.items())
+        else:
+            yield ("", key), str(value)
 
 
 def _where(track: list[str]) -> str:
     """The layer, and what of it: without the numbers that keep a trace's lines in order."""
+    if track[0] == "wire":
+        return track[1]
     if track[1] in ("TCP", "programs"):
         return "TCP" if track[1] == "TCP" else f"program {track[2]}"
     return " · ".join(part.lstrip("0123456789 ") for part in track[1:])

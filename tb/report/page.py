@@ -1,19 +1,32 @@
 """The page itself, put together from what a run left in its directory."""
 
 import json
+import shlex
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from pymodel.simtime import CYCLE, NS, US
+from pymodel.simtime import US
 from pymodel.wire import tcp
+from tb import toolchain
 from tb.report import charts, journey
 from tb.report.collect import FILE
 from tb.report.connections import Connection, Fold, Step, find
-from tb.report.frames import Seen, fields, read
+from tb.report.frames import Seen, read
+from tb.report.rows import css, data, direction, other
+from tb.waves.wavefile import WaveFile
 
 PAGE = "report.html"
 _HERE = Path(__file__).parent
+_JOURNEY = (
+    "<noscript><p>The journeys need JavaScript; nothing is fetched for it.</p></noscript>"
+    '<div class="choose"><button id="earlier" title="the previous frame (p)">◀</button>'
+    '<label>Frame <select id="segment"></select></label>'
+    '<button id="later" title="the next frame (n)">▶</button>'
+    '<button id="place">in its connection ↓</button></div>'
+    '<div id="about"></div><ol class="journey" id="hops"></ol><div id="came"></div>'
+)
 _KINDS = {"data": "data segments", "ack": "acknowledgments"}
 _PLOTTED = 10_000
 """Bytes of data in one direction from which on it gets a plot."""
@@ -33,11 +46,30 @@ def write(directory: Path) -> Path:
             f"{missing.filename} is not there: run `fdwire sim` (with --out, if any) first"
         ) from None
     page = directory / PAGE
-    page.write_text(render(summary, document))
+    page.write_text(render(summary, document, _waves(directory, summary["waves"])))
     return page
 
 
-def render(summary: dict[str, Any], document: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class Waves:
+    """From when to when the waves are (ps), and the command that opens them, but for the time."""
+
+    first: int
+    last: int
+    command: str
+
+
+def _waves(directory: Path, name: str) -> Waves | None:
+    if not name or not (directory / name).is_file():
+        return None
+    first, last = WaveFile(directory / name).span()
+    words = [".venv/bin/fdwire", "waves"]
+    if directory != toolchain.BUILD / "sim":
+        words += ["--out", str(toolchain.short(directory))]
+    return Waves(first, last, f"{shlex.join(words)} --at")
+
+
+def render(summary: dict[str, Any], document: dict[str, Any], waves: Waves | None = None) -> str:
     """The page. `summary` as in summary.json, `document` as `Collector.document` gives it."""
     frames = read(document)
     connections, others = find(frames)
@@ -45,12 +77,12 @@ def render(summary: dict[str, Any], document: dict[str, Any]) -> str:
         _header(summary, document["asked"]),
         _figures(summary),
         _golden(summary, document["compared"]),
-        _reading(summary, len(frames), document),
+        _reading(summary, len(frames), document, waves),
+        _section("The journey of a segment", _JOURNEY, "journey"),
     ]
     traced = document.get("traced")
-    if traced:
-        body += [_section(*one) for one in journey.journeys(traced)]
-    body += [_connection(number, one, traced) for number, one in enumerate(connections, 1)]
+    plots: list[list[charts.Point]] = []
+    body += [_connection(number, one, traced, plots) for number, one in enumerate(connections, 1)]
     if traced:
         body += [_section(*one) for one in journey.counters(traced)]
     if others:
@@ -58,19 +90,20 @@ def render(summary: dict[str, Any], document: dict[str, Any]) -> str:
             _section("Other frames", f'<ol class="seq">{"".join(map(_other_row, others))}</ol>', "other")
         )
     body.append(_section("Frame sizes", _legend(again=False) + charts.histogram(document["sizes"]), "sizes"))
-    steps = {step.frame.index: step for connection in connections for step in connection.steps}
     style = (_HERE / "page.css").read_text()
     script = (_HERE / "page.js").read_text()
-    data = _data(frames, steps, journey.hops(traced) if traced else [])
+    told = data(frames, connections, others, traced)
+    told |= {"plots": plots, "waves": None if waves is None else [waves.first, waves.last, waves.command]}
+    text = json.dumps(told, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>fdwire: report of a run</title><style>{style}</style></head>'
         "<body>"
         f"<main>{''.join(body)}</main>"
-        '<aside id="decoded" aria-live="polite"><p>Point at a frame, or reach it by Tab, and its fields are '
-        "here.</p></aside>"
-        f'<script type="application/json" id="frames">{data}</script><script>{script}</script>'
+        '<aside id="decoded" aria-live="polite"><p>Point at a frame or a hop, or reach it by Tab, and its '
+        "fields are here.</p></aside>"
+        f'<script type="application/json" id="frames">{text}</script><script>{script}</script>'
         "</body></html>\n"
     )
 
@@ -151,18 +184,15 @@ def _golden(summary: dict[str, Any], compared: dict[str, int]) -> str:
     )
 
 
-def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any]) -> str:
+def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any], waves: Waves | None) -> str:
     total = document["total"]
-    more = (
-        " With <code>fdwire sim --trace</code> this page also has a segment's journey through every layer, "
-        "windows, rings, latencies and copies."
-    )
-    more = "" if document.get("traced") else more
-    waves = (
-        f"Times are those of <code>{escape(summary['waves'])}</code>, which may have only a part of the run."
-        if summary["waves"]
-        else "This run left no waves (<code>--waves all</code> does)."
-    )
+    if waves is not None:
+        told = (
+            f"The waves in <code>{escape(summary['waves'])}</code> are from {waves.first / US:,.3f} to "
+            f"{waves.last / US:,.3f} µs; what is in them comes with the command that opens GTKWave there."
+        )
+    else:
+        told = "This run left no waves (<code>--waves all</code> does)."
     left = (
         f" Only the first {kept:,} of {total:,} frames are drawn; the figures count all."
         if kept < total
@@ -172,7 +202,9 @@ def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any]) -> st
         "How to read what follows",
         "<p>Time runs downwards, in microseconds of simulated time at each frame's end, as in the capture; "
         "A is on the left, B on the right, an arrow is one frame. Point at it, tap it or reach it by Tab: "
-        f"its fields and its place in the waves are shown. {waves}{left}{more}</p>" + _legend(),
+        "its fields and its place in the waves are shown. A click, Enter or a tap also chooses it for the "
+        "journey below; <kbd>n</kbd> and <kbd>p</kbd> choose the next and the previous frame, <kbd>j</kbd> "
+        f"goes to the journey. {told}{left}</p>" + _legend(),
         "reading",
     )
 
@@ -185,18 +217,24 @@ def _legend(*, again: bool = True) -> str:
     )
 
 
-def _connection(number: int, connection: Connection, traced: dict[str, Any] | None) -> str:
+def _connection(
+    number: int, connection: Connection, traced: dict[str, Any] | None, drawn: list[list[charts.Point]]
+) -> str:
+    """Adds the places of the segments in its plots to `drawn`."""
     a, b = connection.ends
     first, last = connection.steps[0].frame, connection.steps[-1].frame
     again = f", <b>{connection.again:,} sent again</b>" if connection.again else ""
     rows = "".join(_fold(row) if isinstance(row, Fold) else _row(row) for row in connection.rows())
-    plots = "".join(
-        f"<figure><figcaption>{'A → B' if way else 'B → A'}: each stroke is a segment's sequence "
-        "numbers, the thin line what the other side has acknowledged</figcaption>"
-        f"{charts.time_sequence(connection, way)}</figure>"
-        for way in (True, False)
-        if connection.payload(way) >= _PLOTTED
-    )
+    plots = ""
+    for way in (True, False):
+        if connection.payload(way) >= _PLOTTED:
+            plot, points = charts.time_sequence(connection, way, len(drawn))
+            drawn.append(points)
+            plots += (
+                f"<figure><figcaption>{'A → B' if way else 'B → A'}: each stroke is a segment's sequence "
+                "numbers, the thin line what the other side has acknowledged. Click a stroke to choose it"
+                f"</figcaption>{plot}</figure>"
+            )
     inside = (
         f"<p>{len(connection.steps):,} segments in {(last.end - first.start) / US:,.3f} µs{again}; data "
         f"A → B {connection.payload(True):,} bytes, B → A {connection.payload(False):,} bytes."
@@ -218,7 +256,8 @@ def _copies(connection: Connection, traced: dict[str, Any] | None) -> str:
             if step.frame.a_to_b is way
             for bit in (tcp.SYN, tcp.FIN)
         )
-        times = journey.copies(traced, f"{here} → {there}", sent) if traced else None
+        whole = traced and (traced["ended"] is None or traced["ended"] >= connection.steps[-1].frame.end)
+        times = journey.copies(traced, f"{here} → {there}", sent) if traced and whole else None
         if times is not None:
             said.append(f"{'A' if way else 'B'} {times:.2f}")
     return f" Copies by the processor for each byte sent: {', '.join(said)}." if said else ""
@@ -229,7 +268,7 @@ def _row(step: Step) -> str:
 
 
 def _other_row(frame: Seen) -> str:
-    return f"<li>{_button(frame, _way(frame), _other(frame))}</li>"
+    return f"<li>{_button(frame, direction(frame), other(frame))}</li>"
 
 
 def _button(frame: Seen, classes: str, label: str) -> str:
@@ -237,13 +276,6 @@ def _button(frame: Seen, classes: str, label: str) -> str:
         f'<button class="step {classes}" data-frame="{frame.index}"><time>{frame.end / US:,.3f}</time>'
         f"<span>{escape(label)}</span></button>"
     )
-
-
-def _other(frame: Seen) -> str:
-    named = {name: value for _, name, value in fields(frame.head)}
-    if "operation" in named:
-        return f"ARP {named['operation']}: {named['target']}"
-    return f"protocol {named['protocol']}" if "protocol" in named else f"type {named.get('type', '?')}"
 
 
 def _fold(fold: Fold) -> str:
@@ -260,27 +292,3 @@ def _fold(fold: Fold) -> str:
         f'<li><details class="fold" data-frames="{numbers}"><summary>⋮ {escape(", ".join(said))}, '
         f"{spent:,.1f} µs</summary><ol></ol></details></li>"
     )
-
-
-def css(step: Step) -> str:
-    """The classes of a segment's row."""
-    return " ".join((_way(step.frame), step.kind, "lost" if step.frame.fate else "")).strip()
-
-
-def _way(frame: Seen) -> str:
-    return "ab" if frame.a_to_b else "ba"
-
-
-def _data(frames: list[Seen], steps: dict[int, Step], hops: list[list[Any]]) -> str:
-    """Frames for the script: [class, label, start ps, end ps, bytes, fate, number of names, values …]."""
-    shapes: dict[tuple[tuple[str, str], ...], int] = {}
-    rows = []
-    for frame in frames:
-        step = steps.get(frame.index)
-        decoded = fields(frame.head)
-        shape = shapes.setdefault(tuple((layer, name) for layer, name, _ in decoded), len(shapes))
-        classes, label = (css(step), step.label) if step else (_way(frame), _other(frame))
-        values = [value for _, _, value in decoded]
-        rows.append([classes, label, frame.start, frame.end, frame.size, frame.fate, shape, *values])
-    document = {"cycle": CYCLE, "ns": NS, "us": US, "hops": hops, "shapes": list(shapes), "frames": rows}
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")

@@ -21,7 +21,7 @@ from pymodel.capture import Capture
 from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.regs import Feature
-from pymodel.simtime import SEC
+from pymodel.simtime import SEC, US
 from pymodel.socket import ProgramFailed
 from tb import toolchain
 from tb.cosim.library import load
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PORT = 8000
 TRACE = "trace.perfetto-trace"
+SHOWN = 200 * US
+"""Of a run that is compared anyhow but not traced, the report has the journeys up to here (ps)."""
 
 
 class _Traffic:
@@ -63,11 +65,11 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _recorder(bench: Testbench) -> "Recorder":
+def _recorder(bench: Testbench, until: int | None) -> "Recorder":
     """Only where it is wanted: importing what it needs takes a moment."""
     from tb.trace.recorder import Recorder
 
-    return Recorder(bench)
+    return Recorder(bench, until=until)
 
 
 @cocotb.test()
@@ -93,10 +95,12 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
     )
     if options.waves_last:
         bench.waves.keep(options.waves_last)
-    recorder = _recorder(bench) if options.trace else None
     collector = collect.Collector(bench.link)
     traffic = _Traffic(capture, collector)
     bench.link.on_frame = traffic.frame
+    recorder = (
+        _recorder(bench, None if options.trace else SHOWN) if options.trace or options.lockstep else None
+    )
     licence = (toolchain.ROOT / "docs" / "LICENSE").read_bytes()
     blob = random.Random(options.seed).randbytes(options.blob)
     programs.write_files(served, licence, blob)
@@ -151,12 +155,14 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         bench.waves.keep(0)
     mismatches = [str(m) for m in bench.checker.mismatches] if bench.checker is not None else []
     wall = time.perf_counter() - began
+    ended = None
     if recorder is not None:
-        recorder.finish(options.directory / TRACE)
+        ended = recorder.ended
+        recorder.finish(options.directory / TRACE if options.trace else None)
     compared = bench.checker.tally.counts if bench.checker is not None else {}
     report = collector.document(asdict(options), compared)
     if recorder is not None:
-        report["traced"] = traced.document(recorder.trace)
+        report["traced"] = traced.document(recorder.trace, ended)
     (options.directory / collect.FILE).write_text(json.dumps(report))
 
     files = [

@@ -82,6 +82,10 @@ class Flows:
             self._empty[segment.ends, segment.seq, segment.ack] = self._last
         return self._last
 
+    def skip(self) -> None:
+        """Leave out a number: it is of something that is no segment."""
+        self._last += 1
+
     def find(self, segment: Segment) -> list[int]:
         """What `segment`, a part of one or several joined, was when it left TCP; newest only, in order."""
         if not segment.size:

@@ -6,11 +6,14 @@ saw. Who reads or writes what is told by the AXI ID (fdw_nic.v).
 
 import struct
 from collections import deque
+from typing import NamedTuple
 
-from pymodel.regs import Reg, RxStatus
+from pymodel.regs import GsoType, NetHdrFlag, Reg, RxStatus
+from pymodel.wire import virtio_net_hdr
 from pymodel.wire.oneline import one_line
 from tb.lockstep import events as ev
 from tb.trace.flows import Flows, of_frame
+from tb.trace.frames import Frames
 from tb.trace.moments import Moment, Trace, Track, Value
 
 RX, TX = 0, 1
@@ -36,9 +39,12 @@ class Handed:
 class NicRecorder:
     """Takes every event at the ports of `host`'s NIC (`event`) and adds to `trace` what it means."""
 
-    def __init__(self, trace: Trace, flows: Flows, handed: Handed, host: str, far: str) -> None:
+    def __init__(
+        self, trace: Trace, flows: Flows, frames: Frames, handed: Handed, host: str, far: str
+    ) -> None:
         self._trace = trace
         self._flows = flows
+        self._frames = frames
         self._handed = handed
         group = (f"host {host}", "NIC")
         self._doorbell: Track = (*group, "1 doorbells")
@@ -54,15 +60,17 @@ class NicRecorder:
         self._asked: dict[tuple[bool, int], deque[tuple[int, int]]] = {}
         self._burst: dict[tuple[bool, int], tuple[int, Moment]] = {}
         self._chain: tuple[list[int], list[int]] = ([], [])
+        self._within = False
         self._tables: dict[int, int] = {}
         self._reading = [0, 0]
         self._sent: dict[int, list[int]] = {}
         self._buffers: dict[int, int] = {}
-        self._received: dict[int, list[int]] = {}
-        self._storing: list[int] = []
+        self._headers: set[int] = set()
+        self._received: dict[int, _Carried] = {}
+        self._storing = _Carried([], [])
         self._first_read: dict[int, int] = {}
-        self._arrived: deque[list[int]] = deque()
-        self._unsignalled: list[int] = []
+        self._arrived: deque[_Carried] = deque()
+        self._unsignalled = _Carried([], [])
         self._raised: Moment | None = None
 
     def event(self, event: ev.Event) -> None:
@@ -79,18 +87,27 @@ class NicRecorder:
             case ev.WireOut(time, frame):
                 self._left(time, frame.start, frame.data)
             case ev.WireIn(time, frame):
-                segment = of_frame(frame.data)
-                flows = self._flows.find(segment) if segment is not None else []
+                flows, frames = carried = self._carried(frame.data)
                 details: dict[str, Value] = {"frame": one_line(frame.data), "bytes": len(frame.data)}
-                self._trace.say(frame.start, self._in, "frame", flows, end=time, details=details)
-                self._arrived.append(flows)
+                self._trace.say(
+                    frame.start, self._in, "frame", flows, end=time, details=details, frames=frames
+                )
+                self._arrived.append(carried)
             case ev.RxDecision(time, status):
-                flows = self._arrived.popleft() if self._arrived else []
-                self._trace.say(time, self._decide, _said(status), flows)
+                flows, frames = self._arrived.popleft() if self._arrived else _Carried([], [])
+                self._trace.say(time, self._decide, _said(status), flows, frames=frames)
             case ev.Irq(time, level):
                 self._interrupt(time, level)
             case _:
                 pass
+
+    def _carried(self, data: bytes) -> "_Carried":
+        """What is known of the frame that begins with `data`."""
+        frames = self._frames.seen(data)
+        if frames:
+            return _Carried(self._frames.flows[frames[0] - 1], frames)
+        segment = of_frame(data)
+        return _Carried([], []) if segment is None else _Carried(self._flows.find(segment), [])
 
     def _notified(self, time: int, queue: int) -> None:
         flows = []
@@ -109,6 +126,9 @@ class NicRecorder:
             details["RRESP"] = resp
         if kind == "frame":
             flows = [f for start, handed in self._starts(address, len(data)) for f in handed]
+            for start in self._headers.intersection(range(address, address + len(data) - _NET_HEADER + 1)):
+                self._headers.discard(start)
+                details["virtio_net_hdr"] = _header(data[start - address :])
             track, name = self._read, "frame"
         elif kind == "descriptors":
             flows = self._descriptors(queue, address, data, details)
@@ -132,8 +152,12 @@ class NicRecorder:
             address, length, ident, flags = _DESCRIPTOR.unpack_from(data, at)
             if bool(flags & _AVAIL) == bool(flags & _USED):
                 continue  # not available, in either lap
-            details[f"slot at {first + at:#x}"] = _told(address, length, ident, flags)
+            details[f"descriptor at {first + at:#x}"] = _told(address, length, ident, flags)
             chain = self._chain[queue]
+            if queue == TX and not self._within and not flags & _INDIRECT:
+                self._headers.add(address)
+            if queue == TX:
+                self._within = bool(flags & _NEXT)
             if flags & _INDIRECT:
                 self._tables[address] = ident
             elif flags & _WRITE:
@@ -151,10 +175,12 @@ class NicRecorder:
         if first in self._tables:
             self._reading[queue] = ident = self._tables[first]
             self._sent[ident] = []
+            if queue == TX and len(data) >= 16:
+                self._headers.add(_DESCRIPTOR.unpack_from(data)[0])
         ident = self._reading[queue]
         for at in range(0, len(data) - 15, 16):
             address, length, own, flags = _DESCRIPTOR.unpack_from(data, at)
-            details[f"entry at {first + at:#x}"] = _told(address, length, own, flags)
+            details[f"descriptor at {first + at:#x}"] = _told(address, length, own, flags)
             flows += self._handed.at.get(address, [])
             if flags & _WRITE:
                 self._buffers[address] = ident
@@ -170,34 +196,42 @@ class NicRecorder:
         if resp:
             details["BRESP"] = resp
         flows: list[int] = []
+        frames: list[int] = []
         if kind == "frame":
             if address in self._buffers:
-                segment = of_frame(data[_NET_HEADER:])
-                if segment is not None:
-                    self._storing = self._flows.find(segment)
+                if of_frame(data[_NET_HEADER:]) is not None:
+                    self._storing = self._carried(data[_NET_HEADER:])
+                    details["virtio_net_hdr"] = _header(data)
                 self._received[self._buffers.pop(address)] = self._storing
-            flows = self._storing
+            flows, frames = self._storing
             track, name = self._write, "frame"
         elif kind == "used":
-            flows = self._used(queue, address, data, details)
+            flows, frames = self._used(queue, address, data, details)
             track, name = self._use, RING[queue]
         else:
             track, name = self._use, f"{RING[queue]}: event suppression"
-        self._transferred(True, ident, address, len(data), time, track, name, flows, details)
+        moment = self._transferred(True, ident, address, len(data), time, track, name, flows, details)
+        moment.frames = list(dict.fromkeys((*moment.frames, *frames)))
 
-    def _used(self, queue: int, first: int, data: bytes, details: dict[str, Value]) -> list[int]:
+    def _used(self, queue: int, first: int, data: bytes, details: dict[str, Value]) -> "_Carried":
         """Used elements (§2.8.7): the device writes length, id and flags of a slot."""
         flows: list[int] = []
+        frames: list[int] = []
         for slot in range(first & ~15, first + len(data), 16):
             at = slot + 8 - first
             if at < 0 or at + 8 > len(data):
                 continue
             length, ident, flags = struct.unpack_from("<IHH", data, at)
-            details[f"slot at {slot:#x}"] = f"used: id {ident}, {length} bytes written, flags {flags:#06x}"
-            known = self._received if queue == RX else self._sent
-            flows += known.pop(ident, [])
-        self._unsignalled += flows
-        return flows
+            details[f"used at {slot:#x}"] = {"length written": length, "id": ident, "flags": _flags(flags)}
+            if queue == TX:
+                flows += self._sent.pop(ident, [])
+            elif ident in self._received:
+                stored = self._received.pop(ident)
+                flows += stored.flows
+                frames += stored.frames
+        self._unsignalled.flows.extend(flows)
+        self._unsignalled.frames.extend(frames)
+        return _Carried(flows, frames)
 
     def _transferred(
         self,
@@ -219,7 +253,10 @@ class NicRecorder:
             moment = last
             moment.duration = time - moment.time
             moment.flows += flows
-            moment.details = details | moment.details | {"bytes": int(moment.details["bytes"]) + length}
+            bytes_ = moment.details["bytes"]
+            assert isinstance(bytes_, int)
+            moment.details = moment.details | details | {"address": moment.details["address"]}
+            moment.details["bytes"] = bytes_ + length
         else:
             moment = self._trace.say(
                 time if began is None else began, track, name, flows, end=time, details=details
@@ -230,28 +267,51 @@ class NicRecorder:
     # ---- wire and interrupt
 
     def _left(self, end: int, start: int, frame: bytes) -> None:
-        segment = of_frame(frame)
-        flows = self._flows.find(segment) if segment is not None else []
+        number = self._frames.left(frame, self._flows)
+        flows = self._frames.flows[number - 1]
         for flow in flows:
             read = self._first_read.pop(flow, None)
             if read is not None and read < start:
                 self._trace.say(read, self._pipeline, "to the wire", [flow], end=start)
         details: dict[str, Value] = {"frame": one_line(frame), "bytes": len(frame)}
-        self._trace.say(start, self._out, "frame", flows, end=end, details=details)
+        self._trace.say(start, self._out, "frame", flows, end=end, details=details, frames=[number])
 
     def _interrupt(self, time: int, level: bool) -> None:
         if level:
-            flows, self._unsignalled = self._unsignalled, []
-            self._raised = self._trace.say(time, self._line, "interrupt", flows)
+            (flows, frames), self._unsignalled = self._unsignalled, _Carried([], [])
+            self._raised = self._trace.say(time, self._line, "interrupt", flows, frames=frames)
         elif self._raised is not None:
             self._raised.duration = time - self._raised.time
             self._raised = None
 
 
-def _told(address: int, length: int, ident: int, flags: int) -> str:
+class _Carried(NamedTuple):
+    """Segments, and the frames that they came in."""
+
+    flows: list[int]
+    frames: list[int]
+
+
+def _told(address: int, length: int, ident: int, flags: int) -> dict[str, str | int]:
+    """A descriptor's fields (§2.8.13)."""
+    return {"address": f"{address:#x}", "length": length, "id": ident, "flags": _flags(flags)}
+
+
+def _flags(flags: int) -> str:
     names = ((_NEXT, "NEXT"), (_WRITE, "WRITE"), (_INDIRECT, "INDIRECT"), (_AVAIL, "AVAIL"), (_USED, "USED"))
-    said = "|".join(name for bit, name in names if flags & bit) or "0"
-    return f"{length} bytes at {address:#x}, id {ident}, {said}"
+    said = "|".join(name for bit, name in names if flags & bit)
+    return f"{flags:#06x} {said}".rstrip()
+
+
+def _header(data: bytes) -> dict[str, str | int]:
+    """The header's fields (§5.1.6)."""
+    found = virtio_net_hdr.parse(data)
+    flags = "|".join(flag.name or "" for flag in NetHdrFlag if found.flags & flag)
+    named = next((kind.name for kind in GsoType if kind == found.gso_type), "?")
+    return found._asdict() | {
+        "flags": f"{found.flags:#04x} {flags}".rstrip(),
+        "gso_type": f"{found.gso_type} {named}",
+    }
 
 
 def _said(status: int) -> str:

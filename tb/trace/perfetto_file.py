@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from perfetto.trace_builder.proto_builder import TraceProtoBuilder
 
-from tb.trace.moments import Moment, Trace, Track
+from tb.trace.moments import Moment, Trace, Track, Value
 
 SEQUENCE = 1
 """All events are of one writer."""
@@ -48,12 +48,7 @@ def encode(trace: Trace) -> bytes:
         event.name = found.name
         event.flow_ids.extend(dict.fromkeys(found.flows))
         for key, value in _notes(found):
-            note = event.debug_annotations.add()
-            note.name = key
-            if isinstance(value, int):
-                note.int_value = value
-            else:
-                note.string_value = value
+            _annotate(event.debug_annotations.add(), key, value)
     for sample in sorted(trace.samples, key=lambda s: s.time):
         event = _packet(builder, sample.time).track_event
         event.type = pb.TrackEvent.TYPE_COUNTER
@@ -62,7 +57,18 @@ def encode(trace: Trace) -> bytes:
     return bytes(builder.serialize())
 
 
-def _notes(moment: Moment) -> Iterator[tuple[str, str | int]]:
+def _annotate(note: pb.DebugAnnotation, key: str, value: Value) -> None:
+    note.name = key
+    if isinstance(value, int):
+        note.int_value = value
+    elif isinstance(value, str):
+        note.string_value = value
+    else:
+        for part, inner in value.items():
+            _annotate(note.dict_entries.add(), part, inner)
+
+
+def _notes(moment: Moment) -> Iterator[tuple[str, Value]]:
     yield "ps", moment.time
     if moment.duration is not None:
         yield "lasted ps", moment.duration

@@ -15,6 +15,7 @@ from pymodel.skbuff import SkBuff
 from pymodel.tcp.connection import TcpConnection
 from pymodel.wire import ipv4
 from tb.trace.flows import MASK, Ends, Flows, Segment, of_frame, of_tcp
+from tb.trace.frames import Frames
 from tb.trace.moments import Moment, Trace, Track, Value
 from tb.trace.nic import RING, Handed
 
@@ -36,14 +37,20 @@ CALLS = (
     "close",
 )
 """The system calls that are shown; the others of the manual are made of these, or move no data."""
+COPIED = "copied into the send buffer"
+SENDING = ("connect", "sendto", "sendmsg", "write", COPIED)
+"""What has moved bytes towards the wire; it is about a segment whole."""
 
 
 class StackRecorder:
     """Adds what `host` does to `trace`, until `close`. `handed` is told what its driver gives to the NIC."""
 
-    def __init__(self, trace: Trace, flows: Flows, handed: Handed, host: Host, label: str) -> None:
+    def __init__(
+        self, trace: Trace, flows: Flows, frames: Frames, handed: Handed, host: Host, label: str
+    ) -> None:
         self._trace = trace
         self._flows = flows
+        self._frames = frames
         self._handed = handed
         self._host = host
         self._group = f"host {label}"
@@ -76,6 +83,8 @@ class StackRecorder:
         self._undo.close()
         for moment, ends, first, size in self._moved:
             moment.flows += self._flows.every(ends, first, size)
+            if moment.name not in SENDING:
+                moment.frames += self._frames.every(ends, first, size)
 
     # ---- system calls
 
@@ -129,7 +138,7 @@ class StackRecorder:
             if connection.layer is not self._host.tcp:
                 return inner(connection, *args, **named)
             end = connection.send_queue.end
-            moment = self._trace.say(self._now, self._tcp(_ends(connection)), "copied into the send buffer")
+            moment = self._trace.say(self._now, self._tcp(_ends(connection)), COPIED)
             taken = inner(connection, *args, **named)
             moment.details["bytes"] = size = (connection.send_queue.end - end) & MASK
             if size:
@@ -155,7 +164,8 @@ class StackRecorder:
         flows = self._flows.find(segment)
         track = self._tcp(segment.ends.back())
         name = f"received {segment}"
-        self._trace.say(self._now, track, name, flows, details=_described(segment))
+        frames = self._frames.of(segment)
+        self._trace.say(self._now, track, name, flows, details=_described(segment), frames=frames)
         return segment.ends
 
     def _neighbour(self, table: Any, skb: SkBuff, next_hop: bytes) -> None:

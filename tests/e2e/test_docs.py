@@ -39,6 +39,7 @@ ELSEWHERE = {
     ".venv/bin/fdwire report --open": "opens a browser; tests/e2e/test_report.py has the page",
     ".venv/bin/fdwire packetdrill tests/packetdrill/*/*.pkt": "tests/packetdrill/test_scripts.py runs all",
     ".venv/bin/fdwire tap --exec 'ping -c 5 10.0.0.1'": "needs a TAP; tests/e2e/test_tap_rtl.py has it",
+    ".venv/bin/fdwire waves --at 14083200ps": "needs a display; tests/e2e/test_waves.py has a virtual one",
     "gtkwave build/sim/waves.gtkw": "needs a display; tests/e2e/test_waves.py has a virtual one",
 }
 """Commands that are not run here, and why."""

@@ -1,6 +1,7 @@
 """report.html of a run over a bad wire, against summary.json, the capture read by others, and a browser."""
 
 import html
+import itertools
 import json
 import re
 import shutil
@@ -37,7 +38,7 @@ class Reader(HTMLParser):
         if tag == "data":
             self.figures.append((named["data-key"] or "", named["value"] or ""))
         if tag == "button":
-            self.rows.append(named["class"] or "")
+            self.rows.append(named.get("class") or "")
         for name in ("src", "href", "action"):
             assert named.get(name, "data:").startswith("data:")  # type: ignore[union-attr]
         if tag not in VOID:
@@ -96,7 +97,7 @@ def test_page_has_every_frame_of_the_capture_with_its_time_and_size(run: Run) ->
 def test_fields_of_every_frame_are_those_that_scapy_reads(run: Run) -> None:
     checked = 0
     for row, (_, data) in zip(run.data["frames"], run.records, strict=True):
-        shown = {tuple(name): value for name, value in zip(run.data["shapes"][row[6]], row[7:], strict=True)}
+        shown = {tuple(name): value for name, value in zip(run.data["shapes"][row[6]], row[10:], strict=True)}
         packet = Ether(data[:-4])
         if packet.haslayer(TCP):
             tcp, ip = packet[TCP], packet[IP]
@@ -137,45 +138,128 @@ def test_report_made_once_more_is_the_same_and_without_a_run_it_says_what_to_do(
     assert "Traceback" not in nothing.stderr
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
-def test_browser_runs_the_page_without_complaint_and_decodes_what_has_the_focus(
-    run: Run, tmp_path: Path, width: int, dark: bool
-) -> None:
-    # The script that a user's keys and pointer would be: it opens every fold and gives each row the focus.
-    # The page is in a frame, as no window is as narrow as a phone, and what came of it is said outside.
-    drive = """<script>
-      const told = parent.document.documentElement;
-      addEventListener("error", (e) => told.setAttribute("data-failed", e.message));
-      addEventListener("load", async () => {
-        for (const fold of document.querySelectorAll(".fold")) fold.open = true;
-        await new Promise((done) => setTimeout(done, 200));
-        const rows = document.querySelectorAll(".step, .hop");
-        for (const row of rows) row.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
-        const root = document.documentElement;
-        told.dataset.rows = rows.length;
-        told.dataset.width = innerWidth;
-        told.dataset.wide = root.scrollWidth - root.clientWidth;
-        told.dataset.ground = getComputedStyle(document.body).backgroundColor;
-        told.dataset.decoded = document.getElementById("decoded").innerText;
-      });</script></head>"""
-    page = tmp_path / "driven.html"
-    framed = html.escape(run.text.replace("</head>", drive, 1))
-    page.write_text(f'<!doctype html><iframe width="{width}" height="800" srcdoc="{framed}"></iframe>')
+def browse(page: Path, scratch: Path, *, dark: bool = False, fragment: str = "") -> str:
+    """What Chromium has made of a page; it must not complain."""
     result = subprocess.run(
         [CHROMIUM or "", "--headless=new", "--no-sandbox", "--disable-gpu",
-         f"--user-data-dir={tmp_path}/profile", "--window-size=1400,900",
+         f"--user-data-dir={scratch}/profile", "--window-size=1400,900",
          f"--blink-settings=preferredColorScheme={int(not dark)}",
-         "--virtual-time-budget=3000", "--enable-logging=stderr", "--dump-dom", page.as_uri()],
+         "--virtual-time-budget=3000", "--enable-logging=stderr", "--dump-dom", page.as_uri() + fragment],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in result.stderr, result.stderr
-    root = re.search(r"<html[^>]*>", result.stdout)
-    assert root and "data-failed" not in root[0]
-    rows = len(run.records) + len(run.data["hops"])
-    assert rows > len(run.records) > 100
-    assert f'data-rows="{rows}"' in root[0] and 'data-wide="0"' in root[0]
-    assert f'data-width="{width}"' in root[0]
-    ground = re.search(r'data-ground="rgb\((\d+)', root[0])
+    return result.stdout
+
+
+DRIVE = """<script>
+  const told = parent.document.documentElement;
+  addEventListener("error", (e) => told.setAttribute("data-failed", e.message));
+  addEventListener("unhandledrejection", (e) => told.setAttribute("data-failed", e.reason));
+  const all = (of) => [...document.querySelectorAll(of)];
+  const shown = () => [
+    document.getElementById("about").innerText, document.getElementById("came").innerText,
+    all("#hops .hop").map((row) => row.innerText),
+  ];
+  const key = (name, on = document.body) =>
+    on.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  addEventListener("load", async () => {
+    const seen = { first: shown() };
+    for (const details of all("details")) details.open = true;
+    seen.figures = all("data").map((d) => [d.dataset.key, d.value, d.innerText]);
+    await new Promise((done) => setTimeout(done, 200));
+    const list = document.getElementById("segment");
+    list.value = WANTED;
+    list.dispatchEvent(new Event("change"));
+    seen.listed = shown();
+    key("n");
+    seen.next = shown();
+    key("p");
+    seen.back = shown();
+    document.querySelector('.step[data-frame="2"]').click();
+    seen.clicked = shown();
+    const plot = document.querySelector("[data-plot]");
+    const [index, x, y] = JSON.parse(document.getElementById("frames").textContent).plots[0][3];
+    const at = new DOMPoint(x, y).matrixTransform(plot.getScreenCTM());
+    plot.dispatchEvent(new MouseEvent("click", { clientX: at.x, clientY: at.y, bubbles: true }));
+    seen.plotted = [index, ...shown()];
+    key("ArrowRight", plot);
+    seen.stepped = shown();
+    seen.rings = all(".ring").length;
+    document.querySelector('#hops [data-hop]').focus();
+    seen.decoded = document.getElementById("decoded").innerText;
+    document.querySelector("#decoded .copy").click();
+    await new Promise((done) => setTimeout(done, 100));
+    seen.copied = document.querySelector("#decoded .copy").innerText;
+    const rows = all(".step, .hop");
+    for (const row of rows) row.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+    const root = document.documentElement;
+    seen.rows = all(".step").length;
+    seen.width = innerWidth;
+    seen.wide = root.scrollWidth - root.clientWidth;
+    seen.ground = getComputedStyle(document.body).backgroundColor;
+    told.dataset.seen = JSON.stringify(seen);
+  });</script></head>"""
+"""What a reader's keys and pointer do, and what is to be seen then."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_reader_chooses_segments_and_sees_their_journeys_at_any_width(
+    run: Run, tmp_path: Path, width: int, dark: bool
+) -> None:
+    # The page is in a frame, as no window is as narrow as a phone, and what came of it is said outside.
+    lost = next(i for i, row in enumerate(run.data["frames"]) if row[5] == "lost" and row[8] is not None)
+    page = tmp_path / "driven.html"
+    framed = html.escape(run.text.replace("</head>", DRIVE.replace("WANTED", str(lost)), 1))
+    page.write_text(f'<!doctype html><iframe width="{width}" height="800" srcdoc="{framed}"></iframe>')
+    root = re.search(r"<html[^>]*>", browse(page, tmp_path, dark=dark))
+    assert root and "data-failed" not in root[0], root
+    found = re.search(r'data-seen="([^"]*)"', root[0])
+    assert found
+    seen = json.loads(html.unescape(found[1]))
+
+    for key, value, text in seen["figures"]:
+        if key in run.summary:
+            assert value == str(run.summary[key])
+        digits = text.replace(",", "").split()[0]
+        if digits.isdigit():
+            assert digits == value, key
+    assert [key for key, *_ in seen["figures"]].count("file") == len(run.summary["files"])
+
+    assert seen["rows"] == len(run.records) > 100
+    for name, index in (("listed", lost), ("next", lost + 1), ("back", lost), ("clicked", 2)):
+        about, came, hops = seen[name]
+        assert about.startswith(f"Frame {index + 1}: {run.data['frames'][index][1]}"), name
+        assert ("Lost on its way" in came) is (index == lost)
+        assert len(hops) > 4
+    again = run.data["frames"][lost][8]
+    assert "Sent again" in seen["listed"][1] and f"frame {again + 1}" in seen["listed"][1]
+    index, about, *_ = seen["plotted"]
+    assert about.startswith(f"Frame {index + 1}:") and seen["rings"] == 1
+    assert seen["stepped"][0].startswith(f"Frame {run.data['plots'][0][4][0] + 1}:")
+
+    first = run.data["traced"]["journeys"][run.data["first"]]
+    hops = [run.data["traced"]["hops"][place] for place in first]
+    times = [f"{hop[2] / 1000:,.1f}" for hop in hops]
+    assert [row.split("\n")[0] for row in seen["first"][2]] == times
+    cycles = [f"+{(b[2] - a[2]) / 6400:,.1f}" for a, b in itertools.pairwise([hops[0], *hops])]
+    assert [row.split("\n")[1] for row in seen["first"][2]] == cycles
+    assert " ps" in seen["decoded"] and "cycle " in seen["decoded"] and seen["copied"] == "copied"
+
+    assert (seen["width"], seen["wide"]) == (width, 0)
+    ground = re.search(r"rgb\((\d+)", seen["ground"])
     assert ground and (int(ground[1]) < 64) == dark
-    assert "In the waves" in root[0] and " ps" in root[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
+def test_address_of_a_page_names_the_segment_by_its_number_in_the_capture(run: Run, tmp_path: Path) -> None:
+    index = next(i for i, row in enumerate(run.data["frames"]) if "again" in row[0])
+    shown = browse(run.out / "report.html", tmp_path, fragment=f"#segment={index + 1}")
+    label = html.escape(run.data["frames"][index][1], quote=False)
+    assert f'<div id="about"><p><b>Frame {index + 1}: {label}</b>' in shown
+    assert (
+        f'Its first byte had been sent before, in <a href="#segment={run.data["frames"][index][7] + 1}">'
+        in shown
+    )

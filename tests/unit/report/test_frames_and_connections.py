@@ -2,6 +2,8 @@
 
 import itertools
 import random
+import re
+from dataclasses import replace
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -10,9 +12,10 @@ from scapy.layers.l2 import ARP, Ether
 from pymodel.link import Direction, Impairments, Link
 from pymodel.ports import Frame, WirePort
 from pymodel.scheduler import Scheduler
+from tb.report import charts
 from tb.report.charts import BINS, bins
 from tb.report.collect import HEAD, KEPT, Collector
-from tb.report.connections import FOLDED, Connection, Fold, find
+from tb.report.connections import FOLDED, Connection, Fate, Fold, fates, find
 from tb.report.frames import Seen, fields
 
 A, B = "10.0.0.1", "10.0.0.2"
@@ -95,6 +98,38 @@ def test_data_that_comes_a_second_time_is_marked_and_so_is_a_second_syn() -> Non
     steps = one(packets).steps
     assert [i for i, step in enumerate(steps) if step.kind == "again"] == [1, 8]
     assert steps[8].label.endswith("retransmission")
+
+
+def test_what_came_before_again_and_as_acknowledgment_is_known_of_each_segment() -> None:
+    isn = 0xFFFFFFFF - 150
+    data = [packet(False, "PA", isn + 1 + 100 * i, 78, 100) for i in range(3)]
+    packets = [
+        (True, packet(True, "S", 77, 0)),  # 0
+        (False, packet(False, "SA", isn, 78)),  # 1
+        *((False, each) for each in data),  # 2, 3, 4
+        (True, packet(True, "A", 78, isn + 201)),  # 5, lost
+        (True, packet(True, "A", 78, isn + 101)),  # 6
+        (False, data[1]),  # 7
+        (True, packet(True, "A", 78, isn + 301)),  # 8
+    ]
+    frames = seen(*packets)
+    frames[5] = replace(frames[5], fate="lost")
+    (connection,), _ = find(frames)
+    assert fates(connection) == {
+        0: Fate(acked=1), 1: Fate(acked=6), 2: Fate(acked=6), 3: Fate(again=7, acked=8), 4: Fate(acked=8),
+        7: Fate(before=3, acked=8),
+    }  # fmt: skip
+
+
+def test_each_segment_of_a_plot_has_its_place_there() -> None:
+    connection = one(conversation(9, 4))
+    drawn, points = charts.time_sequence(connection, False, 6)
+    assert [index for index, *_ in points] == [3, 4, 5, 6] and 'data-plot="6"' in drawn
+    assert points == sorted(points, key=lambda p: p[1]) == sorted(points, key=lambda p: -p[2])
+    strokes = re.findall(r"M([0-9.]+) ([0-9.]+)v-([0-9.]+)", drawn)
+    assert [(round(float(x)), round(float(y) - float(tall) / 2)) for x, y, tall in strokes] == [
+        (x, y) for _, x, y in points
+    ]
 
 
 def test_two_ports_and_a_port_used_again_are_three_connections() -> None:

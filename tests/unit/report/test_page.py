@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pymodel.regs import Feature
-from tb.report.page import NothingToReport, render, write
+from tb.report.page import NothingToReport, Waves, render, write
 
 SUMMARY: dict[str, Any] = {
     "ok": False, "trouble": "GET x: <timed out>", "seed": 9, "features": [Feature.CSUM.name],
@@ -35,7 +35,7 @@ def test_failed_run_says_what_went_wrong_and_what_was_planted_in_text_that_is_no
     page = render(SUMMARY, document())
     assert '<span class="bad">failed</span>' in page and "A bug was planted: used length." in page
     assert "GET x: &lt;timed out&gt;" in page and "used entry: &lt;id&gt; 3" in page
-    assert "✗ GET x" in page and "waves.fst" in page and "agreed everywhere" not in page
+    assert "✗ GET x" in page and "agreed everywhere" not in page
 
 
 def test_frame_of_no_connection_is_listed_with_its_time_in_words() -> None:
@@ -51,6 +51,13 @@ def test_frames_that_are_not_drawn_are_owned_up_to(total: int, said: bool) -> No
 def test_run_without_lockstep_does_not_claim_a_comparison() -> None:
     page = render(SUMMARY, document(compared={}, asked={"lockstep": False}))
     assert "not compared with the golden model" in page and "comparisons" not in page
+
+
+def test_waves_are_named_with_their_span_and_the_command_that_opens_them() -> None:
+    page = render(SUMMARY, document(), Waves(0, 200_000_000, "fdwire waves --at"))
+    assert "<code>waves.fst</code> are from 0.000 to 200.000 µs" in page
+    assert '"waves":[0,200000000,"fdwire waves --at"]' in page
+    assert "left no waves" in render(SUMMARY, document()) and '"waves":null' in render(SUMMARY, document())
 
 
 def test_directory_without_a_run_is_refused_by_the_missing_files_name(tmp_path: Any) -> None:

@@ -1,4 +1,4 @@
-"""A traced run's part of the page: which segments are chosen, the order of their hops, what is counted."""
+"""A traced run's part of the page: each frame's journey, the order of its hops, what is counted."""
 
 import re
 from typing import Any
@@ -10,12 +10,14 @@ from tb.trace.moments import Trace
 
 A, B = ("host A", "TCP", "a → b"), ("host B", "TCP", "b → a")
 WIRE = ("wire", "A → B")
+READS = ("host A", "NIC", "3 frame reads (DMA)")
 NS = 1000
 
 
 def run(segments: int = 3) -> Trace:
     """A sends so many segments, a µs apart, each there after 500, 600 … ns; the second has most hops."""
     trace = Trace()
+    trace.frames = [[i + 1] for i in range(segments)]
     for i in range(segments):
         at, flow = i * 1000 * NS, [i + 1]
         trace.say(at, ("host A", "programs", "p"), "sendto", flow, end=at, details={"fd": 3})
@@ -25,7 +27,7 @@ def run(segments: int = 3) -> Trace:
             trace.say(
                 at + 64 * NS, ("host A", "NIC", "1 doorbells"), "TX ring", flow, details={"slot": "<3>"}
             )
-        trace.say(at + 100 * NS, WIRE, "frame", flow, end=at + 228 * NS)
+        trace.say(at + 100 * NS, WIRE, "frame", flow, end=at + 228 * NS, frames=flow)
         if i == 1:
             trace.say(at + 100 * NS, ("host A", "NIC", "7 used descriptors"), "used", flow)
         there = at + (500 + 100 * i) * NS
@@ -38,15 +40,55 @@ def run(segments: int = 3) -> Trace:
     return trace
 
 
-def test_segment_with_most_hops_is_chosen_and_its_hops_stand_as_they_happened() -> None:
-    (one,) = traced.document(run())["journeys"]
-    assert [hop["name"] for hop in one] == [
+def names(document: dict[str, Any], frame: int) -> list[str]:
+    return [document["hops"][place][1] for place in document["journeys"][frame]]
+
+
+def test_hops_of_a_journey_stand_as_they_happened() -> None:
+    document = traced.document(run())
+    assert names(document, 1) == [
         "sendto", "copied into the send buffer", "ACK 100 bytes", "TX ring", "used", "frame",
         "interrupt", "received ACK 100 bytes", "recvfrom",
     ]  # fmt: skip
-    assert [hop["at"] for hop in one] == sorted(hop["at"] for hop in one)
+    one = [document["hops"][place] for place in document["journeys"][1]]
+    assert [hop[2] for hop in one] == sorted(hop[2] for hop in one)
     # The call that waited stands where it came back.
-    assert one[-1]["at"] == 1600 * NS and one[-1]["lasted"] is None
+    assert one[-1][2:4] == [1600 * NS, None]
+    assert journey.telling(document, range(3)) == 1 and journey.telling(document, [3, 0]) == 0
+
+
+def test_frames_cut_from_one_segment_share_what_it_did_and_keep_apart_what_they_did() -> None:
+    trace = Trace()
+    trace.frames = [[1], [1], []]
+    trace.say(0, A, "ACK 2000 bytes", [1])
+    for number, at in ((1, 10), (2, 20)):
+        trace.say(at * NS, WIRE, "frame", [1], end=(at + 5) * NS, frames=[number], details={"n": number})
+    trace.say(40 * NS, B, "received ACK 1000 bytes", [1], frames=[2])
+    trace.say(50 * NS, B, "received ACK 2000 bytes", [1], frames=[1, 2])
+    document = traced.document(trace)
+    assert names(document, 0) == ["ACK 2000 bytes", "frame", "received ACK 2000 bytes"]
+    assert names(document, 1) == [
+        "ACK 2000 bytes", "frame", "received ACK 1000 bytes", "received ACK 2000 bytes",
+    ]  # fmt: skip
+    assert document["journeys"][2] == [] and len(document["hops"]) == 5
+    assert [document["hops"][places[1]][4] for places in document["journeys"][:2]] == [{"n": 1}, {"n": 2}]
+
+
+def test_bursts_of_one_dma_are_one_hop_from_the_first_to_the_last() -> None:
+    trace = Trace()
+    trace.frames = [[1]]
+    for at, size in ((100, 64), (150, 36)):
+        details: dict[str, Any] = {"address": f"{at:#x}", "bytes": size}
+        trace.say(at * NS, READS, "frame", [1], end=(at + 20) * NS, details=details)
+    (hop,) = traced.document(trace)["hops"]
+    assert hop[1:] == [
+        "frame, 2 bursts", 100 * NS, 70 * NS, {"address": "0x64", "bytes": 100, "bursts": 2},
+    ]  # fmt: skip
+
+
+def test_journeys_beyond_what_is_kept_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traced, "HOPS", 10)
+    assert len(traced.document(run(9))["journeys"]) == 2
 
 
 def test_latency_is_from_one_tcp_to_the_other_for_each_segment_that_arrived() -> None:
@@ -55,15 +97,20 @@ def test_latency_is_from_one_tcp_to_the_other_for_each_segment_that_arrived() ->
     assert traced.document(trace)["latencies"] == [[500 * NS, 600 * NS, 700 * NS], []]
 
 
-def test_timeline_has_the_cycles_between_hops_and_its_details_are_no_markup() -> None:
-    document = traced.document(run())
-    ((title, page, _),) = journey.journeys(document)
-    assert title == "Journey of one segment, host A → host B"
-    assert re.findall(r"<i>\+([0-9.]+)</i>", page) == [
-        "0.0", "0.0", "0.0", "10.0", "5.6", "0.0", "78.1", "0.0", "0.0",
-    ]  # fmt: skip
-    assert "600.0 ns, 93.8 cycles" in page and "lasts 128.0 ns, 20.0 cycles" in page
-    assert journey.hops(document)[3][1:] == [1064 * NS, 1064 * NS, [["slot", "<3>"]]]
+def test_script_gets_each_hop_once_with_the_fields_of_its_descriptors() -> None:
+    trace = run(1)
+    slot: dict[str, Any] = {"descriptor at 0x10": {"length": 3, "flags": "NEXT"}, "bytes": 16}
+    trace.say(50 * NS, ("host A", "NIC", "2 descriptor reads"), "TX ring", [1], end=60 * NS, details=slot)
+    document = traced.document(trace)
+    told = journey.hops(document)
+    place = names(document, 0).index("TX ring")
+    track, name, at, lasted, shape, *values = told["hops"][place]
+    assert (told["tracks"][track], name, at, lasted) == (
+        ("host A", "NIC · descriptor reads"), "TX ring", 50 * NS, 10 * NS,
+    )  # fmt: skip
+    of = "descriptor at 0x10"
+    assert told["names"][shape] == ((of, "length"), (of, "flags"), ("", "bytes"))
+    assert values == ["3", "NEXT", "16"]
 
 
 @pytest.mark.parametrize(("in_flight", "sections"), [(9_999, 1), (10_000, 2)])

@@ -32,7 +32,9 @@ def read(trace: Trace) -> list[tuple[int, int, str, Any]]:
 def test_moments_come_in_order_of_time_with_flows_and_details() -> None:
     trace = Trace()
     trace.say(9000, ("wire", "A → B"), "out", [3], end=12_000)
-    trace.say(2500, ("host A", "TCP"), "segment", [3, 3], details={"seq": 1, "next hop": "b"})
+    trace.say(
+        2500, ("host A", "TCP"), "segment", [3, 3], details={"seq": 1, "slot": {"id": 7, "flags": "NEXT"}}
+    )
     first, begin, end = read(trace)
     assert (first[:3], begin[:3], end[:3]) == (
         (2, INSTANT, "host A/TCP"),
@@ -40,8 +42,10 @@ def test_moments_come_in_order_of_time_with_flows_and_details() -> None:
         (12, END, "wire/A → B"),
     )
     assert list(first[3].flow_ids) == list(begin[3].flow_ids) == [3] and not end[3].flow_ids
-    notes = {n.name: n.int_value or n.string_value for n in first[3].debug_annotations}
-    assert notes == {"ps": 2500, "seq": 1, "next hop": "b"}
+    *plain, slot = first[3].debug_annotations
+    assert {n.name: n.int_value for n in plain} == {"ps": 2500, "seq": 1}
+    parts = {n.name: n.int_value or n.string_value for n in slot.dict_entries}
+    assert (slot.name, parts) == ("slot", {"id": 7, "flags": "NEXT"})
 
 
 def test_slices_of_one_track_nest_or_get_another_line_and_each_end_is_its_own() -> None:

@@ -8,8 +8,11 @@ from scapy.layers.l2 import Ether
 
 from pymodel.ports import Frame
 from pymodel.regs import Reg
+from pymodel.wire import virtio_net_hdr
+from pymodel.wire.virtio_net_hdr import VirtioNetHdr
 from tb.lockstep import events as ev
 from tb.trace.flows import Ends, Flows, Segment
+from tb.trace.frames import Frames
 from tb.trace.moments import Moment, Trace
 from tb.trace.nic import Handed, NicRecorder
 
@@ -35,7 +38,9 @@ class Made:
         self.flow = flows.begin(Segment(ENDS, 100, 0, 200, 16))
         self.handed.at[BODY] = [self.flow]
         self.handed.fresh = [self.flow]
-        self.nic = NicRecorder(self.trace, flows, self.handed, "A", "B")
+        self.frames = Frames(self.trace.frames)
+        self.nic = NicRecorder(self.trace, flows, self.frames, self.handed, "A", "B")
+        self.flows = flows
 
     def read(self, asked: int, time: int, address: int, data: bytes, ident: int) -> None:
         self.nic.event(ev.DmaRequest(asked, address, False, ident))
@@ -74,7 +79,10 @@ def test_sent_segment_is_followed_from_the_doorbell_to_its_interrupt() -> None:
         ("8 interrupt line", 95, 4),
     ]
     (fetch,) = made.on("2")
-    assert fetch.details[f"slot at {RING + 16:#x}"] == f"{len(BYTES)} bytes at {BODY:#x}, id 5, AVAIL"
+    assert fetch.details[f"descriptor at {RING + 16:#x}"] == {
+        "address": f"{BODY:#x}", "length": len(BYTES), "id": 5, "flags": "0x0080 AVAIL",
+    }  # fmt: skip
+    assert made.trace.frames == [[made.flow]] and made.on("A → B")[0].frames == [1]
 
 
 def test_burst_told_beat_by_beat_is_one_slice_and_an_indirect_table_leads_to_the_frame() -> None:
@@ -89,7 +97,7 @@ def test_burst_told_beat_by_beat_is_one_slice_and_an_indirect_table_leads_to_the
     made.written(75, 80, RING + 8, descriptor(0, 0, 3, AVAIL | USED)[8:], TX_USED)
     ring, table = made.on("2")
     assert (ring.time, ring.duration, ring.details["bytes"], ring.flows) == (20, 11, 32, [])
-    assert f"slot at {RING + 16:#x}" not in ring.details, "a used slot is no descriptor"
+    assert f"descriptor at {RING + 16:#x}" not in ring.details, "a used slot is no descriptor"
     assert (table.time, table.duration, table.flows) == (40, 11, [made.flow])
     (used,) = made.on("7")
     assert used.flows == [made.flow]
@@ -97,9 +105,11 @@ def test_burst_told_beat_by_beat_is_one_slice_and_an_indirect_table_leads_to_the
 
 def test_received_segment_is_followed_from_the_wire_to_its_interrupt() -> None:
     made = Made()
+    made.frames.left(bytes(60), made.flows)
+    assert made.frames.left(BYTES, made.flows) == 2
     made.read(1, 2, RING, descriptor(BODY + 0x800, 2048, 6, AVAIL | WRITE), RX_DESCRIPTORS)
     made.nic.event(ev.WireIn(30, Frame(BYTES, 10, 30)))
-    stored = bytes(12) + BYTES
+    stored = virtio_net_hdr.emit(VirtioNetHdr(flags=2, num_buffers=1)) + BYTES
     made.written(31, 33, BODY + 0x800, stored[:64], FRAME)
     made.nic.event(ev.RxDecision(34, 7))
     made.written(35, 38, BODY + 0x840, stored[64:], FRAME)
@@ -114,6 +124,24 @@ def test_received_segment_is_followed_from_the_wire_to_its_interrupt() -> None:
         ("8 interrupt line", 50, None),
     ]
     assert [m.name for m in made.on("5")] == ["stored"]
+    assert {tuple(m.frames) for m in made.trace.moments if made.flow in m.flows} == {(2,)}
+    header = made.on("6")[0].details["virtio_net_hdr"]
+    assert isinstance(header, dict) and (header["flags"], header["num_buffers"]) == ("0x02 DATA_VALID", 1)
+
+
+def test_header_that_is_read_in_front_of_a_frame_is_decoded() -> None:
+    made = Made()
+    head = descriptor(HEADER, 12, 5, AVAIL | NEXT)
+    made.read(20, 30, RING, head + descriptor(BODY, len(BYTES), 5, AVAIL), TX_DESCRIPTORS)
+    net = virtio_net_hdr.emit(VirtioNetHdr(flags=1, gso_type=1, hdr_len=66, gso_size=1448, csum_start=34))
+    made.read(31, 32, HEADER - 4, bytes(4) + net, FRAME)
+    made.read(40, 50, BODY, BYTES, FRAME)
+    first, second = made.on("3")
+    assert first.details["virtio_net_hdr"] == {
+        "flags": "0x01 NEEDS_CSUM", "gso_type": "1 TCPV4", "hdr_len": 66, "gso_size": 1448, "csum_start": 34,
+        "csum_offset": 0, "num_buffers": 0,
+    }  # fmt: skip
+    assert "virtio_net_hdr" not in second.details
 
 
 def test_doorbell_of_a_queue_that_is_not_there_and_bus_errors_are_told() -> None:
