@@ -137,7 +137,7 @@ class World:
     """Two hosts, A (10.0.0.1) and B (10.0.0.2), joined by a link; names ``a`` and ``b`` resolve.
 
     Either NIC may be golden or RTL. `impairments` and `delay` (ps) are those of the link. `without`: features
-    that A does not use.
+    that A does not use. `far`: B's NIC has a queue of its own (`Link`).
     """
 
     def __init__(
@@ -151,10 +151,11 @@ class World:
         impairments: Impairments | None = None,
         profile: Profile = LINUX,
         without: Collection[Feature] = (),
+        far: Scheduler | None = None,
     ) -> None:
         self.scheduler = scheduler
         names = {"a": bytes((10, 0, 0, 1)), "b": bytes((10, 0, 0, 2))}
-        self.link = Link(scheduler, nic_a, nic_b, delay=delay, impairments=impairments, seed=seed)
+        self.link = Link(scheduler, nic_a, nic_b, delay=delay, impairments=impairments, seed=seed, far=far)
         self.a = Host(
             "a",
             scheduler,

@@ -73,8 +73,11 @@ class LinkCounters:
 class _Way:
     """One direction of a link."""
 
-    def __init__(self, link: "Link", direction: Direction, to: WirePort, seed: int) -> None:
+    def __init__(
+        self, link: "Link", direction: Direction, to: WirePort, scheduler: Scheduler, seed: int
+    ) -> None:
         self.counters = LinkCounters()
+        self._scheduler = scheduler
         self._link = link
         self._direction = direction
         self._to = to
@@ -114,15 +117,14 @@ class _Way:
             self._send_on(frame, hold)
 
     def _send_on(self, frame: Frame, hold: int) -> None:
-        link = self._link
-        link.scheduler.at(frame.end + link.delay + hold, lambda: self._arrive(frame))
+        self._scheduler.at(frame.end + self._link.delay + hold, lambda: self._arrive(frame))
 
     def _arrive(self, frame: Frame) -> None:
         link = self._link
         if not link.up:
             self.counters.unplugged += 1
             return
-        start = link.scheduler.now
+        start = self._scheduler.now
         if start < self._free_at:
             start = self._free_at
         end = start + frame.end - frame.start
@@ -147,7 +149,8 @@ class Link:
 
     `impairments` may be replaced at any time (None: a perfect cable). Two taps, None or a callable:
     `on_frame(direction, frame)` sees each frame as it was sent, at its end; `on_deliver(direction,
-    frame)` each frame as it will arrive, with its times at the receiver.
+    frame)` each frame as it will arrive, with its times at the receiver. `far`: the queue of what arrives at
+    `b`, if that is another than `scheduler`; one clock for both.
     """
 
     def __init__(
@@ -159,6 +162,7 @@ class Link:
         delay: int = 1 * US,
         impairments: Impairments | None = None,
         seed: int = 0,
+        far: Scheduler | None = None,
     ) -> None:
         if delay < 0:
             raise ValueError(f"delay={delay} ps is negative")
@@ -170,8 +174,8 @@ class Link:
         self.on_deliver: Callable[[Direction, Frame], None] | None = None
         self._ports = (a, b)
         self._ways = {
-            Direction.A_TO_B: _Way(self, Direction.A_TO_B, b, seed),
-            Direction.B_TO_A: _Way(self, Direction.B_TO_A, a, seed),
+            Direction.A_TO_B: _Way(self, Direction.A_TO_B, b, far or scheduler, seed),
+            Direction.B_TO_A: _Way(self, Direction.B_TO_A, a, scheduler, seed),
         }
         a.set_wire_handler(self._ways[Direction.A_TO_B].take)
         b.set_wire_handler(self._ways[Direction.B_TO_A].take)

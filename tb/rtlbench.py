@@ -7,10 +7,10 @@ from pymodel.hostmem import HostMemory
 from pymodel.link import Direction, Link
 from pymodel.ports import mmio_read
 from pymodel.regs import Stat
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
 from pymodel.task import Task
 from tb.cosim.library import load
+from tb.cosim.lookahead import Lookahead
 from tb.cosim.loop import Loop
 from tb.cosim.rtl_nic import ProtocolViolation, RtlNic
 from tb.cosim.waves import WaveRecorder
@@ -61,7 +61,7 @@ class RtlBench:
         sampling: Sampling | None = None,
         memory: HostMemory | None = None,
     ) -> None:
-        scheduler = self.scheduler = Scheduler()
+        scheduler = self.scheduler = Lookahead()
         scheduler.run_until(load().fdw_now())
         self.rtl = RtlNic(scheduler, HostMemory(iommu=iommu) if memory is None else memory)
         self.rtl.drain()  # an earlier test's events

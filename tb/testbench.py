@@ -51,7 +51,7 @@ class Testbench(RtlBench):
         without: Collection[Feature] = (),
     ) -> None:
         super().__init__(dut, lockstep=lockstep, iommu=iommu, sampling=sampling)
-        golden = GoldenNic(self.scheduler, HostMemory(iommu=iommu), mac=b"\x02\0\0\0\0\2")
+        golden = GoldenNic(self.scheduler.far, HostMemory(iommu=iommu), mac=b"\x02\0\0\0\0\2")
         self.world = World(
             self.scheduler,
             self.rtl,
@@ -60,8 +60,10 @@ class Testbench(RtlBench):
             impairments=impairments,
             profile=profile,
             without=without,
+            far=self.scheduler.far,
         )
         self.a, self.b, self.link = self.world.a, self.world.b, self.world.link
+        self.scheduler.lookahead = lambda: self.link.delay
         self.a.device.on_available = self.rtl.recorder.available
 
     @classmethod

@@ -89,6 +89,7 @@ class Loop:
                 if not self._rested(self._hold, now, string_at(log, size) if size else b""):
                     return now + HOLD_STEP
             elif size:
+                scheduler.run_until(now - 1)  # what the NIC did comes after all that was due before
                 self._nic.take(string_at(log, size))
             scheduler.run_until(now)
             if self.on_wake is not None:
