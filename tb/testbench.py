@@ -63,7 +63,7 @@ class Testbench(RtlBench):
             far=self.scheduler.far,
         )
         self.a, self.b, self.link = self.world.a, self.world.b, self.world.link
-        self.scheduler.lookahead = lambda: self.link.delay
+        self.scheduler.lookahead = lambda: self.link.delay + golden.reaction
         self.a.device.on_available = self.rtl.recorder.available
 
     @classmethod

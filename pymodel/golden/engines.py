@@ -34,7 +34,8 @@ class TxMac:
         self._scheduler = scheduler
         self._on_sent = on_sent
         self._queue: deque[bytes] = deque()
-        self._busy = False
+        self.busy = False
+        """A frame is on the wire."""
         self._free_at = 0
         self._epoch = 0
 
@@ -42,12 +43,12 @@ class TxMac:
         """Queue a frame (DA…FCS)."""
         self.occupied += len(data)
         self._queue.append(data)
-        if not self._busy:
+        if not self.busy:
             self._start()
 
     def _start(self) -> None:
         data = self._queue.popleft()
-        self._busy = True
+        self.busy = True
         start = max(self._scheduler.now, self._free_at)
         frame = Frame(data, start, start + mac.duration(len(data)))
         self._free_at = frame.end + _GAP
@@ -56,7 +57,7 @@ class TxMac:
         def ended() -> None:
             if epoch != self._epoch:
                 return
-            self._busy = False
+            self.busy = False
             self.occupied -= len(data)
             if self._queue:
                 self._start()
@@ -74,7 +75,7 @@ class TxMac:
         self._epoch += 1
         self._queue.clear()
         self.occupied = 0
-        self._busy = False
+        self.busy = False
 
 
 class _Transfer:

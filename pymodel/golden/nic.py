@@ -77,6 +77,7 @@ class GoldenNic:
         self._interrupt_handler: Callable[[bool], None] | None = None
         self._wire_handler: Callable[[Frame], None] | None = None
         self._epoch = 0
+        self._reaction = 2 * dma_latency + ethernet.duration(ethernet.MIN_FRAME)
 
     def observe(self, observer: Observer | None) -> None:
         """Tell `observer` what happens at the device from now on."""
@@ -87,6 +88,16 @@ class GoldenNic:
         """Slots of `queue`'s ring that were given back since it was started last."""
         running = self._queues[queue]
         return self._used[queue] if running is None else running.given_back
+
+    @property
+    def reaction(self) -> int:
+        """How much time (ps) passes at least from any event to the end of a frame that it makes the NIC send.
+
+        It takes a descriptor, its buffer, and the shortest frame's time; 0 unless the transmitter is at rest.
+        """
+        if self._tx_mac.busy or self._channels[Queue.TX].inflight:
+            return 0
+        return self._reaction
 
     # ------------------------------------------------------------------ DevicePort
 

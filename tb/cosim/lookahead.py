@@ -1,6 +1,7 @@
 """The event queue of a bench whose far end lies behind a cable: conservative lookahead (Chandy and Misra).
 
-What happens at the far end at time t reaches the RTL at t plus the cable's delay, not before. Its events
+What happens at the far end at time t reaches the RTL at t plus the cable's delay, not before; what does not
+send a frame at once, later by the time that it takes the far NIC to read one from memory. Its events
 therefore need not wake Python each at its own time: the simulator runs on, and they are caught up with, in
 order and each at its time, before the first of them could matter.
 """

@@ -12,7 +12,7 @@ from typing import Any
 from cocotb.triggers import ValueChange
 
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import SEC, US
+from pymodel.simtime import CYCLE, SEC, US
 from tb.cosim.library import WAKE, load
 from tb.cosim.rtl_nic import RtlNic
 
@@ -89,7 +89,10 @@ class Loop:
                 if not self._rested(self._hold, now, string_at(log, size) if size else b""):
                     return now + HOLD_STEP
             elif size:
-                scheduler.run_until(now - 1)  # what the NIC did comes after all that was due before
+                # What the far end has done up to the last edge, before it hears what the NIC did at this one.
+                # The near end's events of then have run; those since come after what the NIC did: a checker
+                # is to know its DMA before the driver touches the memory.
+                scheduler.run_until(now - CYCLE)
                 self._nic.take(string_at(log, size))
             scheduler.run_until(now)
             if self.on_wake is not None:
