@@ -73,10 +73,10 @@ class Told:
         return status
 
     def close(self) -> None:
-        """End it if it still runs."""
+        """End it if it still runs; all that it said is then known."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.ended()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
@@ -100,8 +100,8 @@ def backend(out: Path, *arguments: str, nic: str = "golden") -> Iterator[Told]:
             assert re.search(r"golden model +[\d,]+ comparisons, 0 mismatches", device.said), device.said
         assert not (out / "s").exists()
     finally:
-        print(device.said)
         device.close()
+        print(device.said)
 
 
 @contextlib.contextmanager
@@ -129,8 +129,8 @@ def pmd(out: Path, *options: str, vdev: str = "", start: bool = True) -> Iterato
             client.type("start")
         yield client
     finally:
-        print(client.said)
         client.close()
+        print(client.said)
 
 
 def stop(client: Told) -> dict[str, int]:
