@@ -50,10 +50,10 @@ class Loop:
         self._hold: _Hold | None = None
         self.on_wake: Callable[[], None] | None = None
         """Called each time Python runs, e.g. to show progress; must not touch the simulation."""
-        self.pace: Callable[[bool], int] | None = None
+        self.pace: Callable[[Callable[[], bool]], int] | None = None
         """Decides up to which time (ps) the simulator runs alone, instead of the scheduler's next deadline.
 
-        Its argument: nothing moves in the NIC. It may block: simulated time stands still meanwhile.
+        Its argument says whether nothing moves in the NIC. It may block: simulated time stands still then.
         """
 
     async def run(self, done: Callable[[], bool], *, timeout: int = 10 * SEC, what: str = "the run") -> None:
@@ -102,14 +102,15 @@ class Loop:
                 return now + HOLD_STEP
             if scheduler.now >= limit or self._done():
                 return 0
-            deadline = (
-                scheduler.next_deadline() if self.pace is None else self.pace(bool(self._lib.fdw_quiet()))
-            )
+            deadline = scheduler.next_deadline() if self.pace is None else self.pace(self._quiet)
         except BaseException as error:
             # ctypes would print and swallow it; cocotb's coroutine raises it instead.
             self._error = error
             return 0
         return limit if deadline is None or deadline > limit else max(deadline, 1)
+
+    def _quiet(self) -> bool:
+        return bool(self._lib.fdw_quiet())
 
     def hold(self, cycles: int, patience: int, then: Callable[[bool], None]) -> None:
         """Let the hosts stand still until nothing has moved at the NIC for `cycles`, or for `patience` ps.

@@ -31,7 +31,7 @@ def run(options: Options, listener: socket.socket | None) -> int:
             through(session.start_host())
             session.start_outside()
             while not session.over:
-                scheduler.run_until(session.coupling.next(quiet=True))
+                scheduler.run_until(session.coupling.next(quiet=lambda: True))
             status = session.end()
             through(session.shut())
         finally:

@@ -81,35 +81,53 @@ class Coupling:
         self._clock = clock
         self._pace = Pace(scheduler.now, clock())
         self._glanced = self._ticked = clock()
+        self._woken = False
+        """There was something to read at the end of a wait."""
 
-    def next(self, quiet: bool) -> int:
-        """The time (ps) to run to. `quiet`: only the scheduler's events or the TAP's frames move anything."""
+    def next(self, quiet: Callable[[], bool]) -> int:
+        """The time (ps) to run to. `quiet()`: only the scheduler's events or the TAP's frames move anything,
+        after all that was ordered by now, too.
+        """
         scheduler = self._scheduler
         now = scheduler.now
         wall = self._clock()
         self._pace.settle(now, wall)
         self._port.poll()
+        if wall - self._glanced > GLANCE * 1e9 or self._woken:
+            self._glance()
         due = scheduler.next_deadline()
-        if wall - self._glanced > GLANCE * 1e9:
-            self._look(0, tap=False)
-        if not quiet:
+        if not quiet():
             return min(now + STEP, due if due is not None else now + STEP)
         limit = self._pace.limit(wall)
         if due is not None and due <= limit:
             return due
-        patience = PATIENCE if due is None else min(PATIENCE, (due - limit) / SEC)
-        self._look(patience, tap=not self._port.sending)
+        self._wait(PATIENCE if due is None else min(PATIENCE, (due - limit) / SEC))
         limit = self._pace.limit(self._clock())
         return max(now, limit if due is None else min(limit, due))
 
-    def _look(self, patience: float, *, tap: bool) -> None:
-        """Wait for something to read, `patience` seconds at most."""
-        fds = [*self.watched, self._tap] if tap and self._tap is not None else [*self.watched]
+    def _wait(self, patience: float) -> None:
+        """Wait for something to read, `patience` seconds at most. Who has it is told only when simulated time
+        has passed as the wall's did: what is ordered then is not due in the past.
+        """
+        fds = [*self.watched]
+        if self._tap is not None and not self._port.sending:
+            fds.append(self._tap)
         ready, _, _ = select.select(fds, [], [], patience)
+        self._woken = bool(ready)
+        self._tick()
+
+    def _glance(self) -> None:
+        """Call those whose descriptors are readable now."""
+        ready, _, _ = select.select([*self.watched], [], [], 0)
         for fd in ready:
-            if fd in self.watched:  # not the TAP, nor what one of the others has just taken out
+            if fd in self.watched:  # not what one of the others has just taken out
                 self.watched[fd]()
+        self._woken = False
         self._glanced = self._clock()
-        if self._glanced - self._ticked > PATIENCE * 1e9:
-            self._ticked = self._glanced
+        self._tick()
+
+    def _tick(self) -> None:
+        wall = self._clock()
+        if wall - self._ticked > PATIENCE * 1e9:
+            self._ticked = wall
             self.on_tick()

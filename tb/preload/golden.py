@@ -27,7 +27,7 @@ def run(options: Options) -> int:
         try:
             session.start()
             while not session.over:
-                scheduler.run_until(session.coupling.next(quiet=True))
+                scheduler.run_until(session.coupling.next(quiet=lambda: True))
             status = session.end()
             if options.sockets:
                 show_sockets(world)
