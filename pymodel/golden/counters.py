@@ -76,7 +76,8 @@ class Counters:
 
     def _count_good(self, direction: str, data: bytes) -> None:
         """RFC 2819 §5: etherStatsPkts64Octets and those after it, BroadcastPkts and MulticastPkts."""
-        self.count(_SIZES[direction][bisect_left(_BOUNDS, len(data))])
+        size = _SIZES[direction][bisect_left(_BOUNDS, len(data))]
+        setattr(self, size, getattr(self, size) + 1)
         if data[0] & _GROUP:
             self.count(f"{direction}_broadcast" if data[:6] == _BROADCAST else f"{direction}_multicast")
 

@@ -17,7 +17,7 @@ class Dma:
     """One DMA port. `observer` is told of each request and of how it ended.
 
     `on_error()` is called for a transfer outside the memory, or not mapped by its IOMMU, instead of its
-    completion; `on_idle()` when the last transfer in flight has ended.
+    completion.
     """
 
     def __init__(
@@ -28,16 +28,16 @@ class Dma:
         latency: int,
         bytes_per_cycle: int = 16,
         on_error: Callable[[], None],
-        on_idle: Callable[[], None],
     ) -> None:
         self.inflight = 0
+        self.on_idle: Callable[[], None] | None = None
+        """To be called once, when the last transfer in flight has ended."""
         self.observer: Observer | None = None
         self._scheduler = scheduler
         self._memory = memory
         self._latency = latency
         self._bytes_per_cycle = bytes_per_cycle
         self._on_error = on_error
-        self._on_idle = on_idle
         self._read_end = 0
         self._write_end = 0
         self._epoch = 0
@@ -111,16 +111,19 @@ class Dma:
 
     def _ended(self, channel: "Channel") -> None:
         channel.inflight -= 1
-        if not channel.inflight:
-            channel.on_idle()
         self.inflight -= 1
-        if not self.inflight:
-            self._on_idle()
+        if channel.on_idle is not None and not channel.inflight:
+            then, channel.on_idle = channel.on_idle, None
+            then()
+        if self.on_idle is not None and not self.inflight:
+            then, self.on_idle = self.on_idle, None
+            then()
 
     def abandon(self) -> None:
         """Hardware reset: transfers in flight never complete."""
         self._epoch += 1
         self.inflight = 0
+        self.on_idle = None
         self._read_end = 0
         self._write_end = 0
 
@@ -128,12 +131,11 @@ class Dma:
 class Channel:
     """One queue's share of the port: what of it is in flight can be asked.
 
-    `on_idle()` when the last of its transfers has ended. `read(address, length, done)` and
-    `write(address, data, done)`: as those of `Dma`.
+    `read(address, length, done)` and `write(address, data, done)`: as those of `Dma`; `on_idle`, too.
     """
 
-    def __init__(self, dma: Dma, on_idle: Callable[[], None]) -> None:
+    def __init__(self, dma: Dma) -> None:
         self.inflight = 0
-        self.on_idle = on_idle
+        self.on_idle: Callable[[], None] | None = None
         self.read = partial(dma.read, self)
         self.write = partial(dma.write, self)

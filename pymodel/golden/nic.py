@@ -65,12 +65,11 @@ class GoldenNic:
             memory,
             latency=dma_latency,
             on_error=lambda: self._fault("DMA transfer answered with an error"),
-            on_idle=self._idle,
         )
         self._tx_mac = TxMac(scheduler, self._sent)
         self._tx = TxEngine(self._tx_mac, self.counters, fifo_bytes=tx_fifo_bytes)
         self._rx = RxEngine(self.counters, fifo_bytes=rx_fifo_bytes)
-        self._channels = self._make_channels()
+        self._channels = [Channel(self._dma) for _ in range(QUEUES)]
         self._queues: list[DeviceQueue | None] = [None] * QUEUES
         self._used = [0] * QUEUES
         """Of each queue that was stopped: the slots that were used."""
@@ -134,7 +133,7 @@ class GoldenNic:
         """Hardware reset, at once: posted writes, transfers and frames on their way are lost."""
         self._epoch += 1
         self._dma.abandon()
-        self._channels = self._make_channels()
+        self._channels = [Channel(self._dma) for _ in range(QUEUES)]
         self._tx_mac.abandon()
         for queue in range(QUEUES):
             self._stop(queue)
@@ -182,7 +181,9 @@ class GoldenNic:
             self._start(queue)
         elif not runs:
             self._stop(queue)
-            if self._channels[queue].inflight == 0:
+            if self._channels[queue].inflight:
+                self._channels[queue].on_idle = partial(self._queue_idle, queue)
+            else:
                 self._queue_idle(queue)
 
     def device_reset(self) -> None:
@@ -191,7 +192,9 @@ class GoldenNic:
             self._stop(queue)
         self._tx_mac.flush()
         self.faults.clear()
-        if self._dma.inflight == 0:
+        if self._dma.inflight:
+            self._dma.on_idle = self.registers.finish_reset
+        else:
             self.registers.finish_reset()
 
     def interrupt_changed(self, level: bool) -> None:
@@ -210,7 +213,7 @@ class GoldenNic:
             self.registers.queues[index],
             self.registers.features,
             writable=is_rx,
-            on_chain=lambda: self._pump_rx() if is_rx else self._pump_tx(),
+            on_chain=self._pump_rx if is_rx else self._pump_tx,
             on_interrupt=self.registers.used_buffer,
             on_fault=self._fault,
         )
@@ -241,13 +244,6 @@ class GoldenNic:
     def _fault(self, reason: str) -> None:
         self.faults.append(reason)
         self.registers.needs_reset()
-
-    def _idle(self) -> None:
-        if self.registers.resetting:
-            self.registers.finish_reset()
-
-    def _make_channels(self) -> list[Channel]:
-        return [Channel(self._dma, partial(self._queue_idle, queue)) for queue in range(QUEUES)]
 
     def _queue_idle(self, queue: int) -> None:
         """`queue` has no transfer in flight: that ends its reset, if it is being reset."""

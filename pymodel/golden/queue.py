@@ -193,7 +193,9 @@ class DeviceQueue:
         """
         if self.stopped:
             return
-        slots = sum(chain.slots for chain, _ in uses)
+        slots = 0
+        for chain, _ in uses:
+            slots += chain.slots
         self.given_back += slots
         for chain, length in uses[:-1]:
             entry = self.ring.use(chain, length)

@@ -4,6 +4,7 @@ The function without its timing: a `Landing` is given chains until it wants no m
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from pymodel.golden import mac, rx_csum
@@ -61,7 +62,7 @@ class Landing:
 
     def parts(self) -> list[Part]:
         """What each chain gets, once `complete`, in the order of the ring."""
-        content = self._header() + self._body
+        content = _header(self._valid, len(self.chains) if self._mergeable else 1) + self._body
         if len(self.chains) == 1:
             data = content[: self._room]
             return [Part(self.chains[0], data, 0 if self.lost else len(data))]
@@ -73,14 +74,15 @@ class Landing:
             at += len(data)
         return parts
 
-    def _header(self) -> bytes:
-        """`virtio_net_hdr`: zeros but num_buffers and, perhaps, DATA_VALID."""
-        header = bytearray(NET_HDR_BYTES)
-        if self._valid:
-            header[NetHdr.FLAGS] = NetHdrFlag.DATA_VALID
-        count = len(self.chains) if self._mergeable else 1
-        header[NetHdr.NUM_BUFFERS : NetHdr.NUM_BUFFERS + 2] = count.to_bytes(2, "little")
-        return bytes(header)
+
+@cache
+def _header(valid: bool, buffers: int) -> bytes:
+    """`virtio_net_hdr`: zeros but num_buffers and, perhaps, DATA_VALID."""
+    header = bytearray(NET_HDR_BYTES)
+    if valid:
+        header[NetHdr.FLAGS] = NetHdrFlag.DATA_VALID
+    header[NetHdr.NUM_BUFFERS : NetHdr.NUM_BUFFERS + 2] = buffers.to_bytes(2, "little")
+    return bytes(header)
 
 
 def in_used_order(parts: list[Part]) -> list[Part]:
