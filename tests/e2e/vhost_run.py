@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,14 +84,14 @@ class Told:
 
 
 @contextlib.contextmanager
-def backend(out: Path, *arguments: str, nic: str = "golden") -> Iterator[Told]:
-    """`fdwire vhost-user`, that waits for clients at `out`/s. It must end by SIGINT, with all as it should
-    be.
+def backend(out: Path, *arguments: str, nic: str = "golden", ready: str = "Ctrl-C ends it") -> Iterator[Told]:
+    """`fdwire vhost-user`, that waits for clients at `out`/s once it has said `ready`. It must end by SIGINT,
+    or before, with all as it should be.
     """
     where = ["--socket", str(out / "s"), "--out", str(out)]
     device = Told([sys.executable, "-m", "tb.cli", "vhost-user", "--nic", nic, *where, *arguments])
     try:
-        device.until("Ctrl-C ends it", 240)
+        device.until(ready, 240)
         yield device
         device.process.send_signal(signal.SIGINT)
         assert device.ended() == 0, device.said
@@ -142,17 +142,42 @@ def stop(client: Told) -> dict[str, int]:
     return {"rx": int(shown[1]), "tx": int(shown[3])}
 
 
+def stats(client: Told) -> dict[str, int]:
+    """Frames and bytes (without FCS) so far, as testpmd's port counts them."""
+    client.type("show port stats 0")
+    names = ("RX-packets", "RX-bytes", "TX-packets", "TX-bytes")
+    shown = client.until(r"[^#]*".join(rf"{name}: +(\d+)" for name in names))
+    return {name: int(shown[index]) for index, name in enumerate(names, 1)}
+
+
 def quit(client: Told) -> None:
     """Leave, in order."""
     client.type("quit")
     assert client.ended() == 0, client.said
 
 
+def wait_for(done: Callable[[], bool], patience: float = 30) -> None:
+    """Until `done()`."""
+    deadline = time.monotonic() + patience
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.3)
+
+
 def sent(out: Path, count: int, patience: float = 30) -> list[bytes]:
     """Wait until `count` frames of the client's are in the capture; all that are."""
+    return _frames(out, count, patience, inbound=False)
+
+
+def arrived(out: Path, count: int, patience: float = 30) -> list[bytes]:
+    """As `sent`, of the frames of the far end."""
+    return _frames(out, count, patience, inbound=True)
+
+
+def _frames(out: Path, count: int, patience: float, *, inbound: bool) -> list[bytes]:
     deadline = time.monotonic() + patience
     while True:
-        found = [frame for inbound, frame in captured(out / "wire.pcapng") if not inbound]
+        found = [frame for way, frame in captured(out / "wire.pcapng") if way == inbound]
         if len(found) >= count or time.monotonic() > deadline:
             return found
         time.sleep(0.3)
