@@ -113,7 +113,7 @@ def _link_arguments(link: argparse.ArgumentParser, name: str) -> None:
         help="shell command that runs beside (repeatable)",
     )
     link.add_argument(
-        "--serve", type=_directory, default="", metavar="DIR", help="what HTTP gives (GET) and takes (PUT)"
+        "--serve", type=_directory, default=None, metavar="DIR", help="what HTTP gives (GET) and takes (PUT)"
     )
     link.add_argument("--name", type=_interface, default="fdwire0", help="of the TAP interface (fdwire0)")
     link.add_argument("--seed", type=int, default=1, help="decides everything random on our side (default 1)")
@@ -326,7 +326,7 @@ def _link(arguments: argparse.Namespace, program: words.Words | None) -> int:
         seed=arguments.seed,
         lockstep=not arguments.no_lockstep,
         words=None if program is None else (program.kind, program.target, program.arguments),
-        serve=arguments.serve,
+        serve=arguments.serve or "",
         execute=arguments.execute,
         peers=tuple(arguments.peer),
         socket=arguments.socket if client else "",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tb import cli
-from tb.links import namespace, tap
+from tb.links import command, namespace, tap
 from tb.links.errors import LinkError
 from tb.links.options import Options
 
@@ -98,3 +98,22 @@ def test_options_survive_the_way_into_the_simulator() -> None:
         environment={"A": "1"},
     )
     assert Options.from_json(options.to_json()) == options
+
+
+@pytest.mark.parametrize(
+    "words", [["tap"], ["vhost-user", "--socket", "s"], ["vhost-user", "--socket", "s", "--tap"]]
+)
+def test_regression_without_serve_no_directory_is_served(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The current one was, to read and to write, and --tap was refused with it."""
+    served: list[str] = []
+
+    def run(options: Options, arguments: list[str]) -> int:
+        served.append(options.serve)
+        return 0
+
+    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(sys, "argv", ["fdwire", *words])
+    assert cli.main() == 0
+    assert served == [""]
