@@ -9,7 +9,7 @@ from typing import Final
 
 from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
-from pymodel.simtime import BYTE_TIME_10G, US
+from pymodel.simtime import BYTE_TIME_10G
 from pymodel.task import Blocking, sleep_until
 from tb.rawframes import RawFrames, RawPort
 
@@ -43,7 +43,10 @@ class Exchange:
         self._size = size
         self._nic = nic
         self._scheduler = scheduler
-        self._driver = RawFrames(nic, scheduler, slack=5 * US)
+        mean = sum(map(len, self._wired)) // len(self._wired)
+        self._pause: Final = min(BATCH // 2, max(1, size // 4)) * (mean + _WIRE) * BYTE_TIME_10G
+        """Between two looks at the rings (ps): half a batch."""
+        self._driver = RawFrames(nic, scheduler, slack=self._pause)
 
     def start(self) -> Blocking[None]:
         """Bring the NIC up."""
@@ -58,8 +61,6 @@ class Exchange:
     def pump(self, begin: Callable[[], None], end: Callable[[], None]) -> Blocking[None]:
         """Keep both ways busy until `size` frames have passed; `begin` is called after an eighth of them."""
         begun, posted, offered = False, 0, 0
-        mean = sum(map(len, self._wired)) // len(self._wired)
-        pause = min(BATCH // 2, max(1, self._size // 4)) * (mean + _WIRE) * BYTE_TIME_10G
         while self.done < self._size:
             self.arrived.extend(self._driver.received())
             while self._driver.room >= BATCH:
@@ -72,7 +73,7 @@ class Exchange:
             if not begun and self.done >= self._size // 8:
                 begun = True
                 begin()
-            yield from sleep_until(self._scheduler.now + pause)
+            yield from sleep_until(self._scheduler.now + self._pause)
         end()
 
     @staticmethod
