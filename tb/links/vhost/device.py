@@ -43,7 +43,10 @@ class Device:
         self.on_failed: Callable[[], None] = lambda: None
         self._port = port
         self._scheduler = scheduler
+        self._level = False
         self._serving = False
+        self._acknowledged = 0
+        """What was read from InterruptStatus last."""
         port.set_interrupt_handler(self._interrupt)
 
     def find(self) -> Blocking[None]:
@@ -92,6 +95,7 @@ class Device:
     # ------------------------------------------------------------------ interrupts
 
     def _interrupt(self, level: bool) -> None:
+        self._level = level
         if level and not self._serving:
             self._serving = True
             self._look()
@@ -100,16 +104,22 @@ class Device:
         self._port.read(Reg.INTERRUPT_STATUS, 4, self._serve)
 
     def _serve(self, bits: int) -> None:
-        """The line is a level: look again until nothing is left."""
-        if not bits:
-            self._serving = False
-            return
-        self._port.write(Reg.INTERRUPT_ACK, bits)
-        if bits & Interrupt.USED_BUFFER:
+        """The line is a level: look again until nothing is left.
+
+        What a bit stands for is looked after when the next answer shows that the acknowledgement has arrived:
+        up to then the bit may have been set once more.
+        """
+        due, self._acknowledged = self._acknowledged, bits
+        if bits:
+            self._port.write(Reg.INTERRUPT_ACK, bits)
+        if due & Interrupt.USED_BUFFER:
             self.on_used()
-        if bits & Interrupt.CONFIG_CHANGE:
+        if due & Interrupt.CONFIG_CHANGE:
             self._port.read(Reg.STATUS, 4, self._changed)
-        self._look()
+        if bits or self._level:  # the line may have risen since the answer was taken
+            self._look()
+        else:
+            self._serving = False
 
     def _changed(self, status: int) -> None:
         if status & Status.DEVICE_NEEDS_RESET:

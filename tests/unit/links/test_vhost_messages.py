@@ -25,6 +25,7 @@ from vhost_client import (
 
 from pymodel.golden import mac
 from pymodel.regs import FEATURES_OFFERED, Feature
+from pymodel.simtime import MS, NS
 from tb.links.errors import LinkError
 from tb.links.vhost import listening
 
@@ -79,6 +80,29 @@ def test_driver_that_wants_no_interrupts_gets_none(served: Bench) -> None:
     client.called(0), client.called(1)
     transmit(client, 0)
     assert client.used(1, 0)[2] == 0x8080 and not client.called(1) and not client.called(0)
+    client.close()
+
+
+def test_regression_used_buffer_while_an_interrupt_is_being_served_is_signalled_too(served: Bench) -> None:
+    """A frame comes in at every moment of the interrupt for one that goes out."""
+    client = Client(served)
+    client.start()
+    scheduler = served.scheduler
+    for number, offset in enumerate(range(0, 1600, 20)):  # ns
+        slot, wrap = number % 8, number // 8 % 2 == 0
+        for ring, at in enumerate((BUFFERS, BUFFERS + 0x1000)):
+            client.make_available(ring, slot, at, 12 + 80, writable=ring == 0, wrap=wrap)
+        client.called(0), client.called(1)
+        served.server.poll()
+        scheduler.after(offset * NS, lambda: served.deliver(mac.seal(bytes(60))))
+        told = [False, False]
+        until = scheduler.now + MS
+        while (due := scheduler.next_deadline()) is not None and due <= until:
+            scheduler.step()
+            for ring in range(2):
+                if client.called(ring):
+                    told[ring] = client.is_used(ring, slot)
+        assert told == [True, True], f"the frame came in {offset} ns after the doorbell"
     client.close()
 
 

@@ -167,7 +167,7 @@ class Client:
             self.describe(index)
             self.send(18, struct.pack("<II", index, 1))
 
-    def post(
+    def make_available(
         self,
         index: int,
         slot: int,
@@ -184,11 +184,30 @@ class Client:
         at = RING + 0x2000 * index + 16 * slot
         self.memory[at : at + 16] = struct.pack("<QIHH", where, length, slot, flags)
         os.eventfd_write(self.kicks[index], 1)
+
+    def post(
+        self,
+        index: int,
+        slot: int,
+        offset: int,
+        length: int,
+        *,
+        writable: bool,
+        wrap: bool = True,
+        address: int | None = None,
+    ) -> None:
+        """`make_available`, and let the server do what there is to do."""
+        self.make_available(index, slot, offset, length, writable=writable, wrap=wrap, address=address)
         self.bench.pump()
 
     def used(self, index: int, slot: int) -> tuple[int, int, int]:
         """Length, id and flags of a slot."""
         return struct.unpack_from("<8xIHH", self.memory, RING + 0x2000 * index + 16 * slot)
+
+    def is_used(self, index: int, slot: int) -> bool:
+        """A slot that was made available has been used (virtio 1.2 §2.8.1: both flags are equal)."""
+        flags = self.used(index, slot)[2]
+        return flags >> 15 == flags >> 7 & 1
 
     def called(self, index: int) -> bool:
         with contextlib.suppress(BlockingIOError):
