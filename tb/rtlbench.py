@@ -46,8 +46,9 @@ class RtlBench:
     `rtl`: knobs of the NIC's surroundings. `checker`: the lockstep comparison, None if it is off or, with
     `sampling`, works only now and then (`sampler`). With `iommu` the
     NIC reaches only what its driver has mapped (`rtl.memory.iommu`). `memory`: what it reaches instead of
-    new memory. `waves`: see `tb.cosim.waves`; when they are kept ready, those before the first mismatch go
-    to a file, `mismatch_waves`. `link` is set by who plugs the NIC in.
+    new memory. `queue_num_max`: the parameter with which it was built. `waves`: see `tb.cosim.waves`; when
+    they are kept ready, those before the first mismatch go to a file, `mismatch_waves`. `link` is set by who
+    plugs the NIC in.
     """
 
     link: Link
@@ -60,6 +61,7 @@ class RtlBench:
         iommu: bool = False,
         sampling: Sampling | None = None,
         memory: HostMemory | None = None,
+        queue_num_max: int = 256,
     ) -> None:
         scheduler = self.scheduler = Lookahead()
         scheduler.run_until(load().fdw_now())
@@ -67,7 +69,9 @@ class RtlBench:
         self.rtl.drain()  # an earlier test's events
         self.rtl.recorder.forget()
         self.rtl.reset()
-        self.checker = Checker(self.rtl.memory) if lockstep and sampling is None else None
+        self.checker: Checker | None = None
+        if lockstep and sampling is None:
+            self.checker = Checker(self.rtl.memory, queue_num_max=queue_num_max)
         self.waves = WaveRecorder(scheduler)
         self.mismatch_waves: Path | None = None
         if self.checker is not None:

@@ -15,7 +15,12 @@ from tb.links.options import Options
 def run(options: Options, listener: socket.socket | None) -> int:
     """Run it; the exit status. `listener`: of vhost-user clients. LinkError when there can be no TAP."""
     scheduler = Scheduler()
-    nic = GoldenNic(scheduler, start.memory_of(options), mac=b"\x02\0\0\0\0\1")
+    nic = GoldenNic(
+        scheduler,
+        start.memory_of(options),
+        mac=b"\x02\0\0\0\0\1",
+        queue_num_max=options.longest_ring,
+    )
     read, write = os.pipe()
 
     def through(task: Task[Any]) -> None:

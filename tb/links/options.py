@@ -14,6 +14,13 @@ LINUX: Final = "10.0.0.2"
 """The address of whoever is at the other end: the TAP's, the kernel's; or for a vhost-user client to have."""
 PREFIX: Final = 24
 
+LONGEST: Final = 256
+"""Greatest size of the NIC's rings for our own driver: the RTL's default."""
+LONGEST_OF_CLIENT: Final = 1024
+"""The same for a vhost-user client's: vhost-user has no message that says how long rings may be, and QEMU's
+virtio-mmio tells its guest 1024 (VIRTQUEUE_MAX_SIZE), which Linux' driver takes.
+"""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -55,6 +62,11 @@ class Options:
     def impaired(self) -> bool:
         """The wire does something to frames."""
         return bool(self.loss or self.duplicate or self.reorder or self.corrupt)
+
+    @property
+    def longest_ring(self) -> int:
+        """The NIC's parameter QUEUE_NUM_MAX."""
+        return LONGEST_OF_CLIENT if self.socket else LONGEST
 
     def to_json(self) -> str:
         """For the environment of the simulator."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from tb import handover
 from tb.links import stop
 from tb.links.errors import LinkError
-from tb.links.options import ENVIRONMENT, Options
+from tb.links.options import ENVIRONMENT, LONGEST, Options
 from tb.links.tap import Tap
 
 
@@ -42,6 +42,7 @@ def run(options: Options, listener: socket.socket | None) -> int:
         run_cocotb(
             "tb.links.rtl_job",
             where=where,
+            parameters={} if options.longest_ring == LONGEST else {"QUEUE_NUM_MAX": options.longest_ring},
             environment={ENVIRONMENT: json.dumps(job)},
             seed=options.seed,
             announce=lambda text: console.print(f"{text} …"),

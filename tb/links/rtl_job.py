@@ -23,7 +23,12 @@ _FOR_EVER = 10**7 * SEC
 async def _run(
     dut: Any, options: Options, streams: Streams, stop_fd: int, listener: socket.socket | None
 ) -> int:
-    bench = RtlBench(dut, lockstep=options.lockstep, memory=start.memory_of(options))
+    bench = RtlBench(
+        dut,
+        lockstep=options.lockstep,
+        memory=start.memory_of(options),
+        queue_num_max=options.longest_ring,
+    )
     session = start.session(
         bench.scheduler,
         bench.rtl,
