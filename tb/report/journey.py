@@ -63,6 +63,7 @@ def hops(traced: dict[str, Any]) -> dict[str, Any]:
         "hops": rows,
         "journeys": traced["journeys"],
         "ended": traced["ended"],
+        "full": traced["full"],
     }
 
 

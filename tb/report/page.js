@@ -219,10 +219,11 @@ function note(parent, text, to, label) {
 
 function why(index) {
   if (!traced) return "This run was not traced, so only its time on the wire is known: fdwire sim --trace follows every segment through every layer.";
+  const known = "so only this frame's time on the wire is known";
   if (index >= traced.journeys.length) {
-    return traced.ended === null
-      ? `The page has the journeys of the first ${number(traced.journeys.length)} frames; those of all are in trace.perfetto-trace.`
-      : `Journeys are recorded up to ${number(traced.ended / run.us)} µs, so only this frame's time on the wire is known: fdwire sim --trace records all.`;
+    if (traced.ended === null) return `The page has the journeys of the first ${number(traced.journeys.length)} frames; those of all are in trace.perfetto-trace.`;
+    const until = `${number(traced.ended / run.us)} µs`;
+    return traced.full ? `The trace was full at ${until}, ${known}.` : `Journeys are recorded up to ${until}, ${known}: fdwire sim --trace records all.`;
   }
   return "This is no TCP segment: only its time on the wire is known.";
 }

@@ -19,13 +19,13 @@ Hop = list[Any]
 """[track, name, begins (ps), lasts (ps) or None, {name: value}]."""
 
 
-def document(trace: Trace, ended: int | None = None) -> dict[str, Any]:
+def document(trace: Trace, ended: int | None = None, *, full: bool = False) -> dict[str, Any]:
     """For JSON; times in ps.
 
     `hops`: see `Hop`. `journeys`: for each frame, in the capture's order, which hops it has, in order of
     time; frames beyond the list have none, nor have those that are no TCP. `counters`: [track, [[time,
     value], …]]. `latencies`: for each host, from a segment's leaving its TCP to its reaching the other's, of
-    each that did. `ended`: when tracing did, if that was before the run.
+    each that did. `ended`: when tracing did, if that was before the run; `full`: because it was full.
     """
     counters: dict[tuple[str, ...], list[list[int]]] = defaultdict(list)
     for sample in trace.samples:
@@ -37,6 +37,7 @@ def document(trace: Trace, ended: int | None = None) -> dict[str, Any]:
         "counters": [[list(track), points] for track, points in sorted(counters.items())],
         "latencies": _latencies(trace),
         "ended": ended,
+        "full": full,
     }
 
 
@@ -106,6 +107,8 @@ def _hop(moments: Sequence[Moment]) -> Hop:
     details: dict[str, Value] = {}
     for moment in moments:
         details = moment.details | details
+    if first.track[0] == "wire":
+        details.pop("frame", None)  # the page has its fields
     if len(moments) > 1:
         lasted = max(m.time + (m.duration or 0) for m in moments) - at
         sizes = [size for m in moments if isinstance(size := m.details.get("bytes"), int)]

@@ -80,6 +80,9 @@ def run(options: Options, *, waves: str, console: Console) -> int:
             console.print(f"waves.gtkw leaves out what the design no longer has: {missing}", highlight=False)
         surfer.write(wave_file, out / "waves.sucl")
     page.write(out)
+    if summary["trace_until_ns"] is not None:
+        until = summary["trace_until_ns"] / 1000
+        console.print(f"the trace was full at {until:,.1f} µs: what came later is not in it", highlight=False)
     names = [page.PAGE, collect.FILE, "summary.json", "wire.pcapng"]
     names += [wave_file.name, "waves.gtkw", "waves.sucl"] if wave_file else []
     names += ["trace.perfetto-trace"] if options.trace else []

@@ -21,7 +21,7 @@ from pymodel.capture import Capture
 from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.regs import Feature
-from pymodel.simtime import SEC, US
+from pymodel.simtime import NS, SEC, US
 from pymodel.socket import ProgramFailed
 from tb import toolchain
 from tb.cosim.library import load
@@ -162,7 +162,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
     compared = bench.checker.tally.counts if bench.checker is not None else {}
     report = collector.document(asdict(options), compared)
     if recorder is not None:
-        report["traced"] = traced.document(recorder.trace, ended)
+        report["traced"] = traced.document(recorder.trace, ended, full=options.trace and ended is not None)
     (options.directory / collect.FILE).write_text(json.dumps(report))
 
     files = [
@@ -196,4 +196,5 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         "mismatch_reports": mismatches[:20],
         "files": files,
         "waves": options.waves,
+        "trace_until_ns": ended // NS if ended is not None and options.trace else None,
     }

@@ -1,9 +1,11 @@
 """Which segment a piece of TCP belongs to: by connection and sequence number, wherever it is seen."""
 
+import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
-RECENT = 4096
-"""Segments of one direction that are looked through for one that holds a sequence number."""
+STRETCH = 1 << 16
+"""Sequence numbers whose segments are looked through for one that has a certain one."""
 MASK = 0xFFFFFFFF
 _NAMES = ((2, "SYN"), (1, "FIN"), (4, "RST"), (8, "PSH"), (32, "URG"), (16, "ACK"))
 
@@ -65,19 +67,35 @@ def of_frame(frame: bytes, *, total: int | None = None) -> Segment | None:
     return of_tcp(frame[at : at + 14], end - at, frame[26:30], frame[30:34])
 
 
+class _Sent(NamedTuple):
+    """A segment that was sent: its first sequence number, how many it takes, its number."""
+
+    seq: int
+    size: int
+    flow: int
+
+    def common(self, seq: int, size: int) -> int:
+        """How many of sequence numbers `seq` … `seq + size - 1` it takes."""
+        begin = ((self.seq - seq + (1 << 31)) & MASK) - (1 << 31)
+        return min(begin + self.size, size) - max(begin, 0)
+
+
 class Flows:
     """Numbers for segments from 1 on. What takes no sequence number is known by its ACK as well."""
 
     def __init__(self) -> None:
         self._last = 0
-        self._segments: dict[Ends, list[tuple[int, int, int]]] = {}
+        self._segments: dict[tuple[Ends, int], list[_Sent]] = {}
+        """By the stretches of sequence numbers that they have a part of."""
         self._empty: dict[tuple[Ends, int, int], int] = {}
 
     def begin(self, segment: Segment) -> int:
         """A number for `segment`, which leaves TCP now; one sent again gets another."""
         self._last += 1
         if segment.size:
-            self._segments.setdefault(segment.ends, []).append((segment.seq, segment.size, self._last))
+            sent = _Sent(segment.seq, segment.size, self._last)
+            for stretch in _stretches(segment.seq, segment.size):
+                self._segments.setdefault((segment.ends, stretch), []).append(sent)
         else:
             self._empty[segment.ends, segment.seq, segment.ack] = self._last
         return self._last
@@ -97,11 +115,10 @@ class Flows:
         """The flows that carried sequence numbers `seq` … `seq + size - 1`, each the newest to do so."""
         found: list[int] = []
         missing = size
-        for first, length, flow in reversed(self._segments.get(ends, [])[-RECENT:]):
-            begin = ((first - seq + (1 << 31)) & MASK) - (1 << 31)
-            common = min(begin + length, size) - max(begin, 0)
+        for sent in reversed(self._near(ends, seq, size)):
+            common = sent.common(seq, size)
             if common > 0:
-                found.append(flow)
+                found.append(sent.flow)
                 missing -= common
                 if missing <= 0:
                     break
@@ -109,8 +126,15 @@ class Flows:
 
     def every(self, ends: Ends, seq: int, size: int) -> list[int]:
         """All flows that carried some of these sequence numbers, retransmissions too, in order."""
-        return [
-            flow
-            for first, length, flow in self._segments.get(ends, ())
-            if (first - seq) & MASK < size or (seq - first) & MASK < length
-        ]
+        return [sent.flow for sent in self._near(ends, seq, size) if sent.common(seq, size) > 0]
+
+    def _near(self, ends: Ends, seq: int, size: int) -> list[_Sent]:
+        """What may have carried some of these sequence numbers, in the order of their flows."""
+        lists = [self._segments.get((ends, stretch), ()) for stretch in _stretches(seq, size)]
+        return sorted(dict.fromkeys(itertools.chain(*lists)), key=lambda sent: sent.flow)
+
+
+def _stretches(seq: int, size: int) -> Iterator[int]:
+    """The stretches of sequence numbers in which `seq` … `seq + size - 1` are, modulo 2³²."""
+    for stretch in range(seq // STRETCH, (seq + size - 1) // STRETCH + 1):
+        yield stretch % (MASK // STRETCH + 1)

@@ -12,11 +12,16 @@ from tb.trace.moments import Moment, Trace, Track, Value
 
 SEQUENCE = 1
 """All events are of one writer."""
+PART = 10_000
+"""Packets that are encoded together: as objects they take much more memory than as bytes."""
 
 
-def encode(trace: Trace) -> bytes:
-    """The trace's bytes. Moments of a track that overlap without one holding the other get further lines."""
-    builder = TraceProtoBuilder()
+def encode(trace: Trace) -> Iterator[bytes]:
+    """The trace's bytes, part by part: one after the other they are a trace.
+
+    Moments of a track that overlap without one holding the other get further lines.
+    """
+    builder = _Builder()
     tracks = _Tracks(builder)
     moments = sorted(trace.moments, key=lambda m: (m.time, -(m.duration or 0)))
     counters = sorted({sample.track for sample in trace.samples})
@@ -38,7 +43,10 @@ def encode(trace: Trace) -> bytes:
     began = {order: moment.time for order, moment in enumerate(moments)}
     for end, minus, uuid in ends:
         events.append((end, 2 if began[-minus] == end else 0, minus, None, uuid))
-    for time, _, _, found, uuid in sorted(events, key=lambda e: e[:3]):
+    events.sort(key=lambda e: e[:3])
+    for time, _, _, found, uuid in events:
+        if builder.packets >= PART:
+            yield builder.take()
         event = _packet(builder, time).track_event
         event.track_uuid = uuid
         if found is None:
@@ -50,11 +58,31 @@ def encode(trace: Trace) -> bytes:
         for key, value in _notes(found):
             _annotate(event.debug_annotations.add(), key, value)
     for sample in sorted(trace.samples, key=lambda s: s.time):
+        if builder.packets >= PART:
+            yield builder.take()
         event = _packet(builder, sample.time).track_event
         event.type = pb.TrackEvent.TYPE_COUNTER
         event.track_uuid = tracks.counter(sample.track)
         event.counter_value = sample.value
-    return bytes(builder.serialize())
+    yield builder.take()
+
+
+class _Builder:
+    """Makes packets, and gives those made so far as bytes."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self._made = TraceProtoBuilder()
+
+    def add_packet(self) -> pb.TracePacket:
+        self.packets += 1
+        return self._made.add_packet()
+
+    def take(self) -> bytes:
+        """What was made since the last time."""
+        made, self._made = self._made, TraceProtoBuilder()
+        self.packets = 0
+        return bytes(made.serialize())
 
 
 def _annotate(note: pb.DebugAnnotation, key: str, value: Value) -> None:
@@ -91,7 +119,7 @@ def _lane(open_until: dict[tuple[Track, int], list[int]], track: Track, begin: i
 class _Tracks:
     """Descriptors of tracks, written when they are first asked for, under their groups."""
 
-    def __init__(self, builder: TraceProtoBuilder) -> None:
+    def __init__(self, builder: _Builder) -> None:
         self._builder = builder
         self._uuids: dict[tuple[Track, int], int] = {}
 
@@ -119,7 +147,7 @@ class _Tracks:
         return self._uuids[key]
 
 
-def _packet(builder: TraceProtoBuilder, time: int) -> pb.TracePacket:
+def _packet(builder: _Builder, time: int) -> pb.TracePacket:
     packet = builder.add_packet()
     packet.timestamp = time // 1000
     packet.trusted_packet_sequence_id = SEQUENCE

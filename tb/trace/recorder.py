@@ -12,7 +12,7 @@ from tb.trace.moments import Trace
 from tb.trace.nic import Handed, NicRecorder
 from tb.trace.stack import StackRecorder
 
-MOST = 1_000_000
+MOST = 400_000
 """Moments of which a trace is made at most, that it fits into memory: half a GB."""
 
 
@@ -21,7 +21,7 @@ class Recorder:
 
     Make it before `bench.bring_up()`: what the NIC fetched by then is needed to know its buffers; and behind
     what has `bench.link.on_frame`, which goes on to see every frame. It ends by itself at `until` (ps), or
-    when there are `most` moments; from then on the run is one without it. `ended`: when (ps) that was.
+    when there are `most` moments and samples; from then on the run is one without it. `ended`: when (ps).
     """
 
     def __init__(self, bench: Testbench, *, until: int | None = None, most: int = MOST) -> None:
@@ -54,7 +54,8 @@ class Recorder:
         if file is not None:
             from tb.trace import perfetto_file  # takes a moment
 
-            file.write_bytes(perfetto_file.encode(self.trace))
+            with file.open("wb") as out:
+                out.writelines(perfetto_file.encode(self.trace))
 
     def _stop(self, now: int) -> None:
         while self._stacks:
@@ -73,7 +74,8 @@ class Recorder:
         if self.ended is not None:
             return
         self._nic.event(event)
-        if len(self.trace.moments) >= self._most or (self._until is not None and event.time >= self._until):
+        full = len(self.trace.moments) + len(self.trace.samples) >= self._most
+        if full or (self._until is not None and event.time >= self._until):
             self._stop(event.time)
 
     def _frame(self, direction: Direction, frame: Frame) -> None:

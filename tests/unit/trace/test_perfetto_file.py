@@ -12,7 +12,7 @@ BEGIN, END, INSTANT, COUNTER = 1, 2, 3, 4
 
 def read(trace: Trace) -> list[tuple[int, int, str, Any]]:
     """(time in ns, type, path of the track, event) in the file's order."""
-    parsed = pb.Trace.FromString(encode(trace))
+    parsed = pb.Trace.FromString(b"".join(encode(trace)))
     tracks = {
         p.track_descriptor.uuid: p.track_descriptor for p in parsed.packet if p.HasField("track_descriptor")
     }
