@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 """The project's directory."""
 
-RTL = Path(os.environ.get("FDWIRE_RTL", ROOT / "rtl"))
+RTL = Path(os.environ.get("FDWIRE_RTL", ROOT / "rtl")).resolve()
 """The NIC's sources; tests/mutants puts a spoilt copy in their place."""
 
 BUILD = Path(os.environ.get("FDWIRE_BUILD", ROOT / "build"))

@@ -34,8 +34,16 @@ _COUNTING_CPP = "-O2 -fprofile-generate -fprofile-update=single"
 
 
 def rtl_sources() -> tuple[Path, ...]:
-    """Every Verilog file of the NIC."""
-    return tuple(sorted(toolchain.RTL.rglob("*.v")))
+    """Every Verilog file of the NIC. Raises ToolMissing where there are none."""
+    found = tuple(sorted(toolchain.RTL.rglob("*.v")))
+    if not found:
+        raise toolchain.ToolMissing(f"there is no Verilog file below {toolchain.RTL}, which FDWIRE_RTL names")
+    return found
+
+
+def _headers() -> tuple[Path, ...]:
+    """Where its `include files are; a NIC of another make may have none."""
+    return tuple(directory for directory in (toolchain.RTL / "regs",) if directory.is_dir())
 
 
 def spec(
@@ -64,7 +72,7 @@ def spec(
         top="fdw_tb",
         sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv"),
         cpp=tuple(cpp / name for name in _CPP),
-        includes=(toolchain.RTL / "regs", cpp),
+        includes=(*_headers(), cpp),
         parameters=parameters or {},
         args=(
             *(() if signals else _PRIVATE),
@@ -100,7 +108,7 @@ def profile_of(built: verilate.Spec) -> Path:
         cpp=(),
         main=None,
         cocotb=False,
-        includes=(toolchain.RTL / "regs",),
+        includes=_headers(),
         make_args=(),
         profile=None,
     )

@@ -76,8 +76,13 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     summary = json.loads(summary_file.read_text())
     console.print("\n".join(table.lines(summary)), highlight=False, markup=False)
     if wave_file is not None:
-        for missing in gtkw.write(wave_file, out / "waves.gtkw", rtl_sources()):
-            console.print(f"waves.gtkw leaves out what the design no longer has: {missing}", highlight=False)
+        missing = gtkw.write(wave_file, out / "waves.gtkw", rtl_sources())
+        if missing:
+            some = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+            console.print(
+                f"waves.gtkw leaves out {len(missing)} things that this design does not have: {some}",
+                highlight=False,
+            )
         surfer.write(wave_file, out / "waves.sucl")
     page.write(out)
     if summary["trace_until_ns"] is not None:

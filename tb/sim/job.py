@@ -25,6 +25,7 @@ from pymodel.simtime import NS, SEC, US
 from pymodel.socket import ProgramFailed
 from tb import toolchain
 from tb.cosim.library import load
+from tb.cosim.rtl_nic import ProtocolViolation
 from tb.report import collect, traced
 from tb.sim import programs
 from tb.sim.options import ENVIRONMENT, Options
@@ -150,6 +151,8 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         pass  # told below, mismatch by mismatch
     except ProgramFailed as failed:
         trouble = trouble or str(failed)
+    except ProtocolViolation as broken:  # it tells more than what came of it
+        trouble = f"{broken}; {trouble}" if trouble else str(broken)
     if options.waves_last:
         bench.mismatch_waves = (bench.mismatch_waves or last_waves).rename(options.directory / options.waves)
         bench.waves.keep(0)

@@ -29,7 +29,7 @@ class WaveFile:
         trace = self._waves[signal].signal
         return [(int(time), int(value)) for time, value in (trace[i] for i in range(len(trace)))]
 
-    def span(self, clock: str = "fdw_tb.nic.clk") -> tuple[int, int]:
+    def span(self, clock: str = "fdw_tb.clk") -> tuple[int, int]:
         """The times of the first and the last edge of `clock`, in the file's time unit. Raises KeyError."""
         trace = self._waves[clock].signal
         return int(trace[0][0]), int(trace[len(trace) - 1][0])
