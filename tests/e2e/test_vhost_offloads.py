@@ -14,7 +14,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from tap_run import needs
-from vhost_run import Told, arrived, backend, needs_dpdk, pmd, quit, sent, stop
+from vhost_run import arrived, backend, configure, needs_dpdk, pmd, quit, sent, stop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -74,13 +74,6 @@ def right(frame: Packet) -> bytes:
     if TCP in done and not done[TCP].chksum:
         done[TCP].chksum = 0xFFFF  # the other zero of ones' complement, as devices send it (RFC 1624 §3)
     return bytes(done)
-
-
-def configure(client: Told, *commands: str) -> None:
-    """testpmd's port is stopped for `commands` and started again."""
-    for command in ("port stop 0", *commands, "port start 0"):
-        client.type(command)
-        client.until("testpmd> ")
 
 
 @pytest.mark.parametrize("nic", ["golden", "rtl"])

@@ -133,6 +133,13 @@ def pmd(out: Path, *options: str, vdev: str = "", start: bool = True) -> Iterato
         print(client.said)
 
 
+def configure(client: Told, *commands: str) -> None:
+    """testpmd's port is stopped for `commands` and started again."""
+    for command in ("port stop 0", *commands, "port start 0"):
+        client.type(command)
+        client.until("testpmd> ")
+
+
 def stop(client: Told) -> dict[str, int]:
     """Stop forwarding; testpmd's own counters."""
     client.type("stop")
