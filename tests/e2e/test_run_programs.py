@@ -92,20 +92,23 @@ def test_curl_fetches_from_pythons_server(tmp_path: Path, nic: str, size: int) -
     assert found(tmp_path / "wire.pcapng", 'http.request.uri == "/blob" and ip.src == 10.0.0.1')
 
 
-def test_redis_serves_its_client_and_benchmark_of_the_other_host(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nic", ["golden", "rtl"])
+def test_redis_serves_its_client_and_benchmark_of_the_other_host(tmp_path: Path, nic: str) -> None:
     needs("redis-server", "redis-cli")
     server = f"redis-server --save '' --protected-mode no --dir {tmp_path} --logfile {tmp_path}/log"
     client = "redis-cli -h b set key value && redis-cli -h b get key"
     client += " && redis-benchmark -h b -n 100 -c 5 -t set --csv"
-    done = run(tmp_path, "--peer", server, "--", "sh", "-c", client)
+    done = run(tmp_path, "--nic", nic, "--peer", server, "--", "sh", "-c", client)
     assert done.returncode == 0
     assert done.stdout.splitlines()[:2] == ["OK", "value"]
     assert done.stdout.splitlines()[-1].startswith('"SET","')
 
 
-def test_iperf3_runs_between_the_hosts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("nic", "way"), [("golden", ()), ("rtl", ()), ("rtl", ("-R",))])
+def test_iperf3_runs_between_the_hosts(tmp_path: Path, nic: str, way: tuple[str, ...]) -> None:
     needs("iperf3")
-    done = run(tmp_path, "--host", "b", "--peer", "iperf3 -s -1", "--", "iperf3", "-c", "a", "-n", "1M")
+    client = ("iperf3", "-c", "a", "-n", "1M", *way)
+    done = run(tmp_path, "--nic", nic, "--host", "b", "--peer", "iperf3 -s -1", "--", *client)
     assert done.returncode == 0
     assert "connected to 10.0.0.1 port 5201" in done.stdout
     assert "iperf Done." in done.stdout
