@@ -69,7 +69,8 @@ links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through
 
 docs-test: $(VENV)/dev $(VENV)/docs ## Run what README.md and docs/ show, waves in a real GTKWave, bundles of planted failures
 	@$(BIN)/pytest -n 2 --dist worksteal -m slow tests/e2e/test_docs.py tests/e2e/test_waves.py tests/e2e/test_trace.py \
-	  tests/e2e/test_report.py tests/e2e/test_failures.py tests/e2e/test_examples.py tests/e2e/test_foreign_nic.py $(PYTEST_ARGS)
+	  tests/e2e/test_report.py tests/e2e/test_failures.py tests/e2e/test_examples.py tests/e2e/test_foreign_nic.py \
+	  tests/e2e/test_terminal.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev ## Check RTL (verilator -Wall), Python (ruff, mypy strict), layers, generated files
 	@$(BIN)/python -m tb.lint

@@ -36,7 +36,7 @@ class Sender:
 
 
 class Receiver:
-    """The command's end: a bar on a terminal, a line for each phase elsewhere."""
+    """The command's end: a bar on a terminal, nothing elsewhere."""
 
     def __init__(self, pipe: Path, console: Console) -> None:
         self._pipe = pipe
@@ -77,13 +77,9 @@ class Receiver:
             ) as bar,
         ):
             task = bar.add_task("starting the simulator", total=None, figures="")
-            phase_shown = ""
             for line in lines:
                 if not line.strip():
                     return
                 phase, done, total, cycles = json.loads(line)
-                if not self._console.is_terminal and phase != phase_shown:
-                    self._console.print(f"{phase} …")
-                phase_shown = phase
                 figures = f"{done:,} of {total:,} bytes, {cycles:,} cycles"
                 bar.update(task, description=phase, completed=done, total=total, figures=figures)

@@ -1,5 +1,8 @@
 """`fdwire`: what its arguments become, and what a wrong one gets."""
 
+import argparse
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,8 @@ from typing import Any
 import pytest
 
 from tb import cli, toolchain
+from tb.arguments import parser_of
+from tb.run import words
 from tb.sim import command
 from tb.sim.options import Options
 from tb.verilate import BuildFailed
@@ -108,6 +113,60 @@ def test_failure_of_the_machine_is_a_sentence_and_a_status_not_a_traceback(
     monkeypatch.setattr(command, "run", run)
     assert fdwire(monkeypatch, "sim") == status
     assert capsys.readouterr().err == said
+
+
+def test_command_line_without_a_word_shows_the_commands_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fdwire(monkeypatch) == 2
+    said = capsys.readouterr()
+    assert "fdwire COMMAND --help" in said.err and said.out == ""
+
+
+def test_every_option_is_explained_and_every_example_of_the_help_is_a_command_line() -> None:
+    parser = parser_of()
+    (commands,) = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    assert set(commands) == {
+        "sim", "waves", "report", "run", "tap", "vhost-user", "packetdrill", "regress", "bench",
+    }  # fmt: skip
+    tried = 0
+    for name, one in commands.items():
+        assert all(action.help for action in one._actions), name
+        text = one.format_help()
+        assert one.description and "{" not in one.description
+        assert max(map(len, text.splitlines())) <= 110, name
+        for line in re.findall(r"^  (fdwire .*?)(?:  .*)?$", one.epilog or "", re.MULTILINE):
+            own = shlex.split(line)[1:]
+            native = words.native(own)
+            own = native[0] if native else words.split(own)[0] if "--python" in own else own
+            assert parser.parse_args(own).command == name
+            tried += 1
+    assert tried >= 18
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sim", "--out", "FILE"), "FILE is a file, and no directory to write to"),
+        (("report", "--out", "FILE/below"), "FILE is a file, and no directory to write to"),
+        (("run", "--out", "FILE", "--", "true"), "FILE is a file, and no directory to write to"),
+        (("tap", "--out", "FILE/a/b"), "FILE is a file, and no directory to write to"),
+        (("run", "--python", "FILE.py"), "there is no script FILE.py"),
+        (("tap", "--python", "FILE.py"), "there is no script FILE.py"),
+    ],
+)
+def test_place_that_cannot_be_written_and_script_that_is_not_there_are_refused_in_a_sentence(
+    arguments: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as ended:
+        fdwire(monkeypatch, *(each.replace("FILE", f"{tmp_path}/file") for each in arguments))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(said.replace("FILE", f"{tmp_path}/file") + "\n")
 
 
 def test_waves_before_the_first_run_say_what_to_run(
