@@ -64,8 +64,9 @@ icarus: $(VENV)/dev ## Run block and conformance tests in four-state Icarus, reg
 regress: $(VENV)/dev ## Many seeds: SEEDS=1-20 [ONLY=campaign] [SCHEDULER=tcp://host:8786] [JOBS=4]; results and coverage in one table
 	@$(BIN)/fdwire regress --seeds $(SEEDS) $(foreach one,$(ONLY),--only $(one)) $(SCHEDULER:%=--scheduler %) $(JOBS:%=--jobs %)
 
-links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through a TAP (curl, ping, nc, tshark), DPDK, others preloaded (redis)
-	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py tests/e2e/test_vhost_*.py tests/e2e/test_run_programs.py $(PYTEST_ARGS)
+links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through a TAP (curl, ping, nc, tshark), DPDK, a Linux guest, others preloaded (redis)
+	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py tests/e2e/test_vhost_*.py tests/e2e/test_run_programs.py \
+	  tests/e2e/test_linux_guest.py $(PYTEST_ARGS)
 
 docs-test: $(VENV)/dev $(VENV)/docs ## Run what README.md and docs/ show, waves in a real GTKWave, bundles of planted failures
 	@$(BIN)/pytest -n 2 --dist worksteal -m slow tests/e2e/test_docs.py tests/e2e/test_waves.py tests/e2e/test_trace.py \
