@@ -325,7 +325,7 @@ def _link(link: argparse.ArgumentParser, name: str) -> None:
         "--peer", action="append", default=[], metavar="CMD", help="shell command beside it (repeatable)"
     )
     outside.add_argument(
-        "--serve", type=_directory, default="", metavar="DIR", help="what the host's HTTP gives and takes"
+        "--serve", type=_directory, metavar="DIR", help="what the host's HTTP gives and takes"
     )
     outside.add_argument("--name", type=_interface, default="fdwire0", help="of the TAP (fdwire0)")
     _wire(link)
