@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from tb import toolchain
-from tb.bench import attachments, copies, cosim, nic, plot, stack, tables, waits
+from tb.bench import attachments, client, copies, cosim, nic, plot, stack, tables, waits
 
 WIDTH = 128
 """Characters that the widest table needs."""
@@ -20,7 +20,7 @@ def run(console: Console) -> int:
         throughput = nic.measure(say)
         latencies = nic.measure_latency(say)
         (out / "nic.json").write_text(nic.to_json([*throughput, *latencies]))
-        speed = [*cosim.measure(say), *attachments.measure(say)]
+        speed = [*cosim.measure(say), *attachments.measure(say), *client.measure(say)]
         waited = waits.measure(say)
         costs = stack.measure(say)
         moved = copies.measure(say)
@@ -45,6 +45,8 @@ def run(console: Console) -> int:
     ):
         console.print(table)
         console.print()
+    if client.missing():
+        console.print(client.missing(), highlight=False)
     console.print(f"written to {out.relative_to(toolchain.ROOT)}/: {', '.join(written)}", highlight=False)
     return 0
 
