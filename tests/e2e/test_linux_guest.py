@@ -30,6 +30,8 @@ def run(out: Path, *arguments: str, path: str | None = None) -> subprocess.Compl
         env=os.environ | ({} if path is None else {"PATH": path}),
     )
     print(done.stdout, done.stderr)
+    if re.match(r"linux_guest: apt-(get|cache) .* (failed|has not ended)", done.stderr):
+        pytest.skip(f"the guest's packages do not come: {done.stderr.strip()}")
     assert "Traceback" not in done.stderr
     return done
 
