@@ -110,8 +110,6 @@ def main() -> int:
         ):
             own, rest = words.split(own)
             program = words.parse(rest)
-            if program.kind == "script" and not Path(program.target).exists():
-                raise words.UsageError(f"there is no script {program.target}")
     except words.UsageError as error:
         parser.error(str(error))
     arguments, further = parser.parse_known_args(own)
@@ -119,6 +117,8 @@ def main() -> int:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     if arguments.command == "run" and (foreign := _of_the_other_way(arguments, native is not None)):
         parser.error(foreign)
+    if program is not None and program.kind == "script" and not Path(program.target).exists():
+        parser.error(f"there is no script {program.target}")
     console = Console(soft_wrap=True)
     try:
         if arguments.command == "sim":
