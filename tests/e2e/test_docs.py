@@ -48,6 +48,7 @@ PATTERNS = {
     r"\.venv/bin/python examples/(\w+)\.py": "tests/e2e/test_examples.py runs every script",
     r"\.venv/bin/fdwire \w[\w-]* .*(\[|…|FILE|SOCKET|/tmp/).*": "a synopsis",
     r"\.venv/bin/fdwire (run|tap|vhost-user)\b.*": "needs a peer; tests/e2e has them",
+    r"\.venv/bin/python examples/linux_guest/run\.py": "needs QEMU; tests/e2e/test_linux_guest.py",
     r"\.venv/bin/dask .*": "needs several machines",
 }
 
