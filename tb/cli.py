@@ -1,7 +1,9 @@
 """`fdwire`: the project's one command."""
 
 import argparse
+import importlib.util
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from rich.console import Console
@@ -94,6 +96,16 @@ def _native(arguments: argparse.Namespace, program: list[str]) -> int:
     return command.run(options)
 
 
+def _is_there(program: words.Words) -> bool:
+    """The script or module can be found; of a module in a package only the package is looked for."""
+    if program.kind == "script":
+        return Path(program.target).exists()
+    if program.kind != "module":
+        return True
+    name = program.target.partition(".")[0]
+    return bool(PathFinder.find_spec(name, [str(Path.cwd())]) or importlib.util.find_spec(name))
+
+
 def main() -> int:
     """Run one command; its exit status."""
     parser = parser_of()
@@ -117,8 +129,8 @@ def main() -> int:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     if arguments.command == "run" and (foreign := _of_the_other_way(arguments, native is not None)):
         parser.error(foreign)
-    if program is not None and program.kind == "script" and not Path(program.target).exists():
-        parser.error(f"there is no script {program.target}")
+    if program is not None and not _is_there(program):
+        parser.error(f"there is no {program.kind} {program.target}")
     console = Console(soft_wrap=True)
     try:
         if arguments.command == "sim":

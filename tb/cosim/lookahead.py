@@ -17,7 +17,8 @@ class Lookahead(Scheduler):
 
     All events run in order of their times, near ones first, and `now` is the same in both. `lookahead`: ps
     by which the far end's may be late for the simulator, 0 unless somebody knows better. A program of the
-    far host that reaches over to the RTL itself, as only a test can, is late by so much.
+    far host that reaches over to the RTL itself, as only a test can, is late by so much, and so is who waits
+    for the far host from outside (`RtlBench.run`).
     """
 
     def __init__(self) -> None:

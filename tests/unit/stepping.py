@@ -32,7 +32,7 @@ def stepped(program: str, fds: Sequence[int], done: Callable[[], bool]) -> int:
     try:
         _, status = os.waitpid(process.pid, 0)
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _REFUSED:
-            pytest.skip("ptrace(2) is not permitted here")
+            pytest.skip("no process may be traced here (ptrace(2) is forbidden, as in some containers)")
         steps = 0
         while os.WIFSTOPPED(status) and not done():
             assert not libc.ptrace(_STEP, process.pid, None, None), os.strerror(ctypes.get_errno())

@@ -153,6 +153,7 @@ def test_every_option_is_explained_and_every_example_of_the_help_is_a_command_li
         (("tap", "--out", "FILE/a/b"), "FILE is a file, and no directory to write to"),
         (("run", "--python", "FILE.py"), "there is no script FILE.py"),
         (("tap", "--python", "FILE.py"), "there is no script FILE.py"),
+        (("run", "--python", "-m", "not_there.at_all"), "there is no module not_there.at_all"),
     ],
 )
 def test_place_that_cannot_be_written_and_script_that_is_not_there_are_refused_in_a_sentence(

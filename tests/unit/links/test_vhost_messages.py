@@ -91,7 +91,7 @@ def test_regression_used_buffer_while_an_interrupt_is_being_served_is_signalled_
     for number, offset in enumerate(range(0, 1600, 20)):  # ns
         slot, wrap = number % 8, number // 8 % 2 == 0
         for ring, at in enumerate((BUFFERS, BUFFERS + 0x1000)):
-            client.make_available(ring, slot, at, 12 + 80, writable=ring == 0, wrap=wrap)
+            client.post(ring, slot, at, 12 + 80, writable=ring == 0, wrap=wrap, pump=False)
         client.called(0), client.called(1)
         served.server.poll()
         scheduler.after(offset * NS, lambda: served.deliver(mac.seal(bytes(60))))

@@ -167,24 +167,6 @@ class Client:
             self.describe(index)
             self.send(18, struct.pack("<II", index, 1))
 
-    def make_available(
-        self,
-        index: int,
-        slot: int,
-        offset: int,
-        length: int,
-        *,
-        writable: bool,
-        wrap: bool = True,
-        address: int | None = None,
-    ) -> None:
-        """Make one descriptor available (virtio 1.2 §2.8.1) and notify."""
-        where = GUEST + offset if address is None else address
-        flags = (2 if writable else 0) | (1 << 7 if wrap else 1 << 15)
-        at = RING + 0x2000 * index + 16 * slot
-        self.memory[at : at + 16] = struct.pack("<QIHH", where, length, slot, flags)
-        os.eventfd_write(self.kicks[index], 1)
-
     def post(
         self,
         index: int,
@@ -195,10 +177,17 @@ class Client:
         writable: bool,
         wrap: bool = True,
         address: int | None = None,
+        pump: bool = True,
     ) -> None:
-        """`make_available`, and let the server do what there is to do."""
-        self.make_available(index, slot, offset, length, writable=writable, wrap=wrap, address=address)
-        self.bench.pump()
+        """Make one descriptor available (virtio 1.2 §2.8.1), notify and, with `pump`, let the server do what
+        there is to do."""
+        where = GUEST + offset if address is None else address
+        flags = (2 if writable else 0) | (1 << 7 if wrap else 1 << 15)
+        at = RING + 0x2000 * index + 16 * slot
+        self.memory[at : at + 16] = struct.pack("<QIHH", where, length, slot, flags)
+        os.eventfd_write(self.kicks[index], 1)
+        if pump:
+            self.bench.pump()
 
     def used(self, index: int, slot: int) -> tuple[int, int, int]:
         """Length, id and flags of a slot."""
