@@ -131,13 +131,16 @@ class PackedRing:
     def resolve(self, chain: Chain, table: bytes | memoryview) -> None:
         """Take the descriptors of an indirect `chain` from the bytes of its `table`.
 
-        Of an entry's flags only WRITE counts. Raises `RingFault` as `push` does.
+        Of an entry's flags only WRITE counts, and that only where the device writes: a table of what it only
+        reads may be marked anyhow (§2.8.15 has "SHOULD NOT"; DPDK 22.11 marks it so). Raises `RingFault` as
+        `push` does.
         """
         for offset in range(0, len(table), DESC_BYTES):
             address, length, _, flags = _DESCRIPTOR.unpack_from(table, offset)
             if length == 0:
                 raise RingFault("descriptor of length 0 in an indirect table")
-            self._check_direction(flags)
+            if self.writable:
+                self._check_direction(flags)
             chain.descriptors.append(Descriptor(address, length))
             chain.length += length
 

@@ -7,7 +7,7 @@
 // long as what was asked for fits the store of DEPTH entries, so R is never blocked.
 //
 // `error` is a pulse, after which the block is silent until `enable` falls: an AXI error response at once; a bad
-// entry (length 0, or WRITE unlike DEVICE_WRITES) only while `settled` is high, and `settled` must not be high
+// entry (length 0, or with DEVICE_WRITES one without WRITE) only while `settled` is high, and `settled` must not be high
 // before what m_* offers has been taken, if that matters. A bad entry and what follows it are never handed on.
 // `pending`: a table is before whatever comes next. `enable`: with it low everything is forgotten; `busy`
 // falls when the last read in flight has ended, and a new life begins after that (m_valid may fall without m_ready
@@ -18,7 +18,7 @@
 `include "fdwire_regs.vh"
 module fdw_ring_indirect #(
     parameter ADDR_WIDTH = 64,
-    parameter DEVICE_WRITES = 0, // 1: the entries must have WRITE set (receiveq), 0: must not
+    parameter DEVICE_WRITES = 0, // 1: the entries must have WRITE set (receiveq), 0: it is not looked at
     parameter BURST = 8,         // beats in a burst, 1..DEPTH
     parameter DEPTH = 64,        // entries stored or asked for, 2..256
     parameter TABLES = 32        // tables and descriptors behind them in the stream under way, >= 2
@@ -180,7 +180,9 @@ module fdw_ring_indirect #(
     wire [15:0]  flags = found[`FDW_DESC_FLAGS_RANGE];
     wire [31:0]  length = found[`FDW_DESC_LEN_RANGE];
     wire [63:0]  address = found[`FDW_DESC_ADDR_RANGE];
-    wire         refused = length == 32'd0 || flags[`FDW_DESC_FLAG_WRITE_BIT] != (DEVICE_WRITES != 0);
+    // Where the device only reads, an entry marked WRITE is read all the same (virtio 1.2 §2.8.15: SHOULD NOT):
+    // DPDK 22.11 marks all entries of its transmit tables so.
+    wire         refused = length == 32'd0 || (DEVICE_WRITES != 0 && !flags[`FDW_DESC_FLAG_WRITE_BIT]);
     wire         entry = run && !bad && beat && !m_axi_rresp[1] && whole;
     wire         read_failed = run && beat && m_axi_rresp[1];
     wire [$clog2(TABLES+1)-1:0] unused_shape_level;

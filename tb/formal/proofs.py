@@ -129,20 +129,35 @@ RINGS = (
             "take_wrap <= take_wrap && !ring_end;",
         ),
     ),
-    Proof(
-        name="ring-indirect",
-        says="the tables' entries in their place, in order, once; nothing else read; AXI, 4 KiB",
-        top="ring_indirect_proof",
-        rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_indirect.v"),
-        wrappers=("axi_read_rules.v", "ring_indirect_proof.v"),
-        depth=11,
-        induction=False,
-        cover_depth=10,
-        plant=Plant(
-            "ring/fdw_ring_indirect.v",
-            "(m_axi_rdata << {~lane + 4'd1, 3'b000})",
-            "(m_axi_rdata << {~lane, 3'b000})",
-        ),
+    *(
+        Proof(
+            name=f"ring-indirect-{queue}",
+            says=f"{says}; nothing else read; AXI, 4 KiB",
+            top="ring_indirect_proof",
+            rtl=(_REGS, "lib/fdw_fifo.v", "ring/fdw_ring_indirect.v"),
+            wrappers=("axi_read_rules.v", "ring_indirect_proof.v"),
+            parameters={"DEVICE_WRITES": device_writes},
+            depth=11,
+            induction=False,
+            cover_depth=10,
+            plant=Plant("ring/fdw_ring_indirect.v", find, replace),
+        )
+        for queue, device_writes, says, find, replace in (
+            (
+                "tx",
+                0,
+                "the tables' entries in their place, in order, once",
+                "(m_axi_rdata << {~lane + 4'd1, 3'b000})",
+                "(m_axi_rdata << {~lane, 3'b000})",
+            ),
+            (
+                "rx",
+                1,
+                "the same, and only such that the device may write to",
+                " || (DEVICE_WRITES != 0 && !flags[`FDW_DESC_FLAG_WRITE_BIT]);",
+                ";",
+            ),
+        )
     ),
     Proof(
         name="ring-used",

@@ -196,7 +196,7 @@ class Ring:
         """What goes into the ring for `chain`; its table, if it has one, is written at once."""
         direction = WRITE if self.receives else 0
         if chain.indirect:
-            self._write_table(chain, direction)
+            self._write_table(chain)
             length = 16 * len(chain.pieces) if chain.table_length is None else chain.table_length
             # §2.8.7: the direction is that of the table's entries.
             flags = INDIRECT | self._rng.choice((0, WRITE)) | self._available(0)
@@ -214,7 +214,8 @@ class Ring:
     def _available(self, ahead: int) -> int:
         return AVAIL if self.wrap(self.next + ahead) else USED
 
-    def _write_table(self, chain: Chain, direction: int) -> None:
+    def _write_table(self, chain: Chain) -> None:
+        """WRITE in entries that the device only reads is noise, too: DPDK 22.11 sets it in all of them."""
         rng = self._rng
         offset = rng.choice((0, rng.randrange(16), rng.randrange(4096)))
         size = max(16 * len(chain.pieces), chain.table_length or 0)
@@ -223,7 +224,8 @@ class Ring:
         table = bytearray()
         for piece in chain.pieces:
             noise = rng.choice((0, 0, NEXT, AVAIL, USED | INDIRECT, 0xFFFF & ~WRITE))
-            flags = direction ^ piece.extra & WRITE | noise
+            mark = WRITE ^ piece.extra & WRITE if self.receives else rng.choice((0, WRITE))
+            flags = mark | noise
             table += _DESCRIPTOR.pack(piece.address, piece.length, rng.randrange(1 << 16), flags)
         self.memory.write(chain.table + offset, bytes(table).ljust(size, b"\x5a"))
 

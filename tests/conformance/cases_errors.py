@@ -9,6 +9,7 @@ from rawdriver import (
     CONFIG_CHANGE,
     DRIVER,
     DRIVER_OK,
+    F_INDIRECT_DESC,
     FEATURES_OK,
     HEADER,
     INDIRECT,
@@ -41,11 +42,13 @@ async def _works(raw: RawDriver, rng: random.Random) -> None:
     assert raw.stored((space,), entry.length)[HEADER:] == frame
 
 
-async def _breaks(bench: Bench, queue: int, chain: Chain, *, ring_size: int = 8) -> None:
+async def _breaks(
+    bench: Bench, queue: int, chain: Chain, *, ring_size: int = 8, features: int = RawDriver.ALL
+) -> None:
     """A bad chain on `queue`: NEEDS_RESET, a config interrupt, silence on both rings, works after reset."""
     raw = RawDriver(bench)
     rng = random.Random(bench.seed)
-    await raw.start(rx_size=ring_size, tx_size=ring_size)
+    await raw.start(rx_size=ring_size, tx_size=ring_size, features=features)
     if queue == TX:
         # A good frame before it, which must not suffer.
         good = random_frame(rng, 80)
@@ -105,6 +108,13 @@ async def tx_device_writable_descriptor_needs_reset(bench: Bench) -> None:
 
 async def rx_device_readable_descriptor_needs_reset(bench: Bench) -> None:
     await _breaks(bench, RX, lambda raw: [Buffer(raw.place(bytes(300)), 300)])
+
+
+async def rx_table_with_a_device_readable_entry_needs_reset(bench: Bench) -> None:
+    def chain(raw: RawDriver) -> list[Buffer]:
+        return [raw.table(raw.space(40), Buffer(raw.place(bytes(300)), 300), raw.space(400))]
+
+    await _breaks(bench, RX, chain, features=RawDriver.ALL | F_INDIRECT_DESC)
 
 
 async def tx_chain_longer_than_the_ring_needs_reset(bench: Bench) -> None:
@@ -256,6 +266,7 @@ CASES = (
     rx_indirect_flag_needs_reset,
     tx_device_writable_descriptor_needs_reset,
     rx_device_readable_descriptor_needs_reset,
+    rx_table_with_a_device_readable_entry_needs_reset,
     tx_chain_longer_than_the_ring_needs_reset,
     rx_chain_longer_than_the_ring_needs_reset,
     tx_chain_without_a_whole_ethernet_header_needs_reset,

@@ -4,7 +4,7 @@ import itertools
 import random
 
 from bench import MAX_FRAME, QUEUE_NUM_MAX, SETTLE, Bench, on_wire, random_frame, until
-from rawdriver import DISABLE, ENABLE, HEADER, TX, Buffer, RawDriver
+from rawdriver import DISABLE, ENABLE, F_INDIRECT_DESC, HEADER, TX, Buffer, RawDriver
 
 from pymodel.regs import Stat
 from pymodel.simtime import CYCLE, NS
@@ -88,6 +88,19 @@ async def tx_chain_of_many_descriptors_is_one_frame(bench: Bench) -> None:
         assert await raw.send(*chain) == on_wire(frame), f"{count} descriptors"
     frame = random_frame(rng, 90)
     assert await raw.send(*raw.pieces(bytes(HEADER) + frame, [1] * 101)) == on_wire(frame)
+
+
+async def tx_table_with_any_of_its_entries_marked_writable_is_one_frame(bench: Bench) -> None:
+    """The device only reads them, whatever they say; DPDK 22.11 marks them all."""
+    raw = RawDriver(bench)
+    await raw.start(features=RawDriver.ALL | F_INDIRECT_DESC)
+    rng = _rng(bench)
+    for marks in itertools.product((False, True), repeat=3):
+        frame = random_frame(rng, rng.randrange(60, 300))
+        chain = raw.pieces(bytes(HEADER) + frame, [HEADER, rng.randrange(1, 60)], rng.randrange(16))
+        for buffer, writable in zip(chain, marks, strict=True):
+            buffer.writable = writable
+        assert await raw.send(raw.table(*chain, alignment=rng.randrange(16))) == on_wire(frame), f"{marks}"
 
 
 async def tx_every_short_length_is_padded_to_the_minimum(bench: Bench) -> None:
@@ -249,6 +262,7 @@ CASES = (
     tx_header_and_frame_in_one_buffer_at_any_alignment,
     tx_header_split_anywhere_is_dropped_whole,
     tx_chain_of_many_descriptors_is_one_frame,
+    tx_table_with_any_of_its_entries_marked_writable_is_one_frame,
     tx_every_short_length_is_padded_to_the_minimum,
     tx_lengths_up_to_the_maximum_arrive_whole,
     tx_buffers_across_4_kib_boundaries_arrive_whole,

@@ -106,7 +106,7 @@ class RawQueue:
         reached = [(buffer.address, buffer.length, TO_DEVICE)]
         for at in range(buffer.address, buffer.address + buffer.length - 15, 16):
             raw = self.memory.read(at, 16)
-            way = FROM_DEVICE if raw[14] & WRITE else TO_DEVICE
+            way = FROM_DEVICE if self.index == RX else TO_DEVICE
             reached.append((int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:12], "little"), way))
         return reached
 
@@ -289,6 +289,17 @@ class RawDriver:
             Buffer(self.place(bytes(HEADER), header_alignment), HEADER),
             Buffer(self.place(frame, alignment), len(frame)),
         )
+
+    def table(self, *buffers: Buffer, alignment: int = 0) -> Buffer:
+        """A descriptor of a table of `buffers` (§2.8.7), whose ids, and all flags but WRITE, are nonsense."""
+        noise = 0xFFFF & ~WRITE
+        rows = (
+            buffer.address.to_bytes(8, "little")
+            + buffer.length.to_bytes(4, "little")
+            + (0xDEAD | (noise | WRITE * buffer.writable) << 16).to_bytes(4, "little")
+            for buffer in buffers
+        )
+        return Buffer(self.place(b"".join(rows), alignment), 16 * len(buffers), extra=INDIRECT)
 
     def space(self, length: int, alignment: int = 0) -> Buffer:
         """A device-writable buffer filled with 0xa5, with 16 guard bytes of it on both sides."""

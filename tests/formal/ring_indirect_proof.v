@@ -2,7 +2,10 @@
 // direct descriptor and each table's entries, in order, once, unchanged; nothing but the tables is read.
 //
 // The byte at any one address is looked at, wherever it is in an entry; of its bits the one that is WRITE in an entry's flags.
-module ring_indirect_proof (
+// With DEVICE_WRITES every entry handed on has WRITE; without, some that have it are.
+module ring_indirect_proof #(
+    parameter DEVICE_WRITES = 0
+) (
     input clk
 );
     localparam AW = 16;
@@ -28,7 +31,7 @@ module ring_indirect_proof (
     wire [2:0] arsize;
     wire [1:0] arburst, flying;
 
-    fdw_ring_indirect #(.ADDR_WIDTH(AW), .BURST(2), .DEPTH(3), .TABLES(2)) dut (
+    fdw_ring_indirect #(.ADDR_WIDTH(AW), .DEVICE_WRITES(DEVICE_WRITES), .BURST(2), .DEPTH(3), .TABLES(2)) dut (
         .clk(clk), .rst(rst), .enable(enable), .settled(settled), .error(error), .pending(pending), .busy(busy),
         .s_valid(s_valid), .s_ready(s_ready), .s_addr(BASE + {59'd0, at}), .s_len({26'd0, count, 4'd0}),
         .s_id({14'd0, id}), .s_indirect(s_indirect), .s_first(s_first), .s_last(s_last), .s_slots({14'd0, count}),
@@ -111,7 +114,7 @@ module ring_indirect_proof (
                     assert (m_len != 32'd0); // and bad ones are not handed on
                     if (ahead < 7'd8) assert (m_addr[{ahead[2:0], 3'd1}] == value);
                     if (ahead >= 7'd8 && ahead < 7'd12) assert (m_len[{ahead[1:0], 3'd1}] == value);
-                    if (ahead == 7'd14) assert (!value); // WRITE
+                    if (ahead == 7'd14 && DEVICE_WRITES) assert (value); // WRITE
                 end
             end
             if (m_valid && enable && waiting == 3'd0) assert (take == m_ready);
@@ -121,6 +124,7 @@ module ring_indirect_proof (
             if (arvalid && reads_unit) assert (covered);
         end
         cover (started && !rst && give && now_table && come == 2'd2 && now_at == 5'd9);
+        cover (started && !rst && give && now_table && ahead == 7'd14 && value);
         cover (started && !rst && give && !now_table && waiting == 3'd1);
     end
 endmodule

@@ -24,7 +24,8 @@ def _mutant(name: str, story: str, file: str, find: str, replace: str, module: s
 
 
 FETCH = ("ring/fdw_ring_fetch.v", "test_ring_fetch.py::test_ring_fetch[{simulator}]")
-TABLES = ("ring/fdw_ring_indirect.v", "test_ring_indirect.py::test_ring_indirect[{simulator}]")
+TABLES = ("ring/fdw_ring_indirect.v", "test_ring_indirect.py::test_ring_indirect[transmit-{simulator}]")
+TABLES_RX = ("ring/fdw_ring_indirect.v", "test_ring_indirect.py::test_ring_indirect[receive-{simulator}]")
 USED = ("ring/fdw_ring_used.v", "test_ring_used.py::test_ring_used[{simulator}]")
 EVENT = ("ring/fdw_ring_event.v", "test_ring_used.py::test_ring_used[{simulator}]")
 REGS = ("regs/fdw_regs.v", "test_regs.py::test_regs[default-{simulator}]")
@@ -107,6 +108,13 @@ MUTANTS = (
     _in(TABLES, "table-skew", "a table that is not aligned is read one beat short",
         "{1'b0, s_len[19:4]} + {16'd0, skewed};", "{1'b0, s_len[19:4]};",
         "tables_anywhere_among_direct_chains_come_in_order_as_chains_of_one_slot"),
+    _in(TABLES, "table-tx-write", "an entry marked WRITE is refused in transmission",
+        "(DEVICE_WRITES != 0 && !flags[`FDW_DESC_FLAG_WRITE_BIT]);",
+        "flags[`FDW_DESC_FLAG_WRITE_BIT] != (DEVICE_WRITES != 0);",
+        "tables_anywhere_among_direct_chains_come_in_order_as_chains_of_one_slot"),
+    _in(TABLES_RX, "table-rx-read", "an entry without WRITE is taken for reception",
+        " || (DEVICE_WRITES != 0 && !flags[`FDW_DESC_FLAG_WRITE_BIT]);", ";",
+        "bad_table_descriptor_or_entry_is_reported_once_settled_and_ends_the_stream"),
     # ---- the ring, used entries and interrupts
     _in(USED, "used-wrap", "used entries never turn their wrap counter",
         "wrap <= wrap ^ turn;", "wrap <= wrap;",

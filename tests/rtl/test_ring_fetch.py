@@ -55,6 +55,7 @@ class Bench:
         self.bus = HostBus(dut, self.ram)
         self.taken: list[Taken] = []
         self.errors = 0
+        self.direction = 0
         self.pause: Iterator[bool] = itertools.repeat(False)
 
     async def start(self) -> None:
@@ -133,7 +134,7 @@ class Bench:
 
     def chain(self, count: int) -> list[tuple[int, int, int]]:
         r = self.random
-        return [(r.getrandbits(64), r.randrange(1, 1 << 32), 0) for _ in range(count)]
+        return [(r.getrandbits(64), r.randrange(1, 1 << 32), self.direction) for _ in range(count)]
 
 
 async def asleep(bench: Bench, ring: DriverRing) -> None:

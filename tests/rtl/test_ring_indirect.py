@@ -1,12 +1,14 @@
 """fdw_ring_fetch and fdw_ring_indirect with tables (virtio 1.2 §2.8.7): place, order, rate, faults."""
 
 import itertools
+import os
 import struct
 from typing import Any
 
 import cocotb
+import pytest
 from cocotb.triggers import ClockCycles
-from ring_bench import BASE, INDIRECT, NEXT, WRITE, DriverRing
+from ring_bench import BASE, INDIRECT, WRITE, DriverRing
 from simulators import SIMULATORS
 from test_ring_fetch import SOURCES, Bench
 
@@ -15,9 +17,13 @@ from tb.buses.memory import pauses
 
 Chain = list[tuple[int, int, int]]
 
+DIRECTION = WRITE if os.environ.get("FDWIRE_RING_QUEUE") == "receive" else 0
+"""Which way the buffers of the build under test go."""
+
 
 async def started(dut: Any) -> Bench:
     bench = Bench(dut)
+    bench.direction = DIRECTION
     await bench.start()
     dut.indirect.value = 1
     return bench
@@ -57,8 +63,9 @@ async def tables_anywhere_among_direct_chains_come_in_order_as_chains_of_one_slo
                 chain = bench.chain(count)
                 address = place(bench, 16 * count)
                 extent |= set(range(address & ~15, address + 16 * count, 16))
-                # Only WRITE of an entry's flags means anything, and WRITE in the ring nothing (§2.8.7).
-                entries = [(a, n, bench.random.getrandbits(16) & ~WRITE) for a, n, _ in chain]
+                # Only WRITE of an entry's flags means anything, and not where it is only read; in the ring it
+                # never does (§2.8.7).
+                entries = [(a, n, bench.random.getrandbits(16) | DIRECTION) for a, n, _ in chain]
                 tails.append((ring.post_table(entries, address, bench.random.choice((0, WRITE))), 1))
             else:
                 chain = bench.chain(bench.random.randint(1, min(ring.free, 3)))
@@ -116,7 +123,7 @@ async def table_as_long_as_the_ring_is_read_as_far_as_there_is_room_and_comes_wh
         await bench.disable()
 
 
-GOOD = (BASE, 64, 0)
+GOOD = (BASE, 64, DIRECTION)
 TABLE = BASE + 0x8005
 
 RING_FAULTS: dict[str, Chain] = {
@@ -131,17 +138,20 @@ RING_FAULTS: dict[str, Chain] = {
     "in a chain's middle": [GOOD, (TABLE, 32, INDIRECT), GOOD],
 }
 ENTRY_FAULTS: dict[str, Chain] = {
-    "only entry of length 0": [(BASE, 0, 0)],
-    "last entry of length 0": [GOOD, GOOD, (BASE, 0, 0)],
-    "first entry writable": [(BASE, 5, WRITE), GOOD],
-    "middle entry writable": [GOOD, (BASE, 5, WRITE | NEXT), GOOD],
+    "only entry of length 0": [(BASE, 0, DIRECTION)],
+    "last entry of length 0": [GOOD, GOOD, (BASE, 0, DIRECTION)],
 }
+if DIRECTION:
+    ENTRY_FAULTS |= {
+        "first entry not writable": [(BASE, 5, 0), GOOD],
+        "middle entry not writable": [GOOD, (BASE, 5, 0xFFFF & ~WRITE), GOOD],
+    }
 
 
 @cocotb.test(timeout_time=8, timeout_unit="ms")
 async def bad_table_descriptor_or_entry_is_reported_once_settled_and_ends_the_stream(dut: Any) -> None:
     bench = await started(dut)
-    bench.ram.poke(TABLE, b"".join(struct.pack("<QIHH", *GOOD[:2], 0, 0) for _ in range(9)))
+    bench.ram.poke(TABLE, b"".join(struct.pack("<QIHH", *GOOD[:2], 0, DIRECTION) for _ in range(9)))
     for name in (*RING_FAULTS, *ENTRY_FAULTS):
         bench.ram._top = 0
         ring = DriverRing(bench.ram, 8)
@@ -154,7 +164,7 @@ async def bad_table_descriptor_or_entry_is_reported_once_settled_and_ends_the_st
         else:
             chain = ENTRY_FAULTS[name]
             ring.post_table(chain, TABLE + 0x4000)
-            handed = list(itertools.takewhile(lambda d: d[1] and not d[2] & WRITE, chain))
+            handed = list(itertools.takewhile(lambda d: d[1] and d[2] & WRITE == DIRECTION, chain))
         ring.post_table(bench.chain(2), BASE + 0xA003)
         ring.post(bench.chain(1))
         bench.errors = 0
@@ -240,7 +250,7 @@ async def table_rewritten_while_it_is_read_gives_only_entries_that_were_there(du
         ring = DriverRing(bench.ram, 16)
         table = BASE + 0x8000
         old, new = bench.chain(16), bench.chain(16)
-        rows = [b"".join(struct.pack("<QIHH", a, n, 0, 0) for a, n, _ in rows) for rows in (old, new)]
+        rows = [b"".join(struct.pack("<QIHH", a, n, 0, f) for a, n, f in rows) for rows in (old, new)]
         ring.post_table(old, table)
 
         def rewrite(rows: list[bytes] = rows, ring: DriverRing = ring, table: int = table) -> None:
@@ -257,5 +267,9 @@ async def table_rewritten_while_it_is_read_gives_only_entries_that_were_there(du
 
 
 @SIMULATORS
-def test_ring_indirect(simulator: str) -> None:
-    run_block("ring_wrap", SOURCES, __name__, simulator=simulator, wrappers=["ring_wrap.v"])
+@pytest.mark.parametrize("queue", ["transmit", "receive"])
+def test_ring_indirect(queue: str, simulator: str) -> None:
+    parameters = {"DEVICE_WRITES": int(queue == "receive")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FDWIRE_RING_QUEUE", queue)
+        run_block("ring_wrap", SOURCES, __name__, parameters, simulator, ["ring_wrap.v"])

@@ -55,9 +55,23 @@ def test_indirect_inside_a_chain_is_a_fault():
         device.push(desc(16, AVAIL | INDIRECT))
 
 
-@pytest.mark.parametrize("entry", [desc(0), desc(5, WRITE)])
-def test_bad_table_entry_is_a_fault(entry):
-    device = ring()
+@pytest.mark.parametrize(
+    ("writable", "entry"), [(False, desc(0)), (True, desc(0, WRITE)), (True, desc(5)), (True, desc(5, NEXT))]
+)
+def test_bad_table_entry_is_a_fault(writable, entry):
+    device = ring(writable=writable)
     _, chain = device.push(desc(32, AVAIL | INDIRECT))
     with pytest.raises(RingFault):
-        device.resolve(chain, desc(5) + entry)
+        device.resolve(chain, desc(5, WRITE if writable else 0) + entry)
+
+
+def test_regression_table_that_is_only_read_may_be_marked_writable():
+    device = ring()
+    _, chain = device.push(desc(48, AVAIL | INDIRECT))
+    device.resolve(chain, desc(5, WRITE, 1) + desc(6, 0, 2) + desc(7, WRITE | NEXT, 3))
+    assert chain.descriptors == [(1, 5), (2, 6), (3, 7)]
+
+
+def test_writable_descriptor_of_the_ring_itself_is_a_fault_where_the_device_only_reads():
+    with pytest.raises(RingFault, match="device-writable"):
+        ring().push(desc(16, AVAIL | WRITE))
