@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -84,14 +83,7 @@ def _directory(text: str) -> str:
 
 
 def _place(text: str) -> Path:
-    """A directory to write to, which may have to be made."""
-    path = Path(text).absolute()
-    there = next(one for one in (path, *path.parents) if one.exists())
-    if not there.is_dir():
-        raise argparse.ArgumentTypeError(f"{there} is a file, and no directory to write to")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise argparse.ArgumentTypeError(f"{there} may not be written to")
-    return path
+    return Path(text).absolute()
 
 
 def _path(text: str) -> str:

@@ -1,6 +1,7 @@
 """`fdwire`: the project's one command."""
 
 import argparse
+import errno
 import importlib.util
 import sys
 from importlib.machinery import PathFinder
@@ -11,7 +12,7 @@ from rich.console import Console
 from tb import toolchain
 from tb.arguments import parser_of
 from tb.run import words
-from tb.toolchain import ToolMissing
+from tb.toolchain import PlaceUnusable, ToolMissing
 from tb.verilate import BuildFailed
 
 
@@ -99,7 +100,7 @@ def _native(arguments: argparse.Namespace, program: list[str]) -> int:
 def _is_there(program: words.Words) -> bool:
     """The script or module can be found; of a module in a package only the package is looked for."""
     if program.kind == "script":
-        return Path(program.target).exists()
+        return Path(program.target).exists() and not Path(program.target).is_dir()
     if program.kind != "module":
         return True
     name = program.target.partition(".")[0]
@@ -191,8 +192,16 @@ def main() -> int:
         from tb.bench import command as bench
 
         return bench.run(console)
+    except PlaceUnusable as error:
+        print(f"fdwire: {error}", file=sys.stderr)
+        return 2
     except (ToolMissing, BuildFailed) as error:
         print(f"fdwire: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"fdwire: what it writes is not whole: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("fdwire: interrupted", file=sys.stderr)

@@ -30,6 +30,14 @@ class ToolMissing(Exception):
     """A tool that the user must install; the text is the whole message."""
 
 
+_ROOM = 1 << 16
+"""Bytes that there must be room for where anything is to be written."""
+
+
+class PlaceUnusable(Exception):
+    """Nothing can be written where the user wants it; the text is the whole message."""
+
+
 _PACKAGES = {
     "g++": "a C++ compiler is missing: install g++ (Debian/Ubuntu: apt install g++)",
     "make": "make is missing: install make (Debian/Ubuntu: apt install make)",
@@ -76,6 +84,29 @@ def check_machine() -> None:
 def short(path: Path) -> Path:
     """`path` as it is shown: what is in the project, from there on."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def writable(directory: Path) -> Path:
+    """`directory`, made if need be. Raises PlaceUnusable when no file can be made in it.
+
+    Permissions alone do not tell: who is root has them all, and yet there are read-only file systems.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(bytes(_ROOM))
+    except OSError as error:
+        raise PlaceUnusable(f"nothing can be written to {directory}: {_why(directory, error)}") from None
+    return directory
+
+
+def _why(directory: Path, error: OSError) -> str:
+    there = next(one for one in (directory, *directory.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        return f"{there} is no directory"
+    if isinstance(error, FileNotFoundError):
+        return f"{there} takes no new ones"  # as /proc says it
+    return error.strerror or str(error)
 
 
 def check_build_tools() -> None:

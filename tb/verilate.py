@@ -27,6 +27,10 @@ os.environ.pop("WAVES", None)
 os.environ.setdefault("COCOTB_REWRITE_ASSERTION_FILES", "tests/*.py test_*.py")
 
 
+LOG = "simulation.log"
+"""What a simulator said, in the directory of its run."""
+
+
 class BuildFailed(Exception):
     """The compiler refused; the text holds the end of its log and where the rest is."""
 
@@ -122,7 +126,7 @@ def _compiler_cache() -> dict[str, str]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    toolchain.writable(path.parent)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -202,7 +206,8 @@ def run(
     file (JUnit).
 
     `arguments`: of the executable; `announce`: see `build`, as for what is raised. A failing test is in the
-    results, not an exception.
+    results, not an exception; of a simulator that died there are none. PlaceUnusable if that was for want of
+    room on the disk.
     """
     runner, directory = build(spec, where=built, announce=announce)
     where.mkdir(parents=True, exist_ok=True)
@@ -224,11 +229,13 @@ def run(
             plusargs=coverage.plusargs(),
             extra_env=extra,
             timescale=("1ns", "1ps"),
-            log_file=where / "simulation.log",
+            log_file=where / LOG,
         )
-    except SystemExit:
+    except (SystemExit, RuntimeError) as died:
         if not results.is_file():
-            raise
+            toolchain.writable(where)
+            with (where / LOG).open("a") as log:
+                log.write(f"the simulator ended early: {died}\n")
     return results
 
 

@@ -13,8 +13,7 @@ WIDTH = 128
 
 def run(console: Console) -> int:
     """Measure the NIC, the co-simulation and the host stack; 0."""
-    out = toolchain.BUILD / "bench"
-    out.mkdir(parents=True, exist_ok=True)
+    out = toolchain.writable(toolchain.BUILD / "bench")
     with console.status("building") as status:
         say: Callable[[str], None] = status.update if console.is_terminal else _lines(console)
         throughput = nic.measure(say)

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 
+from tb import toolchain
 from tb.links import golden, namespace, rtl
 from tb.links.errors import LinkError
 from tb.links.options import Options
@@ -13,7 +14,11 @@ from tb.links.vhost import listening
 
 
 def run(options: Options, arguments: list[str]) -> int:
-    """Run it; the exit status. `arguments`: the command line, for the start inside the namespace."""
+    """Run it; the exit status. `arguments`: the command line, for the start inside the namespace.
+
+    Raises PlaceUnusable, before anything else happens; with the RTL ToolMissing and BuildFailed, too.
+    """
+    toolchain.writable(options.directory)
     try:
         if options.tap and not namespace.inside():
             namespace.enter(arguments)

@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from tb import handover
+from tb import handover, toolchain
 from tb.links import stop
 from tb.links.errors import LinkError
 from tb.links.options import ENVIRONMENT, LONGEST, Options
@@ -23,7 +23,6 @@ def run(options: Options, listener: socket.socket | None) -> int:
     if options.tap:
         Tap(options.name).close()  # what is wrong with it is said before a minute of building
     where = options.directory
-    where.mkdir(parents=True, exist_ok=True)
     result = where / "status.json"
     result.unlink(missing_ok=True)
     read, write = os.pipe()  # its end tells the simulator that this command is gone
@@ -48,6 +47,7 @@ def run(options: Options, listener: socket.socket | None) -> int:
             announce=lambda text: console.print(f"{text} …"),
         ).unlink(missing_ok=True)
     if not result.is_file():
+        toolchain.writable(where)  # or else that is why
         raise LinkError(f"the simulation ended early; its log is {where / 'simulation.log'}")
     told = json.loads(result.read_text())
     if told.get("error"):

@@ -71,7 +71,6 @@ class Session:
         tap = None if ends.tap is None else ends.tap.fd
         self.coupling = Coupling(scheduler, ends, tap, watched, time.monotonic_ns)
         self.coupling.on_tick = self._tick
-        options.directory.mkdir(parents=True, exist_ok=True)
         self._capture = Capture((options.directory / CAPTURE).open("wb"))
         self._interface = self._capture.interface(options.name)
         self._console = console
@@ -174,10 +173,10 @@ class Session:
     def close(self) -> None:
         """End what still runs; the capture is whole afterwards."""
         self._display.close()
-        self._capture.close()
         for peer in [*self._peers, *([self._foreground] if self._foreground is not None else [])]:
             peer.end()
         self._ends.close()
+        self._capture.close()
 
     def report(self, *further: str) -> None:
         """The counters at the end, on standard error, and `further` lines."""

@@ -19,8 +19,7 @@ def run(files: Sequence[Path], profile: str, options: dict[str, str]) -> Iterato
     """The verdict of each file. Raises ToolMissing or BuildFailed when there is no simulator to run it."""
     from tb.cosim.build import run_cocotb
 
-    where = toolchain.BUILD / "packetdrill"
-    where.mkdir(parents=True, exist_ok=True)
+    where = toolchain.writable(toolchain.BUILD / "packetdrill")
     (where / RESULTS).unlink(missing_ok=True)
     job = {"files": [str(file.resolve()) for file in files], "profile": profile, "options": options}
     (where / JOB).write_text(json.dumps(job))

@@ -29,7 +29,7 @@ def build(where: Path | None = None) -> Path:
     library = (where or toolchain.BUILD / "preload") / f"shim-{key}.so"
     if library.is_file():
         return library
-    library.parent.mkdir(parents=True, exist_ok=True)
+    toolchain.writable(library.parent)
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
         made = Path(scratch) / library.name
         command = [compiler, *_FLAGS, "-o", str(made), str(SOURCE), "-ldl"]

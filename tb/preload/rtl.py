@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from tb import handover
+from tb import handover, toolchain
 from tb.links import stop
 from tb.preload.errors import PreloadError
 from tb.preload.options import ENVIRONMENT, Options
@@ -14,8 +14,7 @@ def run(options: Options) -> int:
     """Run it with host A on the RTL NIC; the exit status. Raises ToolMissing, BuildFailed, PreloadError."""
     from tb.cosim.build import run_cocotb
 
-    where = options.directory
-    where.mkdir(parents=True, exist_ok=True)
+    where = toolchain.writable(options.directory)
     result = where / "status.json"
     result.unlink(missing_ok=True)
     read, write = os.pipe()  # its end tells the simulator that this command is gone
@@ -32,5 +31,6 @@ def run(options: Options) -> int:
             "tb.preload.rtl_job", where=where, environment={ENVIRONMENT: json.dumps(job)}, seed=options.seed
         )
     if not result.is_file():
+        toolchain.writable(where)  # or else that is why
         raise PreloadError(f"the simulation ended early; its log is {where / 'simulation.log'}")
     return int(json.loads(result.read_text())["status"])

@@ -10,6 +10,7 @@ from pymodel.capture import Capture
 from pymodel.host import World
 from pymodel.link import Direction
 from pymodel.ports import Frame
+from tb import toolchain
 from tb.links.pace import Coupling
 from tb.links.peers import Peer
 from tb.preload.options import Options
@@ -49,8 +50,7 @@ class Session:
         self._program: tuple[Peer, Service] | None = None
         self._until = time.monotonic() + _BEGIN
         self._ended_at = 0.0
-        options.directory.mkdir(parents=True, exist_ok=True)
-        self._capture = Capture((options.directory / CAPTURE).open("wb"))
+        self._capture = Capture((toolchain.writable(options.directory) / CAPTURE).open("wb"))
         self._interface = self._capture.interface("wire")
         world.link.on_frame = self._frame
         self.coupling = Coupling(

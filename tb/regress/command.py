@@ -33,10 +33,10 @@ def execute(
     Raises ValueError for a configuration that there is not, `places.Unreachable` without a scheduler.
     """
     jobs = configurations.jobs(seeds, names, fingerprint())
+    toolchain.writable(RUNS)
     signal.signal(signal.SIGTERM, _terminated)  # as an interrupt from the keyboard: the jobs end, too
     place = places.Cluster(scheduler) if scheduler else places.Cores(cores or os.cpu_count() or 1)
     outcomes = gather(place, jobs, count, console)
-    RUNS.mkdir(parents=True, exist_ok=True)
     results = RUNS / "results.json"
     results.write_text(json.dumps([_record(outcome) for outcome in outcomes], indent=1) + "\n")
     console.print(_table(outcomes))

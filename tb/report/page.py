@@ -37,15 +37,19 @@ class NothingToReport(Exception):
 
 
 def write(directory: Path) -> Path:
-    """Write report.html into a run's directory and give its path. Raises NothingToReport."""
+    """Write report.html into a run's directory and give its path. Raises NothingToReport, PlaceUnusable."""
     try:
         summary = json.loads((directory / "summary.json").read_text())
         document = json.loads((directory / FILE).read_text())
-    except FileNotFoundError as missing:
+    except (FileNotFoundError, NotADirectoryError) as missing:
         raise NothingToReport(
             f"{missing.filename} is not there: run `fdwire sim` (with --out, if any) first"
         ) from None
-    page = directory / PAGE
+    except (OSError, ValueError) as error:
+        raise NothingToReport(
+            f"what the run left in {directory} cannot be read ({error}): run `fdwire sim` again"
+        ) from None
+    page = toolchain.writable(directory) / PAGE
     page.write_text(render(summary, document, _waves(directory, summary["waves"])))
     return page
 

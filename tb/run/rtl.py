@@ -19,8 +19,7 @@ def run(words: Words, settings: "Settings") -> int:
     """Run the program with host A on the RTL NIC; its exit status. Raises ToolMissing, BuildFailed."""
     from tb.cosim.build import run_cocotb
 
-    where = toolchain.BUILD / "run"
-    where.mkdir(parents=True, exist_ok=True)
+    where = toolchain.writable(toolchain.BUILD / "run")
     result = where / "status.json"
     result.unlink(missing_ok=True)
     sys.stdout.flush()

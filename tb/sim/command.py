@@ -26,8 +26,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
     `waves`: "off", "all", the number of microseconds from the start, or "last:" and the number of those
     before the first mismatch, or else before the end.
     """
-    out = options.directory
-    out.mkdir(parents=True, exist_ok=True)
+    out = toolchain.writable(options.directory)
     for stale in (
         "summary.json",
         collect.FILE,
@@ -67,6 +66,7 @@ def run(options: Options, *, waves: str, console: Console) -> int:
         )
     summary_file = out / "summary.json"
     if not summary_file.is_file():
+        toolchain.writable(out)  # or else that is why
         console.print(
             f"the run failed; the end of {toolchain.short(out / 'simulation.log')}:", highlight=False
         )
@@ -99,6 +99,9 @@ def run(options: Options, *, waves: str, console: Console) -> int:
         _again_with_waves(options, guard)
     if (report := guard.report("main_job")) is not None:
         console.print(f"explained in {toolchain.short(report)}", highlight=False)
+    elif guard.environment():
+        log = toolchain.short(out / "simulation.log")
+        console.print(f"nothing that explains it could be left; why is in {log}", highlight=False)
     return 1
 
 

@@ -41,7 +41,7 @@ def run(out: Path, at: int | None, console: Console) -> int:
                 highlight=False,
             )
             return 1
-        saved = out / f"{AT}.gtkw"
+        saved = toolchain.writable(out) / f"{AT}.gtkw"
         gtkw.write(found, saved, rtl_sources(), here=at)
         surfer.write(found, out / f"{AT}.sucl", here=at)
     viewer = shutil.which("gtkwave")

@@ -1,6 +1,7 @@
 """`fdwire`: what its arguments become, and what a wrong one gets."""
 
 import argparse
+import errno
 import re
 import shlex
 import sys
@@ -97,6 +98,8 @@ def test_senseless_argument_is_refused_by_name_before_anything_runs(
     [
         (BuildFailed("building fdw_tb failed"), 1, "fdwire: building fdw_tb failed\n"),
         (toolchain.ToolMissing("perl is missing"), 1, "fdwire: perl is missing\n"),
+        (toolchain.PlaceUnusable("no room"), 2, "fdwire: no room\n"),
+        (OSError(errno.ENOSPC, "it is full"), 1, "fdwire: what it writes is not whole: it is full\n"),
         (KeyboardInterrupt(), 130, "fdwire: interrupted\n"),
     ],
 )
@@ -145,18 +148,70 @@ def test_every_option_is_explained_and_every_example_of_the_help_is_a_command_li
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "sim --out OUT",
+        "run --out OUT -- true",
+        "run --out OUT --nic rtl -- true",
+        "tap --out OUT --nic golden --exec true",
+        "tap --out OUT --exec true",
+        "vhost-user --out OUT --nic golden --socket SOCKET --exec true",
+        "vhost-user --out OUT --socket SOCKET --exec true",
+        "packetdrill --nic rtl some.pkt",
+        "run --nic rtl --python -c 1",
+        "regress --seeds 1",
+        "bench",
+    ],
+)
+@pytest.mark.parametrize("below", ["/proc/fdwire", "FILE", "FILE/below"])
+def test_regression_place_where_no_directory_can_be_is_refused_in_a_sentence_by_every_command_that_writes(
+    command: str,
+    below: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    place = Path(below.replace("FILE", f"{tmp_path}/file"))
+    if "--out" not in command:
+        monkeypatch.setattr(toolchain, "BUILD", place)
+        monkeypatch.setattr("tb.regress.command.RUNS", place)
+    words = command.replace("OUT", str(place)).replace("SOCKET", f"{tmp_path}/s").split()
+    assert fdwire(monkeypatch, *words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"fdwire: nothing can be written to {place}") and said.count("\n") == 1
+    assert ("takes no new ones" if below.startswith("/proc") else f"{tmp_path}/file is no directory") in said
+
+
+@pytest.mark.parametrize("name", ["report", "waves"])
+def test_report_and_waves_of_what_is_no_run_say_what_to_run(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    for place in ("/proc/fdwire", f"{tmp_path}/file", f"{tmp_path}/none"):
+        assert fdwire(monkeypatch, name, "--out", place) == 1
+        said = capsys.readouterr()
+        assert re.search("run `(fdwire|make) sim`", said.out) and said.err == ""
+
+
+def test_report_of_a_run_that_was_not_written_whole_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "summary.json").write_text('{"ok": tr')
+    assert fdwire(monkeypatch, "report", "--out", str(tmp_path)) == 1
+    assert "cannot be read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("sim", "--out", "FILE"), "FILE is a file, and no directory to write to"),
-        (("report", "--out", "FILE/below"), "FILE is a file, and no directory to write to"),
-        (("run", "--out", "FILE", "--", "true"), "FILE is a file, and no directory to write to"),
-        (("tap", "--out", "FILE/a/b"), "FILE is a file, and no directory to write to"),
         (("run", "--python", "FILE.py"), "there is no script FILE.py"),
+        (("run", "--python", "/tmp"), "there is no script /tmp"),
         (("tap", "--python", "FILE.py"), "there is no script FILE.py"),
         (("run", "--python", "-m", "not_there.at_all"), "there is no module not_there.at_all"),
     ],
 )
-def test_place_that_cannot_be_written_and_script_that_is_not_there_are_refused_in_a_sentence(
+def test_script_that_is_not_there_is_refused_in_a_sentence(
     arguments: tuple[str, ...],
     said: str,
     monkeypatch: pytest.MonkeyPatch,

