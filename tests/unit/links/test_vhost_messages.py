@@ -24,8 +24,9 @@ from vhost_client import (
 )
 
 from pymodel.golden import mac
+from pymodel.golden.nic import DMA_LATENCY
 from pymodel.regs import FEATURES_OFFERED, Feature
-from pymodel.simtime import MS, NS
+from pymodel.simtime import CYCLE, MS, NS
 from tb.links.errors import LinkError
 from tb.links.vhost import listening
 
@@ -83,8 +84,18 @@ def test_driver_that_wants_no_interrupts_gets_none(served: Bench) -> None:
     client.close()
 
 
-def test_regression_used_buffer_while_an_interrupt_is_being_served_is_signalled_too(served: Bench) -> None:
-    """A frame comes in at every moment of the interrupt for one that goes out."""
+@pytest.mark.parametrize("latency", [DMA_LATENCY, CYCLE], ids=["far", "near"])
+def test_regression_used_buffer_while_an_interrupt_is_being_served_is_signalled_too(
+    tmp_path: Path, latency: int
+) -> None:
+    """A frame comes in at every moment of the interrupt for one that goes out. In near memory its buffer may
+    be used and its interrupt raised while the acknowledgement of the one before is on its way.
+    """
+    with bench(tmp_path / "s", latency) as served:
+        _used_at_any_moment(served)
+
+
+def _used_at_any_moment(served: Bench) -> None:
     client = Client(served)
     client.start()
     scheduler = served.scheduler

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pymodel.golden.nic import GoldenNic
+from pymodel.golden.nic import DMA_LATENCY, GoldenNic
 from pymodel.ports import Frame
 from pymodel.regionmem import RegionMemory
 from pymodel.scheduler import Scheduler
@@ -28,12 +28,13 @@ REPLY_ACK, STATUS = 1 << 3, 1 << 16
 
 
 class Bench:
-    """A server at `path`; `said`: what its user is told; `sent`: the frames that the NIC has sent."""
+    """A server at `path`, the client's memory `latency` ps away from the NIC; `said`: what its user is told;
+    `sent`: the frames that the NIC has sent."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, latency: int) -> None:
         self.scheduler = Scheduler()
         self.memory = RegionMemory()
-        self.nic = GoldenNic(self.scheduler, self.memory)
+        self.nic = GoldenNic(self.scheduler, self.memory, dma_latency=latency)
         self.sent: list[bytes] = []
         self.nic.set_wire_handler(lambda frame: self.sent.append(frame.data))
         self.said: list[str] = []
@@ -76,8 +77,8 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(path: Path) -> Iterator[Bench]:
-    made = Bench(path)
+def bench(path: Path, latency: int = DMA_LATENCY) -> Iterator[Bench]:
+    made = Bench(path, latency)
     try:
         yield made
     finally:
