@@ -226,6 +226,8 @@ class Feature(IntEnum):
     """TSOv4 to the driver."""
     HOST_TSO4 = 11
     """TSOv4 from the driver."""
+    HOST_TSO6 = 12
+    """TSOv6 from the driver."""
     HOST_ECN = 13
     """TSO of segments with ECN's CWR, from the driver."""
     MRG_RXBUF = 15
@@ -256,17 +258,18 @@ class Feature(IntEnum):
     """One queue can be reset."""
 
 
-FEATURES_OFFERED: Final = 0x000001173001A82B
+FEATURES_OFFERED: Final = 0x000001173001B82B
 """The feature bits that the device offers, as one number."""
 
 FEATURES_REQUIRED: Final = 0x0000000500000000
 """The feature bits without which FEATURES_OK does not stick."""
 
 FEATURE_NEEDS: Final = {
-    Feature.HOST_TSO4: Feature.CSUM,
-    Feature.HOST_ECN: Feature.HOST_TSO4,
+    Feature.HOST_TSO4: (Feature.CSUM,),
+    Feature.HOST_TSO6: (Feature.CSUM,),
+    Feature.HOST_ECN: (Feature.HOST_TSO4, Feature.HOST_TSO6),
 }
-"""Features that may be accepted only together with another one, and which (§5.1.3.1)."""
+"""Features that may be accepted only with another one, and which: one of these (§5.1.3.1)."""
 
 
 class Desc(IntEnum):

@@ -106,6 +106,7 @@ module fdw_nic #(
 );
     localparam HAS_CSUM = FEATURES[`FDW_FEATURE_CSUM];
     localparam HAS_TSO4 = FEATURES[`FDW_FEATURE_HOST_TSO4];
+    localparam HAS_TSO6 = FEATURES[`FDW_FEATURE_HOST_TSO6];
     localparam HAS_GUEST_CSUM = FEATURES[`FDW_FEATURE_GUEST_CSUM];
     localparam HAS_INDIRECT = FEATURES[`FDW_FEATURE_INDIRECT_DESC];
     localparam RX = `FDW_QUEUE_RX;
@@ -168,6 +169,7 @@ module fdw_nic #(
     wire         feat_csum;
     wire         feat_guest_csum;
     wire         feat_tso4;
+    wire         feat_tso6;
     wire         feat_mrg_rxbuf;
     wire         feat_indirect;
     wire         feat_event_idx;
@@ -207,6 +209,7 @@ module fdw_nic #(
         .feat_csum(feat_csum),
         .feat_guest_csum(feat_guest_csum),
         .feat_tso4(feat_tso4),
+        .feat_tso6(feat_tso6),
         .feat_mrg_rxbuf(feat_mrg_rxbuf),
         .feat_indirect(feat_indirect),
         .feat_event_idx(feat_event_idx),
@@ -489,7 +492,8 @@ module fdw_nic #(
         .FIFO_BYTES(TX_FIFO_BYTES),
         .CUT_THROUGH(TX_CUT_THROUGH),
         .CSUM(HAS_CSUM),
-        .TSO(HAS_TSO4)
+        .TSO4(HAS_TSO4),
+        .TSO6(HAS_TSO6)
     ) tx (
         .clk(clk),
         .rst(rst),
@@ -497,6 +501,7 @@ module fdw_nic #(
         .calm(device_reset),
         .feat_csum(feat_csum),
         .feat_tso4(feat_tso4),
+        .feat_tso6(feat_tso6),
         .max_frame(max_frame),
         .busy(tx_busy),
         .dma_busy(tx_dma_busy),

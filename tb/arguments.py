@@ -66,10 +66,11 @@ def _count(text: str) -> int:
 
 
 def _features(text: str) -> tuple[str, ...]:
-    from pymodel.driver import probe
+    from pymodel.regs import FEATURES_OFFERED, FEATURES_REQUIRED, Feature
 
     names = tuple(text.replace(",", " ").upper().split())
-    known = [feature.name for feature in sorted(probe.OPTIONAL)]
+    optional = FEATURES_OFFERED & ~FEATURES_REQUIRED
+    known = [feature.name for feature in Feature if optional >> feature & 1]
     for name in names:
         if name not in known:
             raise argparse.ArgumentTypeError(f"no feature {name} to do without; there are {', '.join(known)}")

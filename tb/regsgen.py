@@ -6,8 +6,8 @@ The output depends on nothing but the description. ``--check`` writes nothing an
 file differs from what would be written.
 
 Properties of our own in the description: `group` names a class (and macro prefix), `offered` and
-`required` mark feature bits, `needs` names the feature that one depends on, `parametric` says that a
-reset value is set by the RTL's parameters.
+`required` mark feature bits, `needs` names the features of which one must be there, too, `parametric` says
+that a reset value is set by the RTL's parameters.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Named:
     text: str
     offered: bool = False
     required: bool = False
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,14 @@ class Description:
         """The feature bits that `which` picks, as one number."""
         return sum(1 << feature.value for feature in self.features.entries if which(feature))
 
-    def needs(self) -> list[tuple[Named, Named]]:
-        """Each feature that depends on another, and that other one. Raises KeyError if there is none."""
+    def needs(self) -> list[tuple[Named, list[Named]]]:
+        """Each feature that depends on others, and those: one is enough. Raises KeyError for one unknown."""
         by_name = {feature.name: feature for feature in self.features.entries}
-        return [(feature, by_name[feature.needs]) for feature in self.features.entries if feature.needs]
+        return [
+            (feature, [by_name[name] for name in feature.needs])
+            for feature in self.features.entries
+            if feature.needs
+        ]
 
 
 # ------------------------------------------------------------------------------- reading
@@ -138,7 +142,7 @@ def _read_names(register: RegNode, title: str) -> Names | None:
                     _text(field),
                     bool(field.get_property("offered", default=False)),
                     bool(field.get_property("required", default=False)),
-                    field.get_property("needs", default=None),
+                    tuple(field.get_property("needs", default="").split()),
                 )
                 for field in fields
             ),
@@ -251,7 +255,10 @@ def render_verilog(description: Description) -> str:
         define(f"FEATURE_{feature.name}", str(feature.value))
     define("FEATURES_OFFERED", f"64'h{description.mask(lambda feature: feature.offered):016x}")
     define("FEATURES_REQUIRED", f"64'h{description.mask(lambda feature: feature.required):016x}")
-    met = " && ".join(f"(!f[{one.value}] || f[{other.value}])" for one, other in description.needs())
+    met = " && ".join(
+        f"(!f[{one.value}] || {' || '.join(f'f[{other.value}]' for other in others)})"
+        for one, others in description.needs()
+    )
     define("FEATURES_NEEDS_MET(f)", f"({met})")
     for structure in description.structures:
         prefix = _snake(structure.group)
@@ -326,9 +333,13 @@ def render_python(description: Description) -> str:
             '"""The feature bits without which FEATURES_OK does not stick."""',
             "",
             "FEATURE_NEEDS: Final = {",
-            *(f"    Feature.{one.name}: Feature.{other.name}," for one, other in description.needs()),
+            *(
+                f"    Feature.{one.name}: ({', '.join(f'Feature.{other.name}' for other in others)}"
+                f"{',' * (len(others) == 1)}),"
+                for one, others in description.needs()
+            ),
             "}",
-            '"""Features that may be accepted only together with another one, and which (§5.1.3.1)."""',
+            '"""Features that may be accepted only with another one, and which: one of these (§5.1.3.1)."""',
             "",
         ]
     )
@@ -420,7 +431,7 @@ def render_markdown(description: Description) -> str:
         _table(
             ("bit", "name", "offered", "required", "needs", "meaning"),
             [
-                (str(f.value), f.name, "yes" * f.offered, "yes" * f.required, f.needs or "", f.text)
+                (str(f.value), f.name, "yes" * f.offered, "yes" * f.required, " or ".join(f.needs), f.text)
                 for f in description.features.entries
             ],
         )

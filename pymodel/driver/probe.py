@@ -11,7 +11,16 @@ from typing import Final, Protocol
 
 from pymodel.driver.errors import ProbeError
 from pymodel.ports import DevicePort, mmio_read
-from pymodel.regs import FEATURE_NEEDS, Config, Feature, NetStatus, Reg, Status
+from pymodel.regs import (
+    FEATURE_NEEDS,
+    FEATURES_OFFERED,
+    FEATURES_REQUIRED,
+    Config,
+    Feature,
+    NetStatus,
+    Reg,
+    Status,
+)
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
 from pymodel.task import Blocking, sleep_until
@@ -68,20 +77,20 @@ OPTIONAL: Final = FEATURES - _REQUIRED
 """Those that may be switched off."""
 
 
-def wanted(without: Collection[Feature]) -> frozenset[Feature]:
-    """The features to accept if they are offered: all that are known but `without` and what needs those.
+def wanted(without: Collection[Feature], known: frozenset[Feature] = FEATURES) -> frozenset[Feature]:
+    """The features to accept if they are offered: all that are `known` but `without` and what needs those.
 
-    Raises ValueError for one that the driver does not know or cannot do without.
+    Raises ValueError for one that no driver can do without, or that our NIC never has.
     """
     for feature in without:
-        if feature not in OPTIONAL:
+        if not (FEATURES_OFFERED & ~FEATURES_REQUIRED) >> feature & 1:
             raise ValueError(f"{Feature(feature).name} cannot be switched off")
-    return _closed(FEATURES - frozenset(without))
+    return _closed(known - frozenset(without))
 
 
 def _closed(features: frozenset[Feature]) -> frozenset[Feature]:
     """`features` without those that need one that is not among them (§5.1.3.1)."""
-    lacking = frozenset(one for one, other in FEATURE_NEEDS.items() if other not in features) & features
+    lacking = features & {one for one, others in FEATURE_NEEDS.items() if features.isdisjoint(others)}
     return _closed(features - lacking) if lacking else features
 
 

@@ -144,8 +144,8 @@ class TxEngine:
                 except RingFault as fault:
                     queue.fault(fault.reason)
                     return
-                longest = tx_tso.LONGEST if queue.features.tso4 else mac.max_frame(mtu)
-                transfer = self._transfer = _Transfer(queue.take(), NET_HDR_BYTES + longest)
+                most = NET_HDR_BYTES + tx.longest(queue.features, mtu)
+                transfer = self._transfer = _Transfer(queue.take(), most)
             while transfer.plan:
                 if not self._room(transfer.plan[0][1]):
                     return

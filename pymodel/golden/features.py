@@ -12,6 +12,7 @@ class Features:
     csum: bool = False
     guest_csum: bool = False
     tso4: bool = False
+    tso6: bool = False
     mrg_rxbuf: bool = False
     indirect: bool = False
     event_idx: bool = False
@@ -27,6 +28,7 @@ class Features:
             csum=accepted(Feature.CSUM),
             guest_csum=accepted(Feature.GUEST_CSUM),
             tso4=accepted(Feature.HOST_TSO4),
+            tso6=accepted(Feature.HOST_TSO6),
             mrg_rxbuf=accepted(Feature.MRG_RXBUF),
             indirect=accepted(Feature.INDIRECT_DESC),
             event_idx=accepted(Feature.EVENT_IDX),

@@ -317,7 +317,11 @@ class Registers:
             not self._beyond
             and accepted & ~self.offered == 0
             and accepted & FEATURES_REQUIRED == FEATURES_REQUIRED
-            and all(accepted >> other & 1 for one, other in FEATURE_NEEDS.items() if accepted >> one & 1)
+            and all(
+                any(accepted >> other & 1 for other in others)
+                for one, others in FEATURE_NEEDS.items()
+                if accepted >> one & 1
+            )
         )
 
     def _write_status(self, value: int) -> None:

@@ -60,8 +60,8 @@ def execute(read: Read, chain_length: int, features: Features, mtu: int) -> Job:
     def frame(at: int, size: int) -> bytes:
         return read(NET_HDR_BYTES + at, size)
 
-    if features.tso4 and request.gso_type != GsoType.NONE:
-        return _segment(frame, length, request, mtu)
+    if request.gso_type != GsoType.NONE and (features.tso4 or features.tso6):
+        return _segment(frame, length, request, features, mtu)
     if length > mac.max_frame(mtu):
         return _refuse(OVERSIZE)
     if features.csum and request.needs_csum:
@@ -71,18 +71,28 @@ def execute(read: Read, chain_length: int, features: Features, mtu: int) -> Job:
     return Job(None, _as_it_is(frame, length), plain=True)
 
 
-def _segment(read: Read, length: int, request: Request, mtu: int) -> Job:
+def _family(request: Request, features: Features) -> tx_tso.Family | None:
+    """Which super-frame it is said to be, if it is one that was negotiated."""
+    if features.tso4 and request.gso_type == GsoType.TCPV4:
+        return tx_tso.IPV4
+    if features.tso6 and request.gso_type == GsoType.TCPV6:
+        return tx_tso.IPV6
+    return None
+
+
+def _segment(read: Read, length: int, request: Request, features: Features, mtu: int) -> Job:
     """A chain with gso, step by step as the contract has it."""
+    family = _family(request, features)
     if (
-        request.gso_type != GsoType.TCPV4
+        family is None
         or not request.needs_csum
         or not request.gso_size
         or request.csum_offset != _TCP_CHECKSUM_AT
     ):
         return _refuse(BAD_OFFLOAD)
-    if length > tx_tso.LONGEST:
+    if length > family.longest:
         return _refuse(OVERSIZE)
-    where = tx_tso.layout(read(0, min(length, tx_tso.HEADERS_MAX)), length, request.csum_start)
+    where = tx_tso.layout(family, read(0, min(length, tx_tso.HEADERS_MAX)), length, request.csum_start)
     if where is None:
         return _refuse(BAD_OFFLOAD)
     if tx_tso.longest_segment(where, length, request.gso_size) > mac.max_frame(mtu):
@@ -90,6 +100,13 @@ def _segment(read: Read, length: int, request: Request, mtu: int) -> Job:
     frames = map(mac.seal, tx_tso.segments(read, length, where, request.gso_size))
     step = request.gso_size
     return Job(TSO, frames, first=NET_HDR_BYTES + where.payload + step, step=step)
+
+
+def longest(features: Features, mtu: int) -> int:
+    """Bytes of a frame beyond which no chain is sent, whatever its header says."""
+    if features.tso6:
+        return tx_tso.IPV6.longest
+    return tx_tso.IPV4.longest if features.tso4 else mac.max_frame(mtu)
 
 
 def _refuse(counter: str) -> Job:

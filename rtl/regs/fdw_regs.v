@@ -67,6 +67,7 @@ module fdw_regs #(
     output wire                  feat_csum,
     output wire                  feat_guest_csum,
     output wire                  feat_tso4,
+    output wire                  feat_tso6,
     output wire                  feat_mrg_rxbuf,
     output wire                  feat_indirect,
     output wire                  feat_event_idx,
@@ -270,6 +271,7 @@ module fdw_regs #(
     assign feat_csum = features_ok && FEATURES[`FDW_FEATURE_CSUM] && driver_features[`FDW_FEATURE_CSUM];
     assign feat_guest_csum = features_ok && FEATURES[`FDW_FEATURE_GUEST_CSUM] && driver_features[`FDW_FEATURE_GUEST_CSUM];
     assign feat_tso4 = features_ok && FEATURES[`FDW_FEATURE_HOST_TSO4] && driver_features[`FDW_FEATURE_HOST_TSO4];
+    assign feat_tso6 = features_ok && FEATURES[`FDW_FEATURE_HOST_TSO6] && driver_features[`FDW_FEATURE_HOST_TSO6];
     assign feat_mrg_rxbuf = features_ok && FEATURES[`FDW_FEATURE_MRG_RXBUF] && driver_features[`FDW_FEATURE_MRG_RXBUF];
     assign feat_indirect = features_ok && FEATURES[`FDW_FEATURE_INDIRECT_DESC] && driver_features[`FDW_FEATURE_INDIRECT_DESC];
     assign feat_event_idx = features_ok && FEATURES[`FDW_FEATURE_EVENT_IDX] && driver_features[`FDW_FEATURE_EVENT_IDX];

@@ -103,6 +103,7 @@
 `define FDW_FEATURE_MAC 5
 `define FDW_FEATURE_GUEST_TSO4 7
 `define FDW_FEATURE_HOST_TSO4 11
+`define FDW_FEATURE_HOST_TSO6 12
 `define FDW_FEATURE_HOST_ECN 13
 `define FDW_FEATURE_MRG_RXBUF 15
 `define FDW_FEATURE_STATUS 16
@@ -117,9 +118,9 @@
 `define FDW_FEATURE_ORDER_PLATFORM 36
 `define FDW_FEATURE_NOTIFICATION_DATA 38
 `define FDW_FEATURE_RING_RESET 40
-`define FDW_FEATURES_OFFERED 64'h000001173001a82b
+`define FDW_FEATURES_OFFERED 64'h000001173001b82b
 `define FDW_FEATURES_REQUIRED 64'h0000000500000000
-`define FDW_FEATURES_NEEDS_MET(f) ((!f[11] || f[0]) && (!f[13] || f[11]))
+`define FDW_FEATURES_NEEDS_MET(f) ((!f[11] || f[0]) && (!f[12] || f[0]) && (!f[13] || f[11] || f[12]))
 
 // Packed descriptor: bytes, and bit ranges of the little-endian whole
 `define FDW_DESC_BYTES 16

@@ -6,7 +6,7 @@
 //   job_send     the frame is sent, with a checksum if job_csum;
 //   job_segment  the frame is cut into segments, if its headers allow it (§5.1.6.2);
 //   otherwise it is not sent, because it is too long (job_oversize) or its header asks the impossible.
-// job_start, job_field: where the checksum begins and where it goes; job_size: payload of a segment.
+// job_ipv6: it is to be cut as IPv6. job_start, job_field: where the checksum begins and where it goes; job_size: payload of a segment.
 // What a header means without the feature is nothing.
 `include "fdwire_regs.vh"
 module fdw_tx_header (
@@ -15,6 +15,7 @@ module fdw_tx_header (
 
     input         feat_csum,
     input         feat_tso4,
+    input         feat_tso6,
     input  [15:0] max_frame,
 
     input         head_valid,
@@ -36,12 +37,14 @@ module fdw_tx_header (
     output        job_oversize,
     output        job_steady,
     output [16:0] job_len,
+    output        job_ipv6,
     output [15:0] job_start,
     output [16:0] job_field,
     output [15:0] job_size
 );
     localparam [3:0] HEADER = `FDW_NET_HDR_BYTES;
-    localparam [16:0] LONGEST_PACKET = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
+    localparam [16:0] LONGEST_IPV4 = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
+    localparam [16:0] LONGEST_IPV6 = 17'd40 + LONGEST_IPV4; // IPv6's, whose length does not count its header
     localparam [15:0] TCP_CSUM_OFFSET = 16'd16; // RFC 9293 §3.1
 
     // ---- gather
@@ -97,11 +100,13 @@ module fdw_tx_header (
     wire [16:0] field = {1'b0, start} + {1'b0, offset};
     wire [17:0] field_end = {1'b0, field} + 18'd2;
 
-    wire gso = feat_tso4 && gso_type != `FDW_GSO_TYPE_NONE;
+    wire gso = (feat_tso4 || feat_tso6) && gso_type != `FDW_GSO_TYPE_NONE;
+    wire ipv4 = feat_tso4 && gso_type == `FDW_GSO_TYPE_TCPV4;
+    wire ipv6 = feat_tso6 && gso_type == `FDW_GSO_TYPE_TCPV6;
     wire csum = feat_csum && needs;
     wire beyond = csum && field_end > {1'b0, len_frame};
-    wire unfit = gso_type != `FDW_GSO_TYPE_TCPV4 || !needs || gso_size == 16'd0 || offset != TCP_CSUM_OFFSET;
-    wire too_long = len_frame > (gso ? LONGEST_PACKET : {1'b0, max_frame});
+    wire unfit = !(ipv4 || ipv6) || !needs || gso_size == 16'd0 || offset != TCP_CSUM_OFFSET;
+    wire too_long = len_frame > (!gso ? {1'b0, max_frame} : ipv6 ? LONGEST_IPV6 : LONGEST_IPV4);
 
     wire judge;
     wire judged;
@@ -111,7 +116,7 @@ module fdw_tx_header (
     assign len_ready = judge && judged;
 
     fdw_fifo #(
-        .WIDTH(5 + 17 + 16 + 17 + 16),
+        .WIDTH(5 + 17 + 1 + 16 + 17 + 16),
         .DEPTH(2)
     ) jobs (
         .clk(clk),
@@ -125,6 +130,7 @@ module fdw_tx_header (
             too_long && !(gso && unfit),
             len_steady,
             len_frame,
+            ipv6,
             start,
             field,
             gso_size
@@ -132,7 +138,7 @@ module fdw_tx_header (
         .m_valid(job_valid),
         .m_ready(job_ready),
         .m_data({
-            job_send, job_csum, job_segment, job_oversize, job_steady, job_len, job_start, job_field, job_size
+            job_send, job_csum, job_segment, job_oversize, job_steady, job_len, job_ipv6, job_start, job_field, job_size
         }),
         .level(unused_job_level)
     );

@@ -8,10 +8,11 @@
 //
 // `clear`: everything is forgotten but the entries of frames that are whole in the FIFO.
 //
-// CSUM, TSO: 0 leaves the feature's circuits out; it then must not be negotiated.
+// CSUM, TSO4, TSO6: 0 leaves the feature's circuits out; it then must not be negotiated.
 module fdw_tx_offload #(
     parameter CSUM = 1,
-    parameter TSO = 1
+    parameter TSO4 = 1,
+    parameter TSO6 = 1
 ) (
     input          clk,
     input          rst,
@@ -19,6 +20,7 @@ module fdw_tx_offload #(
 
     input          feat_csum,
     input          feat_tso4,
+    input          feat_tso6,
     input  [15:0]  max_frame,
 
     input          head_valid,
@@ -54,7 +56,8 @@ module fdw_tx_offload #(
     output         stat_oversize,
     output         stat_bad_offload
 );
-    localparam SUMS = CSUM != 0 || TSO != 0;
+    localparam TSO = TSO4 != 0 || TSO6 != 0;
+    localparam SUMS = CSUM != 0 || TSO;
 
     wire        job_valid;
     wire        job_ready;
@@ -64,6 +67,7 @@ module fdw_tx_offload #(
     wire        job_oversize;
     wire        job_steady;
     wire [16:0] job_len;
+    wire        job_ipv6;
     wire [15:0] job_start;
     wire [16:0] job_field;
     wire [15:0] job_size;
@@ -73,6 +77,7 @@ module fdw_tx_offload #(
         .rst(rst || clear),
         .feat_csum(feat_csum),
         .feat_tso4(feat_tso4),
+        .feat_tso6(feat_tso6),
         .max_frame(max_frame),
         .head_valid(head_valid),
         .head_ready(head_ready),
@@ -91,13 +96,14 @@ module fdw_tx_offload #(
         .job_oversize(job_oversize),
         .job_steady(job_steady),
         .job_len(job_len),
+        .job_ipv6(job_ipv6),
         .job_start(job_start),
         .job_field(job_field),
         .job_size(job_size)
     );
 
     wire sends = job_valid && job_send;
-    wire cuts = job_valid && job_segment && TSO != 0;
+    wire cuts = job_valid && job_segment && TSO;
     wire drops = job_valid && !job_send && !job_segment;
     wire s_end = s_valid && s_ready && s_last;
 
@@ -111,7 +117,7 @@ module fdw_tx_offload #(
     wire         segment_bad;
 
     generate
-        if (TSO != 0) begin : with_tso
+        if (TSO) begin : with_tso
             fdw_tx_segment segment (
                 .clk(clk),
                 .rst(rst || clear),
@@ -119,6 +125,7 @@ module fdw_tx_offload #(
                 .go(cuts),
                 .done(segment_done),
                 .job_len(job_len),
+                .job_ipv6(TSO6 != 0 && (TSO4 == 0 || job_ipv6)),
                 .job_start(job_start),
                 .job_size(job_size),
                 .s_valid(s_valid),
@@ -145,7 +152,7 @@ module fdw_tx_offload #(
             assign stat_tso = 1'b0;
             assign segment_oversize = 1'b0;
             assign segment_bad = 1'b0;
-            wire unused_tso = &{1'b0, s_keep, job_len[16], job_size};
+            wire unused_tso = &{1'b0, s_keep, job_len[16], job_ipv6, job_size};
         end
     endgenerate
 

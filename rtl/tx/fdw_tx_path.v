@@ -8,7 +8,7 @@
 // `enable` low aborts: no new access, bursts in flight end (dma_busy), the engine forgets. Frames whole in
 // the FIFO still go out (fifo_busy). `calm`: device reset (fdw_tx_fifo). `busy`: see fdw_tx_engine.
 //
-// CSUM, TSO: 0 leaves the feature's circuits out; it then must not be negotiated.
+// CSUM, TSO4, TSO6: 0 leaves the feature's circuits out; it then must not be negotiated.
 module fdw_tx_path #(
     parameter ADDR_WIDTH = 64,
     parameter AXI_ID_WIDTH = 4,
@@ -20,7 +20,8 @@ module fdw_tx_path #(
     parameter CUT_THROUGH = 4,
     parameter FORGIVE = 1024,
     parameter CSUM = 1,
-    parameter TSO = 1
+    parameter TSO4 = 1,
+    parameter TSO6 = 1
 ) (
     input                     clk,
     input                     rst,
@@ -28,6 +29,7 @@ module fdw_tx_path #(
     input                     calm,
     input                     feat_csum,
     input                     feat_tso4,
+    input                     feat_tso6,
     input  [15:0]             max_frame,
     output                    busy,
     output                    dma_busy,
@@ -76,7 +78,8 @@ module fdw_tx_path #(
     output                    stat_bad_offload,
     output                    stat_underflow
 );
-    localparam [16:0] LONGEST_PACKET = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
+    localparam [16:0] LONGEST_IPV4 = 17'd65535 + 17'd18; // IPv4's longest, Ethernet header and VLAN tag
+    localparam [16:0] LONGEST_IPV6 = 17'd40 + LONGEST_IPV4; // IPv6's, whose length does not count its header
 
     wire                  req_valid;
     wire                  req_ready;
@@ -123,7 +126,7 @@ module fdw_tx_path #(
         .clk(clk),
         .rst(rst),
         .enable(enable),
-        .longest(feat_tso4 ? LONGEST_PACKET : {1'b0, max_frame}),
+        .longest(feat_tso6 ? LONGEST_IPV6 : feat_tso4 ? LONGEST_IPV4 : {1'b0, max_frame}),
         .error(chain_error),
         .busy(busy),
         .desc_valid(desc_valid),
@@ -190,13 +193,15 @@ module fdw_tx_path #(
 
     fdw_tx_offload #(
         .CSUM(CSUM),
-        .TSO(TSO)
+        .TSO4(TSO4),
+        .TSO6(TSO6)
     ) offload (
         .clk(clk),
         .rst(rst),
         .clear(!enable),
         .feat_csum(feat_csum),
         .feat_tso4(feat_tso4),
+        .feat_tso6(feat_tso6),
         .max_frame(max_frame),
         .head_valid(head_valid),
         .head_ready(head_ready),

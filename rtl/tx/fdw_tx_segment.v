@@ -1,14 +1,16 @@
-// Cuts TCP super-frames into segments (virtio 1.2 §5.1.6.2, VIRTIO_NET_HDR_GSO_TCPV4).
+// Cuts TCP super-frames into segments (virtio 1.2 §5.1.6.2, VIRTIO_NET_HDR_GSO_TCPV4 and _TCPV6).
 //
-// In: `go`, from before a super-frame's first beat until `done`, with job_*: its length, where its header says that
-// TCP begins, and the payload of a segment (at least 1); s_*, the frame. Out: m_*, the segments, m_len
-// the length of each from its first beat to its last. Where TCP's checksum goes there is the sum of the
-// pseudo-header: who sums a segment up from job_start on gets the checksum (RFC 9293 §3.1).
+// In: `go`, from before a super-frame's first beat until `done`, with job_*: its length, whether it is IPv6, where
+// its header says that TCP begins, and the payload of a segment (at least 1); s_*, the frame. Out: m_*, the segments,
+// m_len the length of each from its first beat to its last. Where TCP's checksum goes there is the sum of the
+// pseudo-header: who sums a segment up from job_start on gets the checksum (RFC 9293 §3.1). It is the driver's
+// own, of the super-frame, with the other length: only the driver knows the addresses where a routing header
+// is on the way (RFC 8200 §8.1).
 // `done` pulses when the last segment has left m_*, or, if there is none, when the frame has come to its end.
 // stat_tso pulses for a frame that is cut, stat_oversize for one whose first segment would be longer than
 // max_frame, stat_bad_offload for one whose headers do not allow it.
 //
-// The headers go into a memory of 144 bytes and come out in front of each segment, patched; the payload passes
+// The headers go into a memory of 192 bytes and come out in front of each segment, patched; the payload passes
 // through a slicer. A segment takes a cycle for each 16 bytes, or part, of headers and of payload, and
 // two or three more.
 module fdw_tx_segment (
@@ -19,6 +21,7 @@ module fdw_tx_segment (
     input          go,
     output         done,
     input  [16:0]  job_len,
+    input          job_ipv6,
     input  [15:0]  job_start,
     input  [15:0]  job_size,
 
@@ -38,11 +41,12 @@ module fdw_tx_segment (
     output         stat_oversize,
     output         stat_bad_offload
 );
-    // Ethernet, tag, IPv4 and TCP with all their options. A start that no such headers have is refused.
+    // Ethernet, tag and IPv4 with all its options, or IPv6 and 64 bytes of extension headers. A start that no such
+    // headers have is refused.
     localparam [15:0] START_LEAST = 16'd14 + 16'd20;
-    localparam [15:0] START_MOST = 16'd18 + 16'd60;
+    localparam [15:0] START_MOST_IPV4 = 16'd18 + 16'd60;
+    localparam [15:0] START_MOST_IPV6 = 16'd18 + 16'd40 + 16'd64;
     localparam [7:0] TCP_LEAST = 8'd20;
-    localparam [15:0] TCP = 16'd6;
     localparam [15:0] FIN_PSH = 16'h0009;
     localparam [15:0] CWR = 16'h0080;
 
@@ -68,8 +72,8 @@ module fdw_tx_segment (
     reg        last;
     reg [15:0] body;       // payload of this segment still to be sent
     reg [15:0] part;       // payload of this segment
-    reg [15:0] above_ethernet; // headers without Ethernet and tag
-    reg [15:0] total_length;
+    reg [15:0] ip_counted; // headers that IP's length field counts: without Ethernet and tag, and IPv6's own
+    reg [15:0] ip_length;
     reg [15:0] tcp_length;
     reg [15:0] ip_checksum;
     reg [15:0] tcp_field;
@@ -111,7 +115,7 @@ module fdw_tx_segment (
     wire        there = level >= 5'd16 || came;
     wire        stores = (state == CAPTURE || state == STORE) && there;
 
-    reg [127:0] memory [0:8];
+    reg [127:0] memory [0:11];
     always @(posedge clk) if (stores) memory[index] <= bytes;
 
     wire        fit;
@@ -119,8 +123,8 @@ module fdw_tx_segment (
     wire [15:0] first_identification;
     wire [31:0] first_sequence_number;
     wire [15:0] offset_flags;
+    wire [15:0] first_tcp_field;
     wire [20:0] ip_sum;
-    wire [20:0] address_sum;
     fdw_tx_segment_parse parse (
         .clk(clk),
         .rst(rst),
@@ -128,13 +132,14 @@ module fdw_tx_segment (
         .index(index),
         .data(bytes),
         .start(start),
+        .ipv6(job_ipv6),
         .fit(fit),
         .has_tag(has_tag),
         .identification(first_identification),
         .sequence_number(first_sequence_number),
         .offset_flags(offset_flags),
-        .ip_sum(ip_sum),
-        .address_sum(address_sum)
+        .tcp_field(first_tcp_field),
+        .ip_sum(ip_sum)
     );
 
     wire [7:0]  headers_found = start + {2'd0, offset_flags[15:12], 2'd0};
@@ -149,8 +154,11 @@ module fdw_tx_segment (
     wire [17:0] first_length = {10'd0, headers} + {2'd0, next_part};
     wire        too_long = first_length > {2'd0, max_frame};
 
-    wire [21:0] ip_total = {1'b0, ip_sum} + {6'd0, total_length} + {6'd0, identification};
-    wire [21:0] tcp_total = {1'b0, address_sum} + {6'd0, tcp_length} + {6'd0, TCP};
+    wire [21:0] ip_total = {1'b0, ip_sum} + {6'd0, ip_length} + {6'd0, identification};
+    // RFC 1624 §3: the sum without one length and with the other. The 17th bit is worth 1 modulo 65535.
+    wire [16:0] tcp_whole = job_len - {1'b0, job_start};
+    wire [21:0] tcp_total = {6'd0, first_tcp_field} + {6'd0, ~tcp_whole[15:0]} + {6'd0, {15{1'b1}}, ~tcp_whole[16]}
+        + {6'd0, tcp_length};
     function [15:0] fold(input [21:0] sum);
         reg [16:0] once;
         begin
@@ -165,7 +173,8 @@ module fdw_tx_segment (
         .index(index),
         .has_tag(has_tag),
         .start(start),
-        .total_length(total_length),
+        .ipv6(job_ipv6),
+        .ip_length(ip_length),
         .identification(identification),
         .ip_checksum(ip_checksum),
         .sequence_number(sequence_number),
@@ -204,8 +213,8 @@ module fdw_tx_segment (
         .m_last(m_last)
     );
 
-    wire refused_start = job_start < START_LEAST || job_start > START_MOST
-        || {1'b0, job_start} + {9'd0, TCP_LEAST} > job_len;
+    wire refused_start = job_start < START_LEAST || job_start > (job_ipv6 ? START_MOST_IPV6 : START_MOST_IPV4)
+        || job_start[0] || {1'b0, job_start} + {9'd0, TCP_LEAST} > job_len;
 
     assign stat_tso = state == MEASURE && first && !too_long;
     assign stat_oversize = state == MEASURE && first && too_long;
@@ -223,8 +232,8 @@ module fdw_tx_segment (
             last <= 1'b0;
             body <= 16'd0;
             part <= 16'd0;
-            above_ethernet <= 16'd0;
-            total_length <= 16'd0;
+            ip_counted <= 16'd0;
+            ip_length <= 16'd0;
             tcp_length <= 16'd0;
             ip_checksum <= 16'd0;
             tcp_field <= 16'd0;
@@ -248,7 +257,7 @@ module fdw_tx_segment (
                 end
                 PARSE: begin
                     headers <= headers_found;
-                    above_ethernet <= {8'd0, headers_found} - (has_tag ? 16'd18 : 16'd14);
+                    ip_counted <= {8'd0, headers_found} - (has_tag ? 16'd18 : 16'd14) - (job_ipv6 ? 16'd40 : 16'd0);
                     identification <= first_identification;
                     sequence_number <= first_sequence_number;
                     state <= JUDGE;
@@ -266,7 +275,7 @@ module fdw_tx_segment (
                     part <= next_part;
                     body <= next_part;
                     last <= is_last;
-                    total_length <= above_ethernet + next_part;
+                    ip_length <= ip_counted + next_part;
                     tcp_length <= {8'd0, headers - start} + next_part;
                     state <= first && too_long ? DROP : SUM;
                 end

@@ -51,8 +51,9 @@ def _but(*features: Feature) -> Build:
 WHOLE, PLAIN, MODULES = "the NIC", "plain: what is required only", "modules"
 BUILDS: Mapping[str, Build] = {
     WHOLE: Build(),
-    "no HOST_TSO4": _but(Feature.HOST_TSO4, Feature.HOST_ECN),
-    "no CSUM": _but(Feature.CSUM, Feature.HOST_TSO4, Feature.HOST_ECN),
+    "no HOST_TSO6": _but(Feature.HOST_TSO6),
+    "no TSO": _but(Feature.HOST_TSO4, Feature.HOST_TSO6, Feature.HOST_ECN),
+    "no CSUM": _but(Feature.CSUM, Feature.HOST_TSO4, Feature.HOST_TSO6, Feature.HOST_ECN),
     "no GUEST_CSUM": _but(Feature.GUEST_CSUM),
     "no MRG_RXBUF": _but(Feature.MRG_RXBUF),
     "no INDIRECT_DESC": _but(Feature.INDIRECT_DESC),
@@ -64,8 +65,9 @@ BUILDS: Mapping[str, Build] = {
     ),
 }
 COSTS: Mapping[str, tuple[str, str]] = {
-    "CSUM": ("no HOST_TSO4", "no CSUM"),
-    "HOST_TSO4": (WHOLE, "no HOST_TSO4"),
+    "CSUM": ("no TSO", "no CSUM"),
+    "HOST_TSO4": ("no HOST_TSO6", "no TSO"),
+    "HOST_TSO6": (WHOLE, "no HOST_TSO6"),
     "GUEST_CSUM": (WHOLE, "no GUEST_CSUM"),
     "MRG_RXBUF": (WHOLE, "no MRG_RXBUF"),
     "INDIRECT_DESC": (WHOLE, "no INDIRECT_DESC"),

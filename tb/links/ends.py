@@ -16,7 +16,7 @@ from pymodel.hostmem import HostMemory
 from pymodel.link import Impairments, Link
 from pymodel.ports import WirePort
 from pymodel.regionmem import RegionMemory
-from pymodel.regs import Feature
+from pymodel.regs import FEATURES_OFFERED, Feature
 from pymodel.scheduler import Scheduler
 from tb.links.options import HOST, LINUX, PREFIX, Options
 from tb.links.port import TapPort
@@ -87,7 +87,8 @@ def client_ends(
     """
     memory = nic.memory
     assert isinstance(memory, RegionMemory)
-    offered = wanted([Feature[name] for name in options.without])
+    has = frozenset(feature for feature in Feature if FEATURES_OFFERED >> feature & 1)
+    offered = wanted([Feature[name] for name in options.without], has)
     server = Server(
         scheduler,
         nic,

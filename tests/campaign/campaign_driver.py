@@ -26,6 +26,7 @@ from campaign_numbers import (
     FEATURES_OK,
     GUEST_CSUM,
     HOST_TSO4,
+    HOST_TSO6,
     INDIRECT_DESC,
     INTERRUPT_ACK,
     INTERRUPT_STATUS,
@@ -118,7 +119,8 @@ class Driver:
     @property
     def offers(self) -> Offers:
         """What TX chains may ask for."""
-        return Offers(CSUM in self.features, HOST_TSO4 in self.features, self.longest)
+        versions = tuple(n for bit, n in ((HOST_TSO4, 4), (HOST_TSO6, 6)) if bit in self.features)
+        return Offers(CSUM in self.features, versions, self.longest)
 
     @property
     def merges(self) -> bool:

@@ -4,7 +4,7 @@ import random
 import struct
 from dataclasses import dataclass
 
-from campaign_sums import checksum, pseudo
+from campaign_sums import checksum, ones_sum, pseudo
 
 TCP, UDP = 6, 17
 GROUPS = (b"\xff" * 6, b"\x01\x00\x5e\x00\x00\x01", b"\x33\x33\x00\x00\x00\x02")
@@ -13,12 +13,27 @@ UNICAST = b"\x02\0\0\0\0\x01"
 
 @dataclass
 class Packet:
-    """A frame without FCS: where its IP and its TCP or UDP header begin, and where the payload does."""
+    """A frame without FCS: where its IP and its TCP or UDP header begin, and where the payload does.
+
+    `addresses`: those of the pseudo-header, source and destination.
+    """
 
     data: bytes
     ip: int
     transport: int
     payload: int
+    addresses: tuple[bytes, bytes]
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return self.data[self.ip] >> 4
+
+    def partial(self) -> bytes:
+        """The frame as TCP leaves it to a device: its checksum is the sum of the pseudo-header (§5.1.6.2)."""
+        at = self.transport + 16
+        total = ones_sum(pseudo(*self.addresses, TCP, len(self.data) - self.transport))
+        return self.data[:at] + total.to_bytes(2, "big") + self.data[at + 2 :]
 
 
 def ethernet(rng: random.Random, kind: int, serial: int, tags: int) -> bytes:
@@ -50,8 +65,9 @@ def packet(
     protocol: int = TCP,
     tags: int = 0,
     flags: int = 0x18,
+    extensions: int = 0,
 ) -> Packet:
-    """A packet with `size` bytes of payload and right checksums."""
+    """A packet with `size` bytes of payload, right checksums, `extensions` bytes (8·n) of IPv6's headers."""
     options = rng.choice((0, 0, 3, rng.randint(0, 10)))
     payload = rng.randbytes(size)
     if protocol == TCP:
@@ -65,15 +81,31 @@ def packet(
     if version == 4:
         ip = ipv4(rng, source, destination, protocol, min(length, 65535))
     else:
-        ip = (
-            struct.pack("!IHBB", 6 << 28 | rng.randrange(1 << 28), length, protocol, 64)
-            + source
-            + destination
-        )
+        ip = ipv6(rng, source, destination, protocol, length, extensions)
     link = ethernet(rng, 0x0800 if version == 4 else 0x86DD, serial, tags)
     start = len(link)
     transport = start + len(ip)
-    return Packet(link + ip + header + payload, start, transport, transport + len(header))
+    data = link + ip + header + payload
+    return Packet(data, start, transport, transport + len(header), (source, destination))
+
+
+def ipv6(
+    rng: random.Random, source: bytes, destination: bytes, protocol: int, length: int, extensions: int
+) -> bytes:
+    """A header for `length` bytes behind it and its extension headers (RFC 8200 §4).
+
+    With a routing header the address in the IPv6 header is not the one that counts (§8.1).
+    """
+    kind, chain, shown = protocol, b"", destination
+    while len(chain) < extensions:  # the last one first
+        rest = extensions - len(chain)
+        size = rest if rng.random() < 0.3 else 8 * rng.randint(1, rest // 8)
+        chain = bytes([kind, size // 8 - 1]) + rng.randbytes(size - 2) + chain
+        kind = rng.choice((0, 43, 60))
+        if kind == 43:
+            shown = rng.randbytes(16)
+    begins = struct.pack("!IHBB", 6 << 28 | rng.randrange(1 << 28), min(length + extensions, 65535), kind, 64)
+    return begins + source + shown + chain
 
 
 def ipv4(rng: random.Random, source: bytes, destination: bytes, protocol: int, length: int) -> bytes:

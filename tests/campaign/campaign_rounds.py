@@ -5,7 +5,7 @@ A run's rounds together cover every pair of feature settings.
 
 import random
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from campaign_account import settle
 from campaign_bench import Bench
@@ -30,7 +30,11 @@ STOPS = (
 
 def pairwise_subsets() -> list[frozenset[int]]:
     """Subsets of the optional features that together have every pair on, off, and either way round."""
-    rows = pairwise(OPTIONAL, lambda on: all(on[other] or not on[one] for one, other in NEEDS.items()))
+
+    def legal(on: Mapping[int, bool]) -> bool:
+        return all(any(on[other] for other in others) or not on[one] for one, others in NEEDS.items())
+
+    rows = pairwise(OPTIONAL, legal)
     return [frozenset(bit for bit in OPTIONAL if row[bit]) for row in rows]
 
 
@@ -43,8 +47,8 @@ def subsets(rng: random.Random, first: int) -> Iterator[frozenset[int]]:
             yield rng.choice(rows)
         else:
             chosen = {bit for bit in OPTIONAL if rng.random() < 0.6}
-            for one, other in NEEDS.items():
-                if other not in chosen:
+            for one, others in NEEDS.items():
+                if chosen.isdisjoint(others):
                     chosen.discard(one)
             yield frozenset(chosen)
 

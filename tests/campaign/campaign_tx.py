@@ -15,17 +15,17 @@ from campaign_sums import ones_sum, pseudo
 
 HEADER = 12
 NEEDS_CSUM, DATA_VALID = 1, 2
-GSO_TCPV4, GSO_ECN = 1, 0x80
-LONGEST_TSO = 65535 + 18
+GSO_TYPES, GSO_ECN = {4: 1, 6: 4}, 0x80
+LONGEST_TSO = {4: 65535 + 18, 6: 65535 + 40 + 18}
 OVERSIZE, BAD_OFFLOAD, TSO = "tx_oversize", "tx_bad_offload", "tx_tso"
 
 
 @dataclass(frozen=True)
 class Offers:
-    """What the device was asked to do, and how long a frame may be (no FCS)."""
+    """What the device was asked to do (`tso`: for these versions of IP), how long a frame may be (no FCS)."""
 
     csum: bool
-    tso: bool
+    tso: tuple[int, ...]
     longest: int
 
 
@@ -122,19 +122,22 @@ class Segments(Expectation):
         def field(raw: bytes, at: int, size: int = 2) -> int:
             return int.from_bytes(raw[at : at + size], "big")
 
-        assert field(head, ip + 2) == len(head) - ip + len(payload), "total length"
-        assert field(head, ip + 4) == (field(old, ip + 4) + number) % 0x10000, "identification"
-        assert ones_sum(head[ip:tcp]) == 0xFFFF, "IPv4 header checksum"
+        if whole.version == 4:
+            assert field(head, ip + 2) == len(head) - ip + len(payload), "total length"
+            assert field(head, ip + 4) == (field(old, ip + 4) + number) % 0x10000, "identification"
+            assert ones_sum(head[ip:tcp]) == 0xFFFF, "IPv4 header checksum"
+            changed = {ip + 2, ip + 3, ip + 4, ip + 5, ip + 10, ip + 11}
+        else:
+            assert field(head, ip + 4) == len(head) - ip - 40 + len(payload), "payload length"
+            changed = {ip + 4, ip + 5}
         assert field(head, tcp + 4, 4) == (field(old, tcp + 4, 4) + self.sent) % (1 << 32), "sequence number"
         segment = head[tcp:] + payload
-        addresses = pseudo(head[ip + 12 : ip + 16], head[ip + 16 : ip + 20], TCP, len(segment))
-        assert ones_sum(addresses, segment) == 0xFFFF, "TCP checksum"
+        assert ones_sum(pseudo(*whole.addresses, TCP, len(segment)), segment) == 0xFFFF, "TCP checksum"
         flags = old[tcp + 13]
         flags &= 0xFF if last else ~0x09
         flags &= ~0x80 if number else 0xFF
         assert head[tcp + 13] == flags, "flags"
-        changed = {ip + 2, ip + 3, ip + 4, ip + 5, ip + 10, ip + 11, tcp + 13, tcp + 16, tcp + 17}
-        changed |= set(range(tcp + 4, tcp + 8))
+        changed |= {tcp + 13, tcp + 16, tcp + 17, *range(tcp + 4, tcp + 8)}
         assert all(a == b for i, (a, b) in enumerate(zip(head, old, strict=True)) if i not in changed)
 
 
@@ -207,7 +210,10 @@ def super_frame(rng: random.Random, serial: int, offers: Offers) -> tuple[Packet
     """A frame to cut up, up to 64 KiB, and the size of the pieces."""
     flags = rng.choice((0x10, 0x18, 0x19, 0x98, rng.randrange(256)))
     size = rng.choice((0, 1, rng.randint(1, 3000), rng.randint(1, 3000), rng.randint(1, 64000), 65535 - 200))
-    whole = packet(rng, serial, size, tags=rng.randint(0, 1), flags=flags)
+    whole = packet(
+        rng, serial, size, version=rng.choice(offers.tso), tags=rng.randint(0, 1), flags=flags,
+        extensions=rng.choice((0, 0, 8, 64, 8 * rng.randint(0, 8))),
+    )  # fmt: skip
     longest = offers.longest - whole.payload
     least = max(size // 48, 1)
     mss = rng.choice((min(1448, longest), longest, longest - 1, rng.randint(1, longest), size, size - 1))
@@ -219,11 +225,11 @@ def cut_up(rng: random.Random, serial: int, offers: Offers) -> Job:
     if offers.longest < 600:
         return plain(rng, serial, offers)
     whole, mss = super_frame(rng, serial, offers)
-    return Job(_gso_header(rng, whole, mss) + whole.data, Segments(whole, mss), TSO)
+    return Job(_gso_header(rng, whole, mss) + whole.partial(), Segments(whole, mss), TSO)
 
 
 def _gso_header(rng: random.Random, whole: Packet, mss: int) -> bytes:
-    gso = GSO_TCPV4 | rng.choice((0, GSO_ECN))
+    gso = GSO_TYPES[whole.version] | rng.choice((0, GSO_ECN))
     flags = NEEDS_CSUM | rng.choice((0, 0xFE))
     return net_header(rng, flags=flags, gso=gso, mss=mss, start=whole.transport, offset=16)
 
@@ -235,30 +241,39 @@ def bad_cut_up(rng: random.Random, serial: int, offers: Offers) -> Job:
     whole, mss = super_frame(rng, serial, offers)
     header, data = bytearray(_gso_header(rng, whole, mss)), bytearray(whole.data)
     ip, tcp = whole.ip, whole.transport
+    other = GSO_TYPES[10 - whole.version]
     kinds: dict[str, Callable[[], object]] = {
-        "type": lambda: _set(header, 1, bytes([rng.choice((3, 4, 5, 0x7F, 0x84))])),
+        "type": lambda: _set(header, 1, bytes([rng.choice((3, other, 5, 0x7F, other | GSO_ECN))])),
         "no csum": lambda: _set(header, 0, bytes([rng.choice((0, 0xFE))])),
         "mss 0": lambda: _set(header, 4, b"\0\0"),
         "offset": lambda: _set(header, 8, rng.choice((15, 17, 6, 0)).to_bytes(2, "little")),
-        "start": lambda: _set(header, 6, rng.choice((tcp - 1, tcp + 4, 0, 0xFFFF)).to_bytes(2, "little")),
-        "ethertype": lambda: _set(data, ip - 2, rng.choice((b"\x86\xdd", b"\x08\x06", b"\x81\x00"))),
+        "start": lambda: _set(
+            header, 6, rng.choice((tcp - 1, tcp + 1, tcp + 4, 0, 0xFFFF)).to_bytes(2, "little")
+        ),
+        "ethertype": lambda: _set(data, ip - 2, rng.choice((b"\x88\x47", b"\x08\x06", b"\x81\x00"))),
         "version": lambda: _set(data, ip, bytes([data[ip] & 15 | 5 << 4])),
-        "ihl": lambda: _set(data, ip, bytes([4 << 4 | rng.randrange(5)])),
-        "fragment": lambda: _set(data, ip + 6, rng.choice((b"\x20\x00", b"\x00\x01", b"\x1f\xff"))),
-        "protocol": lambda: _set(data, ip + 9, bytes([rng.choice((17, 1, 0))])),
         "data offset": lambda: _set(data, tcp + 12, bytes([rng.randrange(5) << 4])),
         "cut off": lambda: data.__delitem__(slice(rng.randrange(14, tcp + 20), None)),
     }
-    kind = rng.choice((*kinds, "pieces", "longer than IPv4"))
+    if whole.version == 4:
+        kinds |= {
+            "ihl": lambda: _set(data, ip, bytes([4 << 4 | rng.randrange(5)])),
+            "fragment": lambda: _set(data, ip + 6, rng.choice((b"\x20\x00", b"\x00\x01", b"\x1f\xff"))),
+            "protocol": lambda: _set(data, ip + 9, bytes([rng.choice((17, 1, 0))])),
+        }
+    else:
+        kinds["next header"] = lambda: _set(data, ip + 6, bytes([rng.choice((17, 44, 50, 59))]))
+    kind = rng.choice((*kinds, "pieces", "longer than IP"))
+    beyond = LONGEST_TSO[whole.version]
     if kind == "pieces":
         data += rng.randbytes(max(offers.longest + 1 - len(data), 0))
         least = offers.longest - whole.payload + 1
         header[4:6] = rng.choice((least, 0xFFFF)).to_bytes(2, "little")
-        if len(data) > LONGEST_TSO:
+        if len(data) > beyond:
             return too_long(rng, serial, offers)
         return Job(bytes(header + data), None, OVERSIZE)
-    if kind == "longer than IPv4":
-        data += rng.randbytes(LONGEST_TSO + rng.choice((1, 17, 5000)) - len(data))
+    if kind == "longer than IP":
+        data += rng.randbytes(beyond + rng.choice((1, 17, 5000)) - len(data))
         return Job(bytes(header + data), None, OVERSIZE)
     kinds[kind]()
     return Job(bytes(header + data), None, BAD_OFFLOAD)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
-from scapy.packet import Packet
+from scapy.packet import Packet, Raw
 from tap_run import needs
 from vhost_run import arrived, backend, configure, needs_dpdk, pmd, quit, sent, stop
 
@@ -135,5 +136,51 @@ def test_checksums_that_the_nic_has_found_right_are_told_to_dpdk(tmp_path: Path,
             found = [client.until(r"ol_flags: .*RTE_MBUF_F_RX_L4_CKSUM_(\w+)")[1] for _ in made]
             assert found == ["GOOD" if one else "UNKNOWN" for one in good]
             assert stop(client)["rx"] == ROUND
+            quit(client)
+        device.until("client 1 has gone")
+
+
+def cut(frame: Packet, size: int) -> list[bytes]:
+    """The segments of a frame that is to be cut into `size` bytes of payload each, by scapy."""
+    payload = bytes(frame[TCP].payload)
+    cuts = [payload[at : at + size] for at in range(0, len(payload), size)]
+    made = []
+    for number, part in enumerate(cuts):
+        one = Ether(src=OWN, dst=PEER) / frame.getlayer(1).copy()
+        one[TCP].remove_payload()
+        if IPv6 in one:
+            one[IPv6].plen = None
+        else:
+            one[IP].id, one[IP].len, one[IP].chksum = one[IP].id + number, None, None
+        one[TCP].seq, one[TCP].chksum = (one[TCP].seq + number * size) % (1 << 32), None
+        if number < len(cuts) - 1:
+            one[TCP].flags = int(one[TCP].flags) & ~0x09
+        made.append(bytes(one / Raw(part)))
+    return made
+
+
+@pytest.mark.parametrize("nic", ["golden", "rtl"])
+def test_tcp_that_dpdk_leaves_whole_is_cut_by_the_nic_over_ipv4_and_ipv6(tmp_path: Path, nic: str) -> None:
+    needs_dpdk()
+    needs()
+    rng = seeded()
+    made, expected, size = [], [], 400
+    for _ in range(ROUND // 5):
+        layer = TCP(sport=5000, dport=6000, flags=rng.choice(("A", "PA", "FPA")), seq=rng.getrandbits(32))
+        ip = rng.choice((IP(src="10.0.0.1", dst="10.0.0.2", id=7), IPv6(src="fd00::1", dst="fd00::2")))
+        whole = Ether(src=PEER, dst=OWN) / ip / layer / rng.randbytes(rng.randrange(size + 1, 1400))
+        made.append(Ether(bytes(whole)))
+        expected += cut(made[-1], size)
+    with backend(tmp_path, *injector(tmp_path / "frames"), nic=nic) as device:
+        with pmd(tmp_path, "--forward-mode=csum", f"--eth-peer=0,{PEER}", start=False) as client:
+            device.until("client 1 runs.*")
+            configure(client, "csum set tcp hw 0", f"tso set {size} 0")
+            assert {"HOST_TSO4,", "HOST_TSO6,"} <= set(device.until("client 1 runs.*")[0].split())
+            client.type("start")
+            client.until("testpmd> ")
+            inject(tmp_path / "frames", made)
+            went = sent(tmp_path, len(expected))
+            assert stop(client) == {"rx": len(made), "tx": len(made)}
+            assert [frame[:-4] for frame in went] == expected
             quit(client)
         device.until("client 1 has gone")

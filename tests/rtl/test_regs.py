@@ -22,7 +22,17 @@ CONSTANTS = {
     0x004: 2,
     0x008: 1,
     0x00C: int.from_bytes(b"fdwr", "little"),
-    0x010: 1 << 0 | 1 << 1 | 1 << 11 | 1 << 13 | 1 << 28 | 1 << 3 | 1 << 5 | 1 << 15 | 1 << 16 | 1 << 29,
+    0x010: 1 << 0
+    | 1 << 1
+    | 1 << 11
+    | 1 << 12
+    | 1 << 13
+    | 1 << 28
+    | 1 << 3
+    | 1 << 5
+    | 1 << 15
+    | 1 << 16
+    | 1 << 29,
     0x044: 0,
     0x060: 0,
     0x070: 0,
@@ -120,7 +130,7 @@ async def device_features_show_the_selected_window_and_zero_beyond(dut: Any) -> 
     bench = await started(dut)
     for select, expected in (
         (1, 0x117),
-        (0, 0x3001_A82B),
+        (0, 0x3001_B82B),
         (2, 0),
         (1 << 31, 0),
         (0x100, 0),
@@ -161,13 +171,15 @@ async def illegal_feature_sets_refuse_features_ok_and_driver_ok_until_corrected(
         FEATURES_OFFERED & ~(1 << Feature.RING_PACKED),
     ]
     refused += [FEATURES_OFFERED & ~(1 << Feature.VERSION_1)] + [MINIMUM | 1 << bit for bit in not_offered]
-    tso, csum, ecn = (1 << bit for bit in (Feature.HOST_TSO4, Feature.CSUM, Feature.HOST_ECN))
-    refused += [MINIMUM | tso, MINIMUM | csum | ecn]  # without what they need (§5.1.3.1)
+    tso, six, csum, ecn = (1 << bit for bit in (11, 12, 0, 13))
+    # Without what they need (§5.1.3.1).
+    refused += [MINIMUM | tso, MINIMUM | six, MINIMUM | csum | ecn, MINIMUM | tso | six | ecn]
     for features in refused:
         assert await bench.negotiate(features) == OK & ~Status.FEATURES_OK, hex(features)
         await bench.write(Reg.STATUS, RUNNING)
         assert await bench.read(Reg.STATUS) == OK & ~Status.FEATURES_OK, "DRIVER_OK without FEATURES_OK"
-    for features in (MINIMUM, MINIMUM | csum | tso, MINIMUM | csum | tso | ecn, FEATURES_OFFERED):
+    offloads = (0, csum | tso, csum | six, csum | tso | ecn, csum | six | ecn)
+    for features in (*(MINIMUM | some for some in offloads), FEATURES_OFFERED):
         assert await bench.negotiate(features) == OK
         await bench.reset_device()
 

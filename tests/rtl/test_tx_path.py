@@ -63,7 +63,7 @@ async def frames_of_all_lengths_in_any_chain_with_meaningless_headers_arrive_in_
     dut: Any, slow: float
 ) -> None:
     """Neither feature accepted: whatever the header says means nothing."""
-    bench = await TxBench.create(dut, csum=False, tso=False, slow=slow)
+    bench = await TxBench.create(dut, csum=False, tso4=False, tso6=False, slow=slow)
     generator = bench.random
     lengths = [*range(14, 96 if fast() else 40), 127, 128, 1499, 1514, 1517, 1518]
     lengths += [generator.randint(14, 1518) for _ in range(20)]
@@ -104,7 +104,7 @@ async def jumbo_frames_up_to_the_limit_pass_and_one_byte_more_is_oversize(dut: A
 @cocotb.test(timeout_time=3, timeout_unit="ms")
 @cocotb.parametrize(tso=[False, True])
 async def longer_than_max_frame_used_and_counted_however_long(dut: Any, tso: bool) -> None:
-    bench = await TxBench.create(dut, tso=tso)
+    bench = await TxBench.create(dut, tso4=tso, tso6=tso)
     generator = bench.random
     good = generator.randbytes(100)
     bench.post(Header(), generator.randbytes(1519))
@@ -221,7 +221,7 @@ async def field_that_ends_beyond_the_frame_is_bad_offload_and_one_that_ends_with
 
 @cocotb.test(timeout_time=3, timeout_unit="ms")
 async def flags_and_gso_without_their_feature_mean_nothing(dut: Any) -> None:
-    bench = await TxBench.create(dut, csum=False, tso=False)
+    bench = await TxBench.create(dut, csum=False, tso4=False, tso6=False)
     frame = bench.random.randbytes(200)
     bench.post(Header(NEEDS_CSUM, TCPV4, 54, 0, 0xFFFF, 0xFFFF), frame)
     bench.post(Header(NEEDS_CSUM, UDP_L4, csum_start=34, csum_offset=16), frame)

@@ -1,16 +1,24 @@
-"""HOST_TSO4: TCP super-frames cut into segments. Each rule of docs/device.md in its order of precedence.
+"""HOST_TSO4, HOST_TSO6: super-frames cut into segments. Each rule of docs/device.md in order of precedence.
 
 The segments are compared with what scapy makes of the fields that the contract gives, all lengths and
 checksums recomputed by scapy.
 """
 
+import struct
 from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
 from dma_bench import LATENCY_1US
 from scapy.layers.inet import IP, TCP, IPOption
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet6 import (
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+    PadN,
+)
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 from simulators import SIMULATORS, fast
@@ -27,10 +35,11 @@ def packet(
     *,
     tags: tuple[int, ...] = (),
     ip_options: int = 0,
+    six: tuple[Packet, ...] | None = None,
     tcp_options: Any = (),
     **tcp: Any,
 ) -> Packet:
-    """Ethernet, `tags` (their TPIDs), IPv4 with `ip_options` bytes of options, TCP, payload."""
+    """Ethernet, `tags` (TPIDs), IPv4 with `ip_options` bytes of options or IPv6 with `six`, TCP, payload."""
     frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
     for tpid in tags:
         frame.lastlayer().fields.pop("type", None)
@@ -39,17 +48,37 @@ def packet(
     options = [IPOption(b"\x01" * ip_options)] if ip_options else []
     fields: dict[str, Any] = {"sport": 40000, "dport": 80, "seq": 1000, "ack": 7, "flags": "A", "window": 502}
     ip = IP(src="10.1.2.3", dst="192.168.255.254", id=0x1234, flags="DF", ttl=64, tos=2, options=options)
+    if six is not None:
+        ip = IPv6(src="2001:db8::1", dst="2001:db8::ffff:2", fl=0x12345, tc=2, hlim=64)
+        for extension in six:
+            ip = ip / extension
     return frame / ip / TCP(options=list(tcp_options), **fields | tcp) / Raw(payload)
 
 
-def super_frame(whole: Packet, size: int, *, ecn: bool = False, spoil: bool = True) -> tuple[Header, bytes]:
-    """What a driver gives for `whole`. Fields that the device must make anew hold nonsense if `spoil`."""
+def words(data: bytes) -> int:
+    """The sum of the 16-bit words."""
+    return sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
+
+
+def super_frame(whole: Packet, size: int, *, ecn: bool = False) -> tuple[Header, bytes]:
+    """What a driver gives for `whole`. Fields that the device must make anew hold nonsense.
+
+    TCP's checksum is the sum of the pseudo-header (§5.1.6.2): what scapy's checksum has beside the segment.
+    """
     frame = whole.copy()
-    if spoil:
-        frame[IP].len, frame[IP].chksum, frame[TCP].chksum = 0xDEAD, 0xBEEF, 0x5AA5
-    data = bytes(frame)
-    start = len(data) - len(frame[TCP])
-    return Header(NEEDS_CSUM, TCPV4 | (ECN if ecn else 0), 0, size, start, 16), data
+    del frame[TCP].chksum
+    start = len(frame) - len(frame[TCP])
+    data = bytearray(bytes(frame))
+    checksum = 0xFFFF - int.from_bytes(data[start + 16 : start + 18], "big")
+    data[start + 16 : start + 18] = bytes(2)
+    data[start + 16 : start + 18] = ((checksum - words(data[start:])) % 0xFFFF).to_bytes(2, "big")
+    ip = start - len(frame[IPv6 if IPv6 in frame else IP]) + len(frame[TCP])
+    if IPv6 in frame:
+        data[ip + 4 : ip + 6] = b"\xde\xad"
+    else:
+        data[ip + 2 : ip + 4], data[ip + 10 : ip + 12] = b"\xde\xad", b"\xbe\xef"
+    kind = TCPV6 if IPv6 in frame else TCPV4
+    return Header(NEEDS_CSUM, kind | (ECN if ecn else 0), 0, size, start, 16), bytes(data)
 
 
 def segments(whole: Packet, size: int) -> list[bytes]:
@@ -59,9 +88,13 @@ def segments(whole: Packet, size: int) -> list[bytes]:
     out = []
     for i in range(count):
         segment = whole.copy()
-        ip, tcp = segment[IP], segment[TCP]
-        ip.len = ip.chksum = tcp.chksum = None
-        ip.id = (ip.id + i) % 0x10000
+        tcp = segment[TCP]
+        if IPv6 in segment:
+            segment[IPv6].plen = tcp.chksum = None
+        else:
+            ip = segment[IP]
+            ip.len = ip.chksum = tcp.chksum = None
+            ip.id = (ip.id + i) % 0x10000
         tcp.seq = (tcp.seq + i * size) % 0x1_0000_0000
         flags = int(tcp.flags)
         if i < count - 1:
@@ -78,8 +111,10 @@ def payload_of(frames: list[bytes]) -> bytes:
     """The TCP payload of `frames`, one after the other, as scapy reads it."""
     out = b""
     for frame in frames:
-        ip = Ether(frame)[IP]
-        out += bytes(ip)[ip.ihl * 4 + ip[TCP].dataofs * 4 : ip.len]
+        read = Ether(frame)
+        length = read[IPv6].plen + 40 if IPv6 in read else read[IP].len
+        ip = read[IPv6 if IPv6 in read else IP]
+        out += bytes(ip)[len(ip) - len(ip[TCP]) + ip[TCP].dataofs * 4 : length]
     return out
 
 
@@ -117,13 +152,144 @@ async def every_shape_of_headers_cut_as_scapy_would(dut: Any) -> None:
     assert bench.count("tso") == (len(shapes) if fast() else 12)
 
 
+def changed(data: bytes, at: int, *values: int) -> bytes:
+    return data[:at] + bytes(values) + data[at + len(values) :]
+
+
+def options(size: int) -> PadN:
+    """Options of `size` bytes."""
+    return PadN(optdata=bytes(size - 2))
+
+
+EXTENSIONS: tuple[tuple[Packet, ...], ...] = (
+    (),
+    (IPv6ExtHdrHopByHop(options=[options(6)]),),
+    (IPv6ExtHdrDestOpt(options=[options(62)]),),
+    (IPv6ExtHdrHopByHop(options=[options(6)]), IPv6ExtHdrDestOpt(options=[options(6)])),
+    (IPv6ExtHdrHopByHop(options=[options(14)]), IPv6ExtHdrRouting(addresses=["2001:db8::77"], segleft=1)),
+    (
+        IPv6ExtHdrRouting(addresses=["2001:db8::77"], segleft=0),
+        *[IPv6ExtHdrDestOpt(options=[options(6)])] * 5,
+    ),
+    tuple(IPv6ExtHdrDestOpt(options=[options(6)]) for _ in range(8)),
+)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def every_shape_of_ipv6_headers_cut_as_scapy_would(dut: Any) -> None:
+    """VLAN of both kinds, extension headers 0..64, with a routing header too, TCP options 0..40."""
+    bench = await TxBench.create(dut)
+    generator = bench.random
+    expected = []
+    shapes = [
+        (tags, six, tcp_options)
+        for tags in ((), (0x8100,), (0x88A8,))
+        for six in EXTENSIONS
+        for tcp_options in (0, 12, 40)
+    ]
+    for tags, six, tcp_options in shapes if fast() else generator.sample(shapes, 12):
+        whole = packet(
+            generator.randbytes(generator.randint(1, 700)),
+            tags=tags,
+            six=six,
+            tcp_options=[("NOP", None)] * tcp_options,
+            seq=generator.getrandbits(32),
+            flags=generator.randrange(256),
+        )
+        made = await cut(bench, whole, generator.randint(100, 600), ecn=generator.random() < 0.3)
+        assert payload_of(made) == bytes(whole[TCP].payload)
+        expected += made
+    await bench.expect(expected, 100_000)
+    assert bench.count("tso") == (len(shapes) if fast() else 12)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def longest_ipv6_packet_with_a_tag_is_cut_and_no_longer_one(dut: Any) -> None:
+    bench = await TxBench.create(dut, max_frame=9018)
+    whole = packet(bytes(65_535 - 20), six=(), tags=(0x88A8,))
+    assert len(whole) == 65_535 + 40 + 18
+    expected = await cut(bench, whole, 8900)
+    header, frame = super_frame(whole, 8900)
+    bench.post(header, frame + b"p", 2)
+    await bench.expect(expected, 100_000)
+    assert (bench.count("tso"), bench.count("oversize")) == (1, 1)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def headers_that_are_not_tcp_over_ipv6_refused(dut: Any) -> None:
+    bench = await TxBench.create(dut)
+    payload = bench.random.randbytes(500)
+    header, plain = super_frame(packet(payload, six=()), 100)
+    with_options = (IPv6ExtHdrHopByHop(options=[options(6)]), IPv6ExtHdrDestOpt(options=[options(14)]))
+    long_header, long = super_frame(packet(payload, six=with_options), 100)
+    _, four = super_frame(packet(payload), 100)
+    too_many = tuple(IPv6ExtHdrDestOpt(options=[options(6)]) for _ in range(9))
+    fragment = (IPv6ExtHdrFragment(),)
+    bad = [
+        (header, changed(plain, 12, 0x08, 0x00)),
+        (header, changed(plain, 14, 0x45)),  # version
+        (header, changed(plain, 20, 17)),  # UDP
+        (header, changed(plain, 20, 59)),
+        (header, changed(plain, 20, 60)),  # TCP's ports read as an extension header
+        (header, changed(plain, 66, 0x40)),  # data offset 4
+        (header, plain[:73]),
+        (header, plain[:54]),
+        (header, changed(plain, 66, 0xF0)[:113]),  # shorter than its options
+        (Header(NEEDS_CSUM, TCPV6, 0, 100, 52, 16), plain),
+        (Header(NEEDS_CSUM, TCPV6, 0, 100, 55, 16), plain),
+        (Header(NEEDS_CSUM, TCPV6, 0, 100, 62, 16), plain),
+        (Header(NEEDS_CSUM, TCPV6, 0, 100, 34, 16), four),
+        (Header(NEEDS_CSUM, TCPV4, 0, 100, 54, 16), plain),
+        (long_header, changed(long, 20, 6)),
+        (long_header, changed(long, 54, 6)),
+        (long_header, changed(long, 54, 44)),
+        (long_header, changed(long, 55, 1)),  # the first header longer: the second is not where it is read
+        (long_header, changed(long, 55, 255)),
+        (long_header, changed(long, 62, 17)),
+        (long_header, changed(long, 63, 0)),
+        (long_header, changed(long, 63, 33)),  # 34 times 8 are 16, modulo 256
+        super_frame(packet(payload, six=too_many), 100),
+        super_frame(packet(payload, six=fragment), 100),
+    ]
+    for header_, frame in bad:
+        bench.post(header_, frame)
+    bench.post(header, changed(plain, 66, 0xF0)[:114])
+    await bench.settle()
+    assert len(bench.collect().good) == 1
+    assert bench.count("bad_offload") == len(bad)
+    assert (bench.count("oversize"), bench.count("tso")) == (0, 1)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.parametrize(six=[False, True])
+async def only_what_was_negotiated_is_cut(dut: Any, six: bool) -> None:
+    bench = await TxBench.create(dut, tso4=not six, tso6=six)
+    payload = bench.random.randbytes(700)
+    bench.post(*super_frame(packet(payload, six=None if six else ()), 200))
+    await bench.expect(await cut(bench, packet(payload, six=() if six else None), 200))
+    assert (bench.count("bad_offload"), bench.count("tso")) == (1, 1)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def regression_odd_start_within_the_tcp_header_refused(dut: Any) -> None:
+    """A start one byte behind the TCP header's was taken for the header's own."""
+    bench = await TxBench.create(dut)
+    for six in (None, ()):
+        header, frame = super_frame(packet(bench.random.randbytes(300), six=six), 100)
+        header.csum_start += 1
+        bench.post(header, frame)
+    await bench.expect([])
+    assert (bench.count("bad_offload"), bench.count("tso")) == (2, 0)
+
+
 @cocotb.test(timeout_time=4, timeout_unit="ms")
 async def headers_that_come_slower_than_they_are_read_are_whole(dut: Any) -> None:
     bench = await TxBench.create(dut, slow=0.95)
     expected = []
     for _ in range(4):
-        whole = packet(bench.random.randbytes(40), ip_options=40, tcp_options=[("NOP", None)] * 40)
-        expected += await cut(bench, whole, 30)
+        for shape in ({"ip_options": 40}, {"six": EXTENSIONS[-1]}):
+            whole = packet(bench.random.randbytes(40), tcp_options=[("NOP", None)] * 40, **shape)
+            expected += await cut(bench, whole, 30)
     await bench.expect(expected, 100_000)
 
 
@@ -150,8 +316,10 @@ async def random_super_frames_among_other_frames_keep_order_and_payload(dut: Any
             flags=generator.randrange(256),
             seq=generator.choice((generator.getrandbits(32), 0xFFFFFFFF, 0)),
             urgptr=generator.getrandbits(16),
+            six=generator.choice((None, None, (), generator.choice(EXTENSIONS))),
         )
-        whole[IP].id = generator.choice((0xFFFF, 0xFFFE, generator.getrandbits(16)))
+        if IP in whole:
+            whole[IP].id = generator.choice((0xFFFF, 0xFFFE, generator.getrandbits(16)))
         made = await cut(bench, whole, size, ecn=generator.random() < 0.3)
         assert payload_of(made) == bytes(whole[TCP].payload)
         expected += made
@@ -187,12 +355,14 @@ async def jumbo_segments_up_to_the_limit_and_none_beyond(dut: Any) -> None:
     payload = bench.random.randbytes(30_000 if fast() else 10_000)
     expected = await cut(bench, packet(payload), 9018 - 54)
     expected += await cut(bench, packet(payload, tags=(0x8100,)), 9018 - 58)
+    expected += await cut(bench, packet(payload, six=()), 9018 - 74)
     bench.post(*super_frame(packet(payload), 9018 - 53))
+    bench.post(*super_frame(packet(payload, six=()), 9018 - 73))
     expected += await cut(bench, packet(payload[: 9018 - 54]), 0xFFFF)
     bench.post(*super_frame(packet(payload[: 9018 - 53]), 0xFFFF))
     await bench.expect(expected, 100_000)
-    assert bench.count("oversize") == 2
-    assert bench.count("tso") == 3
+    assert bench.count("oversize") == 3
+    assert bench.count("tso") == 4
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
@@ -232,7 +402,7 @@ async def checksums_of_zero_sent_as_all_ones(dut: Any) -> None:
 
 
 REFUSALS: dict[str, tuple[dict[str, int], str]] = {
-    "tcpv6": ({"gso_type": TCPV6}, "bad_offload"),
+    "tcpv6_of_ipv4": ({"gso_type": TCPV6}, "bad_offload"),
     "udp_l4": ({"gso_type": UDP_L4}, "bad_offload"),
     "unknown_type": ({"gso_type": 0x7F}, "bad_offload"),
     "no_csum": ({"flags": 0}, "bad_offload"),
@@ -267,10 +437,6 @@ async def request_that_cannot_be_met_refused_by_its_header(dut: Any) -> None:
         assert bench.count(counter) == sum(said == counter for _, said in REFUSALS.values())
 
 
-def changed(data: bytes, at: int, *values: int) -> bytes:
-    return data[:at] + bytes(values) + data[at + len(values) :]
-
-
 @cocotb.test(timeout_time=4, timeout_unit="ms")
 async def headers_that_are_not_plain_tcp_over_ipv4_refused(dut: Any) -> None:
     bench = await TxBench.create(dut)
@@ -301,9 +467,6 @@ async def headers_that_are_not_plain_tcp_over_ipv4_refused(dut: Any) -> None:
         (header, plain[:14]),
         (header, changed(plain, 46, 0xF0)[:93]),  # shorter than its options
     ]
-    ethernet = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
-    six = ethernet / IPv6(src="::1", dst="::2") / TCP() / Raw(bytes(300))
-    bad.append((Header(NEEDS_CSUM, TCPV4, 0, 100, 54, 16), bytes(six)))
     good = changed(changed(plain, 20, 0x80), 46, 0xF0)  # reserved flag; options of 40 bytes
     for header_, frame in bad:
         bench.post(header_, frame)

@@ -126,7 +126,8 @@ class TxBench:
         dut: Any,
         *,
         csum: bool = True,
-        tso: bool = True,
+        tso4: bool = True,
+        tso6: bool = True,
         max_frame: int = MTU_FRAME,
         latency: int = 0,
         slow: float = 0.0,
@@ -134,9 +135,8 @@ class TxBench:
         inputs = ("desc_valid", "desc_addr", "desc_len", "desc_id", "desc_last", "desc_slots", "used_ready")
         for name in inputs:
             getattr(dut, name).value = 0
-        await start(
-            dut, enable=0, calm=0, used_busy=0, feat_csum=int(csum), feat_tso4=int(tso), max_frame=max_frame
-        )
+        features = {"feat_csum": int(csum), "feat_tso4": int(tso4), "feat_tso6": int(tso6)}
+        await start(dut, enable=0, calm=0, used_busy=0, max_frame=max_frame, **features)
         bench = cls(dut, latency, slow)
         await ClockCycles(dut.clk, 4)
         dut.enable.value = 1

@@ -22,7 +22,7 @@ def test_feature_selector_shows_the_offered_bits(bench):
         bench.nic.write(0x14, sel)
         values.append(bench.driver.read(0x10))
     assert values == [
-        sum(1 << bit for bit in (0, 1, 3, 5, 11, 13, 15, 16, 28, 29)),
+        sum(1 << bit for bit in (0, 1, 3, 5, 11, 12, 13, 15, 16, 28, 29)),
         1 << 0 | 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8,
         0,
     ]

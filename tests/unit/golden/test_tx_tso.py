@@ -1,7 +1,8 @@
-"""HOST_TSO4: segments judged by scapy, which builds each from the super-frame's own layers."""
+"""HOST_TSO4, HOST_TSO6: segments judged by scapy, which builds each from the super-frame's own layers."""
 
 import pytest
 from scapy.layers.inet import IP, TCP, IPOption
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 from test_tx_offload import header, run
@@ -9,15 +10,21 @@ from test_tx_offload import header, run
 from pymodel.golden.features import Features
 
 TSO = Features(csum=True, tso4=True)
+TSO6 = Features(csum=True, tso6=True)
+BOTH = Features(csum=True, tso4=True, tso6=True)
 
 
-def super_frame(rng, payload: int, *, tag=None, ip_options=0, tcp_options=0, flags=0x18) -> Ether:
+def super_frame(rng, payload: int, *, tag=None, ip_options=0, six=None, tcp_options=0, flags=0x18) -> Ether:
     packet = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
     if tag is not None:
         packet = packet / tag(vlan=rng.randrange(4096))
     ip = IP(src="10.1.2.3", dst="10.9.8.7", id=rng.choice([0, 0xFFFF, rng.randrange(1 << 16)]))
     ip.ttl, ip.tos, ip.flags = rng.randrange(256), rng.randrange(256), rng.choice(["", "DF"])
     ip.options = [IPOption(b"\x01")] * (4 * ip_options)
+    if six is not None:
+        ip = IPv6(src="2001:db8::1", dst="2001:db8::2", tc=rng.randrange(256), fl=rng.randrange(1 << 20))
+        for extension in six:
+            ip = ip / extension
     tcp = TCP(sport=rng.randrange(65536), dport=80, seq=rng.choice([0xFFFFFFF0, rng.randrange(1 << 32)]))
     tcp.ack, tcp.flags, tcp.window = rng.randrange(1 << 32), flags, rng.randrange(65536)
     tcp.options = [("NOP", None)] * (4 * tcp_options)
@@ -32,7 +39,11 @@ def expected(packet: Ether, mss: int) -> list[bytes]:
     for number, piece in enumerate(cuts):
         part = packet.copy()
         part[TCP].remove_payload()
-        part[IP].id = (packet[IP].id + number) % (1 << 16)
+        if IPv6 in part:
+            part[IPv6].plen = None
+        else:
+            part[IP].id = (packet[IP].id + number) % (1 << 16)
+            del part[IP].len, part[IP].chksum
         part[TCP].seq = (packet[TCP].seq + number * mss) % (1 << 32)
         flags = int(packet[TCP].flags)
         if number < len(cuts) - 1:
@@ -40,13 +51,27 @@ def expected(packet: Ether, mss: int) -> list[bytes]:
         if number:
             flags &= ~0x80
         part[TCP].flags = flags
-        del part[IP].len, part[IP].chksum, part[TCP].chksum
+        del part[TCP].chksum
         result.append(bytes(part / Raw(piece) if piece else part).ljust(60, b"\0"))
     return result
 
 
 def start_of_tcp(packet: Ether) -> int:
     return len(packet) - len(packet[TCP])
+
+
+def as_a_driver_gives_it(packet: Ether) -> bytes:
+    """TCP's checksum is the sum of the pseudo-header only (§5.1.6.2): what scapy's has beside the segment."""
+    frame = packet.copy()
+    del frame[TCP].chksum
+    start = start_of_tcp(packet)
+    data = bytearray(bytes(frame))
+    total = 0xFFFF - int.from_bytes(data[start + 16 : start + 18], "big")
+    data[start + 16 : start + 18] = bytes(2)
+    for at in range(start, len(data), 2):
+        total -= int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big")
+    data[start + 16 : start + 18] = (total % 0xFFFF).to_bytes(2, "big")
+    return bytes(data)
 
 
 @pytest.mark.parametrize("tag", [None, Dot1Q, Dot1AD])
@@ -56,15 +81,46 @@ def test_segments_are_those_of_scapy(seeded, tag, payload, options):
     ip_options, tcp_options = options
     packet = super_frame(seeded, payload, tag=tag, ip_options=ip_options, tcp_options=tcp_options, flags=0xFF)
     want = expected(packet, 1000)
-    junk = packet.copy()  # what the device makes anew may hold anything
-    junk[IP].len, junk[IP].chksum, junk[TCP].chksum = (seeded.randrange(65536) for _ in range(3))
     hdr = header(
         gso_type=seeded.choice([1, 0x81]), gso_size=1000, start=start_of_tcp(packet), offset=16,
         hdr_len=seeded.randrange(65536),
     )  # fmt: skip
-    counter, frames = run(hdr, bytes(junk), TSO)
+    given = bytearray(as_a_driver_gives_it(packet))
+    ip = start_of_tcp(packet) - 20 - 4 * ip_options
+    given[ip + 2 : ip + 4], given[ip + 10 : ip + 12] = seeded.randbytes(2), seeded.randbytes(2)
+    counter, frames = run(hdr, bytes(given), seeded.choice((TSO, BOTH)))
     assert counter == "tx_tso"
     assert frames == want
+
+
+def extension(kind, size: int):
+    """An extension header of `size` bytes."""
+    return kind(options=[PadN(optdata=bytes(size - 4))])
+
+
+EXTENSIONS = {
+    "none": [],
+    "hop-by-hop": [extension(IPv6ExtHdrHopByHop, 8)],
+    "longest": [extension(IPv6ExtHdrDestOpt, 64)],
+    "routing": [extension(IPv6ExtHdrHopByHop, 16), IPv6ExtHdrRouting(addresses=["2001:db8::77"], segleft=1)],
+    "eight": [extension(IPv6ExtHdrDestOpt, 8) for _ in range(8)],
+}
+
+
+@pytest.mark.parametrize("tag", [None, Dot1Q, Dot1AD])
+@pytest.mark.parametrize("payload", [0, 1, 1000, 1001, 5000])
+@pytest.mark.parametrize("tcp_options", [0, 10])
+@pytest.mark.parametrize("six", EXTENSIONS)
+def test_segments_over_ipv6_are_those_of_scapy(seeded, tag, payload, tcp_options, six):
+    packet = super_frame(
+        seeded, payload, tag=tag, six=EXTENSIONS[six], tcp_options=tcp_options, flags=seeded.randrange(256)
+    )
+    start = start_of_tcp(packet)
+    given = bytearray(as_a_driver_gives_it(packet))
+    at = 18 if tag else 14
+    given[at + 4 : at + 6] = seeded.randbytes(2)  # the length
+    hdr = header(gso_type=seeded.choice([4, 0x84]), gso_size=1000, start=start, offset=16)
+    assert run(hdr, bytes(given), seeded.choice((TSO6, BOTH))) == ("tx_tso", expected(packet, 1000))
 
 
 @pytest.mark.parametrize("mss", [1, 536, 1448, 1460, 9000, 65535])
@@ -72,7 +128,8 @@ def test_segments_of_any_size_up_to_64_kib(seeded, mss):
     packet = super_frame(seeded, 700 if mss == 1 else 65535 - 40)
     mtu = 9000
     fits = min(mss, 65495) <= mtu - 36
-    counter, frames = run(header(gso_type=1, gso_size=mss, start=34, offset=16), bytes(packet), TSO, mtu=mtu)
+    hdr = header(gso_type=1, gso_size=mss, start=34, offset=16)
+    counter, frames = run(hdr, as_a_driver_gives_it(packet), TSO, mtu=mtu)
     if fits:
         assert (counter, frames) == ("tx_tso", expected(packet, mss))
     else:
@@ -136,6 +193,81 @@ def test_dont_fragment_and_the_reserved_flag_are_no_fragment(seeded):
     frame = bytearray(bytes(super_frame(seeded, 1200)))
     frame[20] = 0xC0
     assert run(header(**GOOD), bytes(frame), TSO)[0] == "tx_tso"
+
+
+GOOD6 = {"gso_type": 4, "gso_size": 500, "start": 54, "offset": 16}
+
+
+@pytest.mark.parametrize(
+    ("change", "features"),
+    [
+        ({"gso_type": 1}, BOTH),
+        ({}, TSO),
+        ({"gso_type": 5}, BOTH),
+        ({"flags": 0}, BOTH),
+        ({"start": 34}, BOTH),
+        ({"start": 53}, BOTH),
+        ({"start": 55}, BOTH),
+        ({"start": 62}, BOTH),
+    ],
+    ids=str,
+)
+def test_header_that_does_not_fit_ipv6_is_a_bad_offload(seeded, change, features):
+    frame = bytes(super_frame(seeded, 1200, six=[]))
+    assert run(header(**GOOD6), frame, features)[0] == ("tx_tso" if features.tso6 else "tx_bad_offload")
+    assert run(header(**GOOD6 | change), frame, features) == ("tx_bad_offload", [])
+
+
+def test_ipv4_is_a_bad_offload_where_only_tso6_was_accepted(seeded):
+    assert run(header(**GOOD), bytes(super_frame(seeded, 1200)), TSO6) == ("tx_bad_offload", [])
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (12, 0x08),  # EtherType
+        (14, 0x45),  # version
+        (20, 17),  # UDP
+        (20, 59),  # no next header
+        (20, 60),  # an extension header where TCP is
+        (20, 44),  # a fragment
+        (66, 0x40),  # data offset below 5
+    ],
+)
+def test_frame_that_is_no_tcp_over_ipv6_is_a_bad_offload(seeded, at, value):
+    frame = bytearray(bytes(super_frame(seeded, 1200, six=[])))
+    frame[at] = value
+    assert run(header(**GOOD6), bytes(frame), TSO6) == ("tx_bad_offload", [])
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(54, 6), (54, 44), (55, 1), (55, 255), (62, 17), (63, 0), (63, 33)]
+)
+def test_extension_headers_that_do_not_lead_to_tcp_are_a_bad_offload(seeded, at, value):
+    six = [extension(IPv6ExtHdrHopByHop, 8), extension(IPv6ExtHdrDestOpt, 16)]
+    frame = bytearray(bytes(super_frame(seeded, 1200, six=six)))
+    hdr = header(**GOOD6 | {"start": 54 + 24})
+    assert run(hdr, bytes(frame), TSO6)[0] == "tx_tso"
+    frame[at] = value
+    assert run(hdr, bytes(frame), TSO6) == ("tx_bad_offload", [])
+
+
+def test_extension_headers_beyond_64_bytes_are_a_bad_offload(seeded):
+    frame = super_frame(seeded, 1200, six=[extension(IPv6ExtHdrDestOpt, 8)] * 9)
+    assert run(header(**GOOD6 | {"start": 54 + 72}), bytes(frame), TSO6) == ("tx_bad_offload", [])
+
+
+@pytest.mark.parametrize("length", [14, 20, 53, 54, 73])
+def test_ipv6_frame_that_ends_in_its_headers_is_a_bad_offload(seeded, length):
+    frame = bytes(super_frame(seeded, 0, six=[]))[:length]
+    assert run(header(**GOOD6), frame, TSO6) == ("tx_bad_offload", [])
+
+
+def test_longest_ipv6_packet_is_cut_and_no_longer_one(seeded):
+    frame = bytes(super_frame(seeded, 65535 - 20, tag=Dot1Q, six=[]))
+    hdr = header(**GOOD6 | {"start": 58, "gso_size": 1400})
+    assert run(hdr, frame, TSO6)[0] == "tx_tso"
+    assert run(hdr, frame + b"p", TSO6) == ("tx_oversize", [])
 
 
 @pytest.mark.parametrize("length", [14, 18, 33, 34, 47, 53])
