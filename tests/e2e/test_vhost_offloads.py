@@ -67,7 +67,8 @@ def segment(rng: random.Random, layer: Packet) -> Packet:
 def right(frame: Packet) -> bytes:
     """`frame` with every checksum as it has to be."""
     fresh = Ether(bytes(frame))
-    del fresh[IP].chksum
+    if IP in fresh:
+        del fresh[IP].chksum
     for layer in (UDP, TCP):
         if layer in fresh:
             del fresh[layer].chksum
@@ -155,7 +156,7 @@ def cut(frame: Packet, size: int) -> list[bytes]:
         one[TCP].seq, one[TCP].chksum = (one[TCP].seq + number * size) % (1 << 32), None
         if number < len(cuts) - 1:
             one[TCP].flags = int(one[TCP].flags) & ~0x09
-        made.append(bytes(one / Raw(part)))
+        made.append(right(one / Raw(part)))
     return made
 
 

@@ -103,7 +103,11 @@ def segments(whole: Packet, size: int) -> list[bytes]:
             flags &= ~CWR
         tcp.flags = flags
         tcp.remove_payload()
-        out.append(bytes(segment / Raw(payload[i * size : (i + 1) * size])))
+        frame = bytearray(bytes(segment / Raw(payload[i * size : (i + 1) * size])))
+        at = len(segment) - len(tcp) + 16
+        if frame[at : at + 2] == b"\0\0":
+            frame[at : at + 2] = b"\xff\xff"  # the other zero, as devices send it (RFC 1624 §3)
+        out.append(bytes(frame))
     return out
 
 

@@ -52,7 +52,11 @@ def expected(packet: Ether, mss: int) -> list[bytes]:
             flags &= ~0x80
         part[TCP].flags = flags
         del part[TCP].chksum
-        result.append(bytes(part / Raw(piece) if piece else part).ljust(60, b"\0"))
+        frame = bytearray(bytes(part / Raw(piece) if piece else part).ljust(60, b"\0"))
+        at = start_of_tcp(packet) + 16
+        if frame[at : at + 2] == b"\0\0":
+            frame[at : at + 2] = b"\xff\xff"  # the other zero, as devices send it (RFC 1624 §3)
+        result.append(bytes(frame))
     return result
 
 
