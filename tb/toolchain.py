@@ -81,6 +81,11 @@ def check_machine() -> None:
         )
 
 
+def say(text: str) -> None:
+    """Tell on standard error what is under way, as it takes its time."""
+    print(f"{text} …", file=sys.stderr, flush=True)
+
+
 def short(path: Path) -> Path:
     """`path` as it is shown: what is in the project, from there on."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

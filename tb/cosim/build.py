@@ -125,6 +125,14 @@ def waves_format() -> str:
     return "fst" if toolchain.has_fst() else "vcd"
 
 
+def make_ready(announce: Callable[[str], None], parameters: Mapping[str, object] | None = None) -> None:
+    """Build what `run_cocotb` without waves runs, if need be; raises as that does.
+
+    For who takes signals to be for the run: while it is built Ctrl-C is the command's.
+    """
+    verilate.build(spec(parameters=parameters), where=toolchain.BUILD / "nic", announce=announce)
+
+
 def run_cocotb(
     module: str,
     *,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tb import toolchain
+from tb.packetdrill import progress
 from tb.packetdrill.session import Verdict
 
 ENVIRONMENT: Final = "FDWIRE_PACKETDRILL"
@@ -23,7 +24,8 @@ def run(files: Sequence[Path], profile: str, options: dict[str, str]) -> Iterato
     (where / RESULTS).unlink(missing_ok=True)
     job = {"files": [str(file.resolve()) for file in files], "profile": profile, "options": options}
     (where / JOB).write_text(json.dumps(job))
-    run_cocotb("tb.packetdrill.rtl_job", where=where, environment={ENVIRONMENT: str(where)})
+    with progress.shown(where / RESULTS, len(files)) as say:
+        run_cocotb("tb.packetdrill.rtl_job", where=where, environment={ENVIRONMENT: str(where)}, announce=say)
     lines = (where / RESULTS).read_text().splitlines() if (where / RESULTS).exists() else []
     for at, file in enumerate(files):
         if at < len(lines):

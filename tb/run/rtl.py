@@ -33,7 +33,11 @@ def run(words: Words, settings: "Settings") -> int:
             "descriptors": descriptors,
         }
         run_cocotb(
-            "tb.run.rtl_job", where=where, environment={ENVIRONMENT: json.dumps(job)}, seed=settings.seed
+            "tb.run.rtl_job",
+            where=where,
+            environment={ENVIRONMENT: json.dumps(job)},
+            seed=settings.seed,
+            announce=toolchain.say,
         )
     if not result.is_file():
         print(f"fdwire: the simulation ended early; its log is {where / 'simulation.log'}", file=sys.stderr)
