@@ -1,7 +1,8 @@
 """Command files for Surfer: `view` as commands that add dividers and signals, and put the cursor.
 
 One command a line, as Surfer's command prompt takes them; names of states, colours and number formats are not
-among what is set: Surfer shows enumerations of its own making, and numbers in hexadecimal.
+among what is set: Surfer shows enumerations of its own making, and numbers in hexadecimal. The names of the
+commands are from Surfer's documentation; no Surfer has read such a file yet.
 """
 
 from collections.abc import Iterable, Iterator
