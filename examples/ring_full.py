@@ -46,7 +46,9 @@ def row(lab: Lab, began: float, earlier: tuple[int, int]) -> tuple[int, int]:
     waiting = device.queued
     ring = DATAGRAMS - 1 - waiting - back
     state = "stopped" if device.queue_stopped else "open"
-    print(f"{(lab.now - began) * 1e6:7.1f}   {state:9s}   {waiting:12d}   {ring:11d}   {back:21d}   {there:4d}")
+    print(
+        f"{(lab.now - began) * 1e6:7.1f}   {state:9s}   {waiting:12d}   {ring:11d}   {back:21d}   {there:4d}"
+    )
     return waiting, ring
 
 

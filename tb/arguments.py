@@ -110,6 +110,12 @@ _probability.__name__ = "probability (0 to 1)"
 class _Manual(argparse.HelpFormatter):
     """Fills what is prose, and leaves alone what has lines of its own."""
 
+    def add_argument(self, action: argparse.Action) -> None:
+        """As argparse has it, which forgets that commands are indented, and breaks the line after long ones."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += self._indent_increment
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text.rstrip() if "\n" in text else super()._fill_text(text, width, indent)
 

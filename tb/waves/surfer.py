@@ -2,7 +2,7 @@
 
 One command a line, as Surfer's command prompt takes them; names of states, colours and number formats are not
 among what is set: Surfer shows enumerations of its own making, and numbers in hexadecimal. The names of the
-commands are from Surfer's documentation; no Surfer has read such a file yet.
+commands are from its documentation; no Surfer has read such a file yet.
 """
 
 from collections.abc import Iterable, Iterator

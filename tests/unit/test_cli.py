@@ -126,6 +126,16 @@ def test_command_line_without_a_word_shows_the_commands_and_fails(
     assert "fdwire COMMAND --help" in said.err and said.out == ""
 
 
+def test_each_command_has_one_line_in_the_help() -> None:
+    shown = parser_of().format_help()
+    for name, first in (
+        ("sim", "the main job"),
+        ("vhost-user", "let DPDK"),
+        ("packetdrill", "run packetdrill"),
+    ):
+        assert re.search(rf"^ +{name} +{first}", shown, re.MULTILINE)
+
+
 def test_every_option_is_explained_and_every_example_of_the_help_is_a_command_line() -> None:
     parser = parser_of()
     (commands,) = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
