@@ -111,7 +111,7 @@ class _Manual(argparse.HelpFormatter):
     """Fills what is prose, and leaves alone what has lines of its own."""
 
     def add_argument(self, action: argparse.Action) -> None:
-        """As argparse has it, which forgets that commands are indented, and breaks the line after long ones."""
+        """As argparse does, which forgets that commands are indented, and breaks the line after long ones."""
         super().add_argument(action)
         if isinstance(action, argparse._SubParsersAction):
             self._action_max_length += self._indent_increment

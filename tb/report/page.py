@@ -27,7 +27,7 @@ _JOURNEY = (
     '<button id="place">in its connection ↓</button></div>'
     '<div id="about"></div><ol class="journey" id="hops"></ol><div id="came"></div>'
 )
-_KINDS = {"data": "data segments", "ack": "acknowledgments"}
+_KINDS = {"data": "data segment", "ack": "acknowledgment"}
 _PLOTTED = 10_000
 """Bytes of data in one direction from which on it gets a plot."""
 
@@ -94,6 +94,7 @@ def render(summary: dict[str, Any], document: dict[str, Any], waves: Waves | Non
             _section("Other frames", f'<ol class="seq">{"".join(map(_other_row, others))}</ol>', "other")
         )
     body.append(_section("Frame sizes", _legend(again=False) + charts.histogram(document["sizes"]), "sizes"))
+    digits = max((len(_time(frame)) for frame in frames), default=0)
     style = (_HERE / "page.css").read_text()
     script = (_HERE / "page.js").read_text()
     told = data(frames, connections, others, traced)
@@ -103,7 +104,7 @@ def render(summary: dict[str, Any], document: dict[str, Any], waves: Waves | Non
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>fdwire: report of a run</title><style>{style}</style></head>'
-        "<body>"
+        f'<body style="--digits:{digits}">'
         f"<main>{''.join(body)}</main>"
         '<aside id="decoded" aria-live="polite"><p>Point at a frame or a hop, or reach it by Tab, and its '
         "fields are here.</p></aside>"
@@ -267,6 +268,10 @@ def _copies(connection: Connection, traced: dict[str, Any] | None) -> str:
     return f" Copies by the processor for each byte sent: {', '.join(said)}." if said else ""
 
 
+def _time(frame: Seen) -> str:
+    return f"{frame.end / US:,.3f}"
+
+
 def _row(step: Step) -> str:
     return f"<li>{_button(step.frame, css(step), step.label)}</li>"
 
@@ -277,7 +282,7 @@ def _other_row(frame: Seen) -> str:
 
 def _button(frame: Seen, classes: str, label: str) -> str:
     return (
-        f'<button class="step {classes}" data-frame="{frame.index}"><time>{frame.end / US:,.3f}</time>'
+        f'<button class="step {classes}" data-frame="{frame.index}"><time>{_time(frame)}</time>'
         f"<span>{escape(label)}</span></button>"
     )
 
@@ -289,7 +294,8 @@ def _fold(fold: Fold) -> str:
             alike = [step for step in fold.steps if step.frame.a_to_b is way and step.kind == kind]
             if alike:
                 size = sum(step.payload for step in alike)
-                said.append(f"{arrow} {len(alike):,} {name}" + (f" ({size:,} bytes)" if size else ""))
+                many = "s" if len(alike) > 1 else ""
+                said.append(f"{arrow} {len(alike):,} {name}{many}" + (f" ({size:,} bytes)" if size else ""))
     spent = (fold.steps[-1].frame.end - fold.steps[0].frame.start) / US
     numbers = " ".join(str(step.frame.index) for step in fold.steps)
     return (

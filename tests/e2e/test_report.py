@@ -16,6 +16,8 @@ from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapNgReader
 from test_main_job import fdwire
 
+from tb.report.page import render
+
 VOID = {"meta", "link", "rect", "path"}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -250,6 +252,33 @@ def test_reader_chooses_segments_and_sees_their_journeys_at_any_width(
     assert (seen["width"], seen["wide"]) == (width, 0)
     ground = re.search(r"rgb\((\d+)", seen["ground"])
     assert ground and (int(ground[1]) < 64) == dark
+
+
+MEASURE = """<script>addEventListener("load", async () => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+    await new Promise((done) => setTimeout(done, 200));
+    const times = [...document.querySelectorAll(".step time, .hop time")];
+    const wide = times.filter((time) => time.scrollWidth > time.clientWidth);
+    parent.document.documentElement.dataset.seen = `${wide.length} of ${times.length}`;
+  });</script></head>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
+@pytest.mark.parametrize("width", [1280, 360])
+def test_regression_times_of_a_run_that_lost_its_first_frame_do_not_cover_what_is_beside_them(
+    run: Run, tmp_path: Path, width: int
+) -> None:
+    document = json.loads((run.out / "report.json").read_text())
+    for row in document["frames"]:
+        row[1:3] = [time + 10**12 for time in row[1:3]]  # ARP asks again after a second
+    for hop in document["traced"]["hops"]:
+        hop[2] += 10**12
+    framed = html.escape(render(run.summary, document).replace("</head>", MEASURE, 1))
+    page = tmp_path / "late.html"
+    page.write_text(f'<!doctype html><iframe width="{width}" height="800" srcdoc="{framed}"></iframe>')
+    found = re.search(r'data-seen="(\d+) of (\d+)"', browse(page, tmp_path))
+    assert found and int(found[1]) == 0 and int(found[2]) > 100, found
 
 
 @pytest.mark.slow

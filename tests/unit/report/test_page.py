@@ -43,6 +43,12 @@ def test_frame_of_no_connection_is_listed_with_its_time_in_words() -> None:
     assert "<time>6.467</time><span>ARP 1 (request): 00:00:00:00:00:00 10.0.0.2</span>" in page
 
 
+@pytest.mark.parametrize(("end", "digits"), [(6_467_200, 5), (1_000_006_467_200, 13)])
+def test_page_knows_how_wide_its_longest_time_is(end: int, digits: int) -> None:
+    page = render(SUMMARY, document(frames=[[True, end - 67_200, end, 64, "", ARP]]))
+    assert f'<body style="--digits:{digits}">' in page
+
+
 @pytest.mark.parametrize(("total", "said"), [(1, False), (7003, True)])
 def test_frames_that_are_not_drawn_are_owned_up_to(total: int, said: bool) -> None:
     assert ("Only the first 1 of 7,003 frames" in render(SUMMARY, document(total=total))) is said
