@@ -86,7 +86,10 @@ def render(summary: dict[str, Any], document: dict[str, Any], waves: Waves | Non
     ]
     traced = document.get("traced")
     plots: list[list[charts.Point]] = []
-    body += [_connection(number, one, traced, plots) for number, one in enumerate(connections, 1)]
+    body += [
+        _connection(number, one, traced, plots, cut=len(frames) < document["total"] and not _over(one))
+        for number, one in enumerate(connections, 1)
+    ]
     if traced:
         body += [_section(*one) for one in journey.counters(traced)]
     if others:
@@ -223,9 +226,14 @@ def _legend(*, again: bool = True) -> str:
 
 
 def _connection(
-    number: int, connection: Connection, traced: dict[str, Any] | None, drawn: list[list[charts.Point]]
+    number: int,
+    connection: Connection,
+    traced: dict[str, Any] | None,
+    drawn: list[list[charts.Point]],
+    *,
+    cut: bool,
 ) -> str:
-    """Adds the places of the segments in its plots to `drawn`."""
+    """Adds the places of the segments in its plots to `drawn`. `cut`: it went on when no more was drawn."""
     a, b = connection.ends
     first, last = connection.steps[0].frame, connection.steps[-1].frame
     again = f", <b>{connection.again:,} sent again</b>" if connection.again else ""
@@ -241,13 +249,20 @@ def _connection(
                 f"</figcaption>{plot}</figure>"
             )
     inside = (
-        f"<p>{len(connection.steps):,} segments in {(last.end - first.start) / US:,.3f} µs{again}; data "
+        f"<p>{'As far as drawn: ' if cut else ''}{len(connection.steps):,} segments in "
+        f"{(last.end - first.start) / US:,.3f} µs{again}; data "
         f"A → B {connection.payload(True):,} bytes, B → A {connection.payload(False):,} bytes."
-        f"{_copies(connection, traced)}</p>{plots}"
+        f"{'' if cut else _copies(connection, traced)}</p>{plots}"
         f'<div class="heads"><b>A</b> {escape(a)}<span>{escape(b)} <b>B</b></span></div>'
         f'<ol class="seq">{rows}</ol>'
     )
     return _section(f"Connection {number}: {a} and {b}", inside, f"connection-{number}")
+
+
+def _over(connection: Connection) -> bool:
+    """Both ends have said FIN, or one of them RST."""
+    ended = {step.frame.a_to_b for step in connection.steps if step.flags & tcp.FIN}
+    return len(ended) == 2 or any(step.flags & tcp.RST for step in connection.steps)
 
 
 def _copies(connection: Connection, traced: dict[str, Any] | None) -> str:

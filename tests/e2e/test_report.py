@@ -254,6 +254,16 @@ def test_reader_chooses_segments_and_sees_their_journeys_at_any_width(
     assert ground and (int(ground[1]) < 64) == dark
 
 
+def test_regression_copies_of_a_connection_that_is_not_drawn_whole_are_not_claimed(run: Run) -> None:
+    """Its bytes were counted up to the last frame drawn, its copies as long as the trace went."""
+    document = json.loads((run.out / "report.json").read_text())
+    whole = render(run.summary, document)
+    assert whole.count("Copies by the processor") == 3 and "As far as drawn" not in whole
+    document["frames"] = document["frames"][:60]  # in the second of three
+    part = render(run.summary, document)
+    assert part.count("Copies by the processor") == 1 and part.count("As far as drawn: ") == 1
+
+
 MEASURE = """<script>addEventListener("load", async () => {
     for (const details of document.querySelectorAll("details")) details.open = true;
     await new Promise((done) => setTimeout(done, 200));
