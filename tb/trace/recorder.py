@@ -75,6 +75,8 @@ class Recorder:
             return
         self._nic.event(event)
         full = len(self.trace.moments) + len(self.trace.samples) >= self._most
+        if full:
+            self.trace.say(event.time, ("trace",), "full: what came later is not in it")
         if full or (self._until is not None and event.time >= self._until):
             self._stop(event.time)
 
