@@ -5,12 +5,15 @@ PYTHON ?= python3
 WAVES ?= 200
 SEED ?= 1
 SEEDS ?= 1-4
+# A slow test is in one of these files, or has icarus in its name, or else `make rest` runs it.
+LINKS := $(wildcard $(addprefix tests/e2e/test_,tap.py tap_rtl.py vhost_*.py run_programs.py linux_guest.py))
+SHOWN := $(addprefix tests/e2e/test_,docs.py waves.py trace.py report.py failures.py examples.py foreign_nic.py terminal.py)
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env sim fast test test-all icarus regress links docs-test lint waves bench memory area formal mutants coverage docs regs clean distclean
+.PHONY: help env sim fast test test-all icarus regress links docs-test rest lint waves bench memory area formal mutants coverage docs regs clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,19 +62,19 @@ test-all: $(VENV)/dev ## Run every test, the long ones too
 	@FDWIRE_WHOLE=1 $(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" $(PYTEST_ARGS)
 
 icarus: $(VENV)/dev ## Run block and conformance tests in four-state Icarus, registers beginning as X and at random
-	@FDWIRE_WHOLE=1 $(BIN)/pytest -n 2 --dist worksteal -m slow -k icarus tests/rtl tests/conformance $(PYTEST_ARGS)
+	@FDWIRE_WHOLE=1 $(BIN)/pytest -n 2 --dist worksteal -m slow -k icarus $(PYTEST_ARGS)
 
 regress: $(VENV)/dev ## Many seeds: SEEDS=1-20 [ONLY=campaign] [SCHEDULER=tcp://host:8786] [JOBS=4]; results and coverage in one table
 	@$(BIN)/fdwire regress --seeds $(SEEDS) $(foreach one,$(ONLY),--only $(one)) $(SCHEDULER:%=--scheduler %) $(JOBS:%=--jobs %)
 
 links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through a TAP (curl, ping, nc, tshark), DPDK, a Linux guest, others preloaded (redis)
-	@$(BIN)/pytest -m "slow or not slow" tests/e2e/test_tap.py tests/e2e/test_tap_rtl.py tests/e2e/test_vhost_*.py tests/e2e/test_run_programs.py \
-	  tests/e2e/test_linux_guest.py $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "slow or not slow" $(LINKS) $(PYTEST_ARGS)
 
 docs-test: $(VENV)/dev $(VENV)/docs ## Run what README.md and docs/ show, waves in a real GTKWave, bundles of planted failures
-	@$(BIN)/pytest -n 2 --dist worksteal -m slow tests/e2e/test_docs.py tests/e2e/test_waves.py tests/e2e/test_trace.py \
-	  tests/e2e/test_report.py tests/e2e/test_failures.py tests/e2e/test_examples.py tests/e2e/test_foreign_nic.py \
-	  tests/e2e/test_terminal.py $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m slow $(SHOWN) $(PYTEST_ARGS)
+
+rest: $(VENV)/dev ## Run the long tests that icarus, links and docs-test do not, every sweep whole
+	@FDWIRE_WHOLE=1 $(BIN)/pytest -n 2 --dist worksteal -m slow -k "not icarus" $(addprefix --ignore=,$(LINKS) $(SHOWN)) $(PYTEST_ARGS)
 
 lint: $(VENV)/dev ## Check RTL (verilator -Wall), Python (ruff, mypy strict), layers, generated files
 	@$(BIN)/python -m tb.lint
