@@ -14,7 +14,7 @@ from tb.testbench import Testbench
 @cocotb.test()
 async def rising_edge_samples_before_the_registers_change(dut: Any) -> None:
     bench = await Testbench.start(dut)
-    counter = dut.nic.mac_tx  # any clocked block: its state may only change after the edge
+    counter = dut.nic.tx.mac  # any clocked block: its state may only change after the edge
     changes = 0
 
     async def watch() -> None:
