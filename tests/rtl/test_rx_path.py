@@ -390,6 +390,26 @@ async def bad_fcs_of_a_frame_written_already_gives_its_buffers_to_the_next_one(d
 
 
 @cocotb.test()
+async def frame_that_breaks_off_while_memory_takes_nothing_is_waited_for(dut: Any) -> None:
+    """What was begun of it must be on its way before the next frame may be written over it."""
+    bench = await RxBench.create(dut)
+    for _ in range(80):
+        bench.post(20)
+    bench.memory.aw_channel.pause = True
+    bench.send(bench.random.randbytes(1518), broken="fcs")
+    await until(dut, lambda: len(bench.taps.seen) == bench.sent)
+    await ClockCycles(dut.clk, 50)
+    frame = dut.engine.frame
+    waits = frame.state.value == frame.BAD.value
+    assert waits == bool(int(dut.CUT_THROUGH.value))
+    bench.send(*bench.packet(1000))
+    await ClockCycles(dut.clk, 300)
+    assert frame.state.value == (frame.BAD.value if waits else frame.COPY.value), "over it at once"
+    bench.memory.aw_channel.pause = False
+    await bench.finish()
+
+
+@cocotb.test()
 async def frame_given_up_for_want_of_chains_that_turns_out_bad_leaves_no_trace(dut: Any) -> None:
     """64 chains are taken and the rest thrown away when its FCS proves wrong: nothing is truncated."""
     bench = await RxBench.create(dut)
