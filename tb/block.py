@@ -37,15 +37,17 @@ _PATIENCE = 60
 """Seconds that a run may have taken to be repeated, if it failed, for the sake of its waves."""
 
 
-def _icarus(
-    toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object], scattered: bool
+def in_icarus(
+    toplevel: str, sources: tuple[Path, ...], parameters: Mapping[str, object], *, scattered: bool
 ) -> tuple[Runner, Path]:
     """A simulator in which every output must be known after the first reset (`tb.known`)."""
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (apt install iverilog)")
     kind = "scattered" if scattered else "icarus"
     wanted = verilate.Spec(toplevel, sources, (toolchain.RTL / "regs",), parameters, (kind,))
-    directory = _made(toolchain.BUILD / kind / f"{toplevel}-{wanted.key()}")
+    # Workers of pytest build the same design at once, with seeds of their own: each has its directory.
+    worker = "-".join(filter(None, (wanted.key(), os.environ.get("PYTEST_XDIST_WORKER"))))
+    directory = _made(toolchain.BUILD / kind / f"{toplevel}-{worker}")
     top = next(path for path in sources if re.search(rf"\bmodule {toplevel}\b", path.read_text()))
     if scattered:
         seed = int(os.environ.get("FDWIRE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -90,7 +92,9 @@ def run_block(
     caller = Path(inspect.stack()[1].filename).resolve()
     files = verilate.paths(toolchain.RTL, sources) + verilate.paths(caller.parent, wrappers)
     if simulator.startswith("icarus"):
-        runner, directory = _icarus(toplevel, files, parameters or {}, simulator == "icarus-scattered")
+        runner, directory = in_icarus(
+            toplevel, files, parameters or {}, scattered=simulator == "icarus-scattered"
+        )
     else:
         wanted = verilate.plain(toplevel, files, parameters)
         runner, directory = verilate.build(wanted, where=toolchain.BUILD / "blocks")
