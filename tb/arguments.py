@@ -66,11 +66,11 @@ def _count(text: str) -> int:
 
 
 def _features(text: str) -> tuple[str, ...]:
-    from pymodel.regs import FEATURES_OFFERED, FEATURES_REQUIRED, Feature
+    from pymodel.featurebits import features_in
+    from pymodel.regs import FEATURES_OFFERED, FEATURES_REQUIRED
 
     names = tuple(text.replace(",", " ").upper().split())
-    optional = FEATURES_OFFERED & ~FEATURES_REQUIRED
-    known = [feature.name for feature in Feature if optional >> feature & 1]
+    known = [feature.name for feature in features_in(FEATURES_OFFERED & ~FEATURES_REQUIRED)]
     for name in names:
         if name not in known:
             raise argparse.ArgumentTypeError(f"no feature {name} to do without; there are {', '.join(known)}")

@@ -10,24 +10,15 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pymodel.driver.errors import ProbeError
+from pymodel.featurebits import bits_of, complete, features_in
 from pymodel.ports import DevicePort, mmio_read
-from pymodel.regs import (
-    FEATURE_NEEDS,
-    FEATURES_OFFERED,
-    FEATURES_REQUIRED,
-    Config,
-    Feature,
-    NetStatus,
-    Reg,
-    Status,
-)
+from pymodel.regs import FEATURES_OFFERED, FEATURES_REQUIRED, Config, Feature, NetStatus, Reg, Status
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
 from pymodel.task import Blocking, sleep_until
 
 __all__ = [
     "FEATURES",
-    "OPTIONAL",
     "RESET_TIMEOUT",
     "NetConfig",
     "RingAreas",
@@ -73,8 +64,7 @@ FEATURES: Final = _REQUIRED | {
 }
 """What this driver understands; the subset that is offered, and not switched off, is accepted."""
 
-OPTIONAL: Final = FEATURES - _REQUIRED
-"""Those that may be switched off."""
+_OPTIONAL: Final = features_in(FEATURES_OFFERED & ~FEATURES_REQUIRED)
 
 
 def wanted(without: Collection[Feature], known: frozenset[Feature] = FEATURES) -> frozenset[Feature]:
@@ -83,15 +73,9 @@ def wanted(without: Collection[Feature], known: frozenset[Feature] = FEATURES) -
     Raises ValueError for one that no driver can do without, or that our NIC never has.
     """
     for feature in without:
-        if not (FEATURES_OFFERED & ~FEATURES_REQUIRED) >> feature & 1:
+        if feature not in _OPTIONAL:
             raise ValueError(f"{Feature(feature).name} cannot be switched off")
-    return _closed(known - frozenset(without))
-
-
-def _closed(features: frozenset[Feature]) -> frozenset[Feature]:
-    """`features` without those that need one that is not among them (§5.1.3.1)."""
-    lacking = features & {one for one, others in FEATURE_NEEDS.items() if features.isdisjoint(others)}
-    return _closed(features - lacking) if lacking else features
+    return complete(known - frozenset(without))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +169,7 @@ def negotiate(port: DevicePort, features: frozenset[Feature]) -> Blocking[int]:
     for feature in sorted(_REQUIRED):
         if not has(offered, feature):
             raise ProbeError(f"the device does not offer {feature.name}: features {offered:#018x}")
-    accepted = sum(1 << feature for feature in _closed(frozenset(f for f in features if has(offered, f))))
+    accepted = bits_of(complete(features & frozenset(features_in(offered))))
     for word in (0, 1):
         port.write(Reg.DRIVER_FEATURES_SEL, word)
         port.write(Reg.DRIVER_FEATURES, accepted >> 32 * word & 0xFFFFFFFF)

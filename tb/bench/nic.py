@@ -32,11 +32,6 @@ FEATURE_SETS = {"off": PLAIN, "on": ALL}
 """By name: what the driver accepts beside the required features; `on` is all that the device offers."""
 
 
-def offers(feature: regs.Feature) -> bool:
-    """The device offers `feature`."""
-    return bool(regs.FEATURES_OFFERED >> feature & 1)
-
-
 @dataclass(frozen=True)
 class Record:
     """`cycles_per_frame` as measured, the slower way's; `line_rate_ratio`: 1 is 10 Gb/s with minimum gaps.
@@ -82,14 +77,14 @@ def record(
 ) -> Record:
     """One measurement: frames of `size` bytes with FCS, memory `latency_ns` away, `features` of FEATURE_SETS.
 
-    With features on transmitted frames ask for their checksum, if that is offered.
+    With features on transmitted frames ask for their checksum.
     """
     setup = bare.Setup(
         size,
         direction,
         latency_ns * NS // CYCLE,
         features=FEATURE_SETS[features],
-        offload=features == "on" and offers(regs.Feature.CSUM),
+        offload=features == "on",
         indirect=indirect,
         tso=tso,
     )
@@ -122,17 +117,14 @@ def measure(say: Callable[[str], None]) -> list[Record]:
             say(f"NIC throughput: {direction}, features {features}")
             records += [record(direction, size, LATENCIES[-1], features) for size in SIZES]
             records += [record(direction, SIZES[0], ns, features) for ns in LATENCIES[:-1]]
-    if offers(regs.Feature.INDIRECT_DESC):
-        records += [record("tx", size, LATENCIES[-1], "on", indirect=True) for size in (64, 1518)]
-    if offers(regs.Feature.HOST_TSO4):
-        records += [record("tx", size, LATENCIES[-1], "on", tso=True) for size in (578, 1518)]
+    records += [record("tx", size, LATENCIES[-1], "on", indirect=True) for size in (64, 1518)]
+    records += [record("tx", size, LATENCIES[-1], "on", tso=True) for size in (578, 1518)]
     return records
 
 
 def measure_latency(say: Callable[[str], None]) -> list[latency.Record]:
     """Every path of a single frame, features off and on, and with indirect tables."""
-    indirect = {"on": ALL} if offers(regs.Feature.INDIRECT_DESC) else {}
-    return latency.measure(FEATURE_SETS, indirect, say)
+    return latency.measure(FEATURE_SETS, {"on": ALL}, say)
 
 
 def to_json(records: Sequence[Record | latency.Record]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pymodel.driver.probe import wanted
+from pymodel.featurebits import bits_of, features_in
 from pymodel.golden.nic import GoldenNic
 from pymodel.host import Host, Nic
 from pymodel.hostmem import HostMemory
@@ -87,15 +88,15 @@ def client_ends(
     """
     memory = nic.memory
     assert isinstance(memory, RegionMemory)
-    has = frozenset(feature for feature in Feature if FEATURES_OFFERED >> feature & 1)
-    offered = wanted([Feature[name] for name in options.without], has)
+    ours = frozenset(features_in(FEATURES_OFFERED))
+    offered = wanted([Feature[name] for name in options.without], ours)
     server = Server(
         scheduler,
         nic,
         memory,
         listener=listener,
         path=options.socket,
-        offered=sum(1 << feature for feature in offered),
+        offered=bits_of(offered),
         watched=watched,
         say=say,
     )

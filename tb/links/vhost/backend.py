@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from pymodel.featurebits import features_in
 from pymodel.regionmem import RegionMemory
 from pymodel.regs import EVENT_BYTES, FEATURES_REQUIRED, EventFlag, Feature, Status
 from pymodel.task import Blocking
@@ -108,7 +109,7 @@ class Backend:
     def _start(self, ring: Ring) -> Blocking[None]:
         lacking = FEATURES_REQUIRED & ~self._features
         if lacking:
-            names = " and ".join(feature.name for feature in Feature if lacking >> feature & 1)
+            names = " and ".join(feature.name for feature in features_in(lacking))
             raise ProtocolError(
                 f"the driver did not accept {names}, without which the NIC does nothing: "
                 "it takes packed_vq=1 (DPDK) or packed=on (QEMU)"
@@ -127,8 +128,8 @@ class Backend:
     def _tell(self) -> None:
         """Both ways are open."""
         assert self._table is not None
-        features = self._features & ~_PROTOCOL & ~FEATURES_REQUIRED
-        names = ", ".join(feature.name for feature in Feature if features >> feature & 1)
+        features = features_in(self._features & ~_PROTOCOL & ~FEATURES_REQUIRED)
+        names = ", ".join(feature.name for feature in features)
         sizes = " and ".join(f"{ring.size}" for ring in self._rings)
         mib = self._table.bytes / (1 << 20)
         self._say(f"runs with rings of {sizes}, {mib:,.0f} MiB, features: {names or 'none but the required'}")

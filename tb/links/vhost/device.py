@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from pymodel.driver import probe
 from pymodel.driver.probe import RingAreas
+from pymodel.featurebits import features_in
 from pymodel.ports import DevicePort, mmio_read
 from pymodel.regs import Feature, Interrupt, Reg, Status
 from pymodel.scheduler import Scheduler
@@ -69,11 +70,9 @@ class Device:
         """
         wanted = features | 1 << Feature.RING_RESET
         yield from self.reset()
-        accepted = yield from probe.negotiate(
-            self._port, frozenset(feature for feature in Feature if wanted >> feature & 1)
-        )
+        accepted = yield from probe.negotiate(self._port, frozenset(features_in(wanted)))
         if missing := wanted & ~accepted:
-            names = ", ".join(feature.name for feature in Feature if missing >> feature & 1)
+            names = ", ".join(feature.name for feature in features_in(missing))
             raise ProtocolError(f"the client accepted {names} without the features that this needs")
         probe.drive(self._port)
 
