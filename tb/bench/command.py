@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from tb import toolchain, verilate
-from tb.bench import attachments, client, copies, cosim, nic, plot, stack, tables, waits
+from tb.bench import attachments, client, copies, cosim, nic, plot, stack, tables, tracing, waits
 from tb.cosim.build import spec
 
 WIDTH = 128
@@ -21,7 +21,7 @@ def run(console: Console) -> int:
         throughput = nic.measure(say)
         latencies = nic.measure_latency(say)
         (out / "nic.json").write_text(nic.to_json([*throughput, *latencies]))
-        speed = [*cosim.measure(say), *attachments.measure(say), *client.measure(say)]
+        speed = [*cosim.measure(say), *tracing.measure(say), *attachments.measure(say), *client.measure(say)]
         waited = waits.measure(say)
         costs = stack.measure(say)
         moved = copies.measure(say)

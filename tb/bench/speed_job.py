@@ -1,15 +1,18 @@
 """The cocotb tests behind the co-simulation's speed: bulk TCP, and raw frames in batches.
 
-Each leaves what the middle of its run took: clock cycles, wall seconds, frames each way, bytes of payload.
+Each leaves what the middle of its run took: clock cycles, wall seconds, frames each way, bytes of payload,
+and, if they are counted, Python's bytecodes.
 Two marks in the script of a recorded run (tb/cpp/script.h) say where the middle begins and ends.
 """
 
 import json
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
 
 import cocotb
 
@@ -17,13 +20,18 @@ from pymodel.link import Direction, Link
 from pymodel.simtime import US
 from pymodel.socket import AsyncSocket
 from pymodel.task import Task
+from tb.bench import untraced
 from tb.bench.raw import BATCH, Exchange, frames_of
 from tb.cosim.library import load
 from tb.lockstep.sampled import Sampling
 from tb.rtlbench import RtlBench
 from tb.testbench import Testbench
 
+if TYPE_CHECKING:
+    from tb.trace.recorder import Recorder
+
 ENVIRONMENT: Final = "FDWIRE_SPEED"
+TRACE: Final = "speed.perfetto-trace"
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,8 @@ class Job:
 
     `kind`: tcp or raw; `result`: the file for what came out. tcp: `size` bytes from host A, on the RTL,
     to B, in super-frames or not (`tso`); raw: `size` frames of `frame_bytes`, FCS included, each way at
-    once. `lockstep`: with the golden model; `sampled`: now and then.
+    once. `lockstep`: with the golden model; `sampled`: now and then. tcp: `trace`: off; on, written beside
+    the result; or absent (`tb.bench.untraced`). `counted`: Python's bytecodes are counted, which takes long.
     """
 
     kind: str
@@ -42,22 +51,52 @@ class Job:
     frame_bytes: int = 64
     lockstep: bool = False
     sampled: bool = False
+    trace: str = "off"
+    counted: bool = False
 
     def environment(self) -> dict[str, str]:
         """For the simulator."""
         return {ENVIRONMENT: json.dumps(asdict(self))}
 
 
+class _Bytecodes:
+    """Counts the bytecodes that Python executes, in functions that are entered from `begin` on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def begin(self) -> None:
+        sys.settrace(self._entered)
+
+    def end(self) -> None:
+        sys.settrace(None)
+
+    def _entered(self, frame: FrameType, event: str, argument: Any) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return self._did
+
+    def _did(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self.count += event == "opcode"
+        return self._did
+
+
 class _Middle:
     """Between two moments of a run: cycles, wall seconds, and what the counts handed in grew by."""
+
+    def __init__(self, *, counted: bool = False) -> None:
+        self.bytecodes = _Bytecodes() if counted else None
 
     def begin(self, *counts: int) -> None:
         load().fdw_mark(0)
         self._counts = counts
         self._cycles = load().fdw_cycles()
         self._began = time.perf_counter()
+        if self.bytecodes is not None:
+            self.bytecodes.begin()
 
     def end(self, *counts: int) -> None:
+        if self.bytecodes is not None:
+            self.bytecodes.end()
         self.seconds = time.perf_counter() - self._began
         load().fdw_mark(0)
         self.cycles = load().fdw_cycles() - self._cycles
@@ -68,6 +107,8 @@ def _write(job: Job, middle: _Middle) -> None:
     load().fdw_mark(1)
     sent, received, payload = middle.grown
     figures = {"sent": sent, "received": received, "payload": payload}
+    if middle.bytecodes is not None:
+        figures["bytecodes"] = middle.bytecodes.count
     Path(job.result).write_text(json.dumps({"cycles": middle.cycles, "seconds": middle.seconds} | figures))
 
 
@@ -79,12 +120,16 @@ async def speed(dut: Any) -> None:
 
 
 async def _tcp(dut: Any, job: Job) -> None:
-    bench = await Testbench.start(
-        dut, seed=1, lockstep=job.lockstep, sampling=Sampling() if job.sampled else None
-    )
+    if job.trace == "absent":
+        untraced.take_out()
+    bench = Testbench(dut, seed=1, lockstep=job.lockstep, sampling=Sampling() if job.sampled else None)
+    recorder = _recorder(bench) if job.trace == "on" else None
+    await bench.bring_up()
+    if recorder is not None:
+        recorder.hosts_up()
     bench.a.device.set_features(tso=job.tso)
     bench.b.device.gro_flush_timeout, bench.b.device.napi_defer_hard_irqs = 20 * US, 1
-    middle = _Middle()
+    middle = _Middle(counted=job.counted)
     payload = bytes(job.size)
 
     def frames() -> tuple[int, int]:
@@ -113,7 +158,17 @@ async def _tcp(dut: Any, job: Job) -> None:
     bench.a.spawn(client)
     await bench.run(program)
     await bench.finish()
+    if recorder is not None:
+        assert recorder.ended is None, "the trace was full before the end"
+        recorder.finish(Path(job.result).with_name(TRACE))
     _write(job, middle)
+
+
+def _recorder(bench: Testbench) -> "Recorder":
+    """Only where it is wanted: a run that is not traced has none of it in memory."""
+    from tb.trace.recorder import Recorder
+
+    return Recorder(bench)
 
 
 def _delivered(link: Link, direction: Direction) -> int:

@@ -75,10 +75,10 @@ def latencies(records: Sequence[latency.Record]) -> list[Table]:
 
 def speeds(records: Sequence[cosim.Record]) -> Table:
     """Speed of the co-simulation; ! where a figure, or its share of the yardstick, is not what is wanted."""
-    table = Table("co-simulation", "per wall second", "", "wanted", "ratio", "wanted", "to", box=None)
+    table = Table("co-simulation", "", "", "wanted", "ratio", "wanted", "to", box=None)
     for figure in records:
         target = figure.target
-        wanted = "" if target is None else f"{100 * target:.0f} %{'' if figure.ratio >= target else ' !'}"
+        wanted = "" if target is None else f"{100 * target:g} %{'' if figure.ratio >= target else ' !'}"
         least = figure.least
         floor = "" if least is None else f"{least:,.0f}{'' if figure.value >= least else ' !'}"
         to = "" if figure.baseline == figure.name else figure.baseline
