@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tb import toolchain
 from tb.arguments import parser_of
+from tb.cosim.errand import EndedEarly
 from tb.run import words
 from tb.toolchain import PlaceUnusable, ToolMissing
 from tb.verilate import BuildFailed
@@ -195,7 +196,7 @@ def main() -> int:
     except PlaceUnusable as error:
         print(f"fdwire: {error}", file=sys.stderr)
         return 2
-    except (ToolMissing, BuildFailed) as error:
+    except (ToolMissing, BuildFailed, EndedEarly) as error:
         print(f"fdwire: {error}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -150,7 +150,7 @@ def build(
         else:
             if directory.exists():
                 shutil.rmtree(directory)
-            directory.mkdir(parents=True)
+            directory.mkdir()
             for counts in spec.profile.glob("*.gcda") if spec.profile else ():
                 shutil.copy(counts, directory)
             if announce is not None:
@@ -206,11 +206,11 @@ def run(
     file (JUnit).
 
     `arguments`: of the executable; `announce`: see `build`, as for what is raised. A failing test is in the
-    results, not an exception; of a simulator that died there are none. PlaceUnusable if that was for want of
-    room on the disk.
+    results, not an exception; of a simulator that died there are none. PlaceUnusable if nothing can be
+    written to `where`, before or when it has died.
     """
     runner, directory = build(spec, where=built, announce=announce)
-    where.mkdir(parents=True, exist_ok=True)
+    toolchain.writable(where)
     results = where / f"{module.rsplit('.', 1)[-1]}.xml"
     extra = dict(environment)
     if module.startswith("tb."):

@@ -16,7 +16,8 @@ from tb.links.vhost import listening
 def run(options: Options, arguments: list[str]) -> int:
     """Run it; the exit status. `arguments`: the command line, for the start inside the namespace.
 
-    Raises PlaceUnusable, before anything else happens; with the RTL ToolMissing and BuildFailed, too.
+    Raises PlaceUnusable, before anything else happens; with the RTL ToolMissing, BuildFailed and EndedEarly,
+    too.
     """
     toolchain.writable(options.directory)
     try:

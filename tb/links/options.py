@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-ENVIRONMENT: Final = "FDWIRE_TAP"
-"""The options as JSON, for the job in the simulator."""
-
 HOST: Final = "10.0.0.1"
 """The simulated host's address."""
 LINUX: Final = "10.0.0.2"
@@ -69,7 +66,7 @@ class Options:
         return LONGEST_OF_CLIENT if self.socket else LONGEST
 
     def to_json(self) -> str:
-        """For the environment of the simulator."""
+        """For the way into the simulator."""
         return json.dumps(vars(self))
 
     @classmethod

@@ -1,27 +1,22 @@
 """The cocotb test behind `fdwire tap` and `fdwire vhost-user` with `--nic rtl`: the RTL NIC, in lockstep."""
 
-import json
-import os
 import socket
-import sys
-from pathlib import Path
 from typing import Any
 
 import cocotb
 
 from pymodel.simtime import SEC
-from tb import handover
+from tb.cosim import errand
 from tb.links import start, stop
 from tb.links.errors import LinkError
-from tb.links.options import ENVIRONMENT, Options
-from tb.links.session import Streams
+from tb.links.options import Options
 from tb.rtlbench import Disagreement, RtlBench
 
 _FOR_EVER = 10**7 * SEC
 
 
 async def _run(
-    dut: Any, options: Options, streams: Streams, stop_fd: int, listener: socket.socket | None
+    dut: Any, options: Options, streams: errand.Streams, stop_fd: int, listener: socket.socket | None
 ) -> int:
     bench = RtlBench(
         dut,
@@ -66,22 +61,12 @@ async def _run(
 @cocotb.test()
 async def tap(dut: Any) -> None:
     """Run it, with the command's own streams, and leave its exit status."""
-    job = json.loads(os.environ[ENVIRONMENT])
     stop.overheard()
-    *standard, stop_fd = (fds := handover.take(job["descriptors"], job["count"]))[:4]
-    listener = socket.socket(fileno=fds[4]) if fds[4:] else None
-    os.chdir(job["directory"])
-    sys.path[:] = job["path"]
-    before = sys.stdout, sys.stderr
-    source, out, err = (open(fd, mode, buffering=1) for fd, mode in zip(standard, "rww", strict=True))  # noqa: SIM115
-    sys.stdout, sys.stderr = out, err
-    try:
-        options = Options.from_json(job["options"])
-        told: dict[str, Any] = {"status": await _run(dut, options, (source, out, err), stop_fd, listener)}
-    except LinkError as error:
-        told = {"error": str(error)}
-    finally:
-        sys.stdout, sys.stderr = before
-        for stream in (source, out, err):
-            stream.close()
-    Path(job["result"]).write_text(json.dumps(told))
+    with errand.received() as job:
+        options = Options.from_json(job.given)
+        stop_fd, *listening = job.descriptors
+        listener = socket.socket(fileno=listening[0]) if listening else None
+        try:
+            job.outcome["status"] = await _run(dut, options, job.streams, stop_fd, listener)
+        except LinkError as error:
+            job.outcome["error"] = str(error)

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 
@@ -15,6 +15,7 @@ from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS
 from pymodel.socket import Program
 from pymodel.task import Blocking, Task, sleep_until
+from tb.cosim.errand import Streams
 from tb.links import namespace, services
 from tb.links.ends import Ends
 from tb.links.options import HOST, LINUX, Options
@@ -22,8 +23,6 @@ from tb.links.pace import Coupling
 from tb.links.peers import Peer
 from tb.links.show import Counters, Display, lines
 from tb.run.command import RUNNERS, status_of
-
-Streams = tuple[IO[str], IO[str], IO[str]]
 
 CAPTURE = "wire.pcapng"
 
@@ -33,8 +32,8 @@ START = 1 * MS
 
 class Session:
     """`ends`: what is joined; `watched`: descriptors to wait for, and what to call then. `streams`: the
-    command's standard input, output and error. `stop`: a descriptor that gives the number
-    the signal (a byte) by which the user ends the run. `cycles`: the NIC's cycles so far, 0 without a clock.
+    command's standard input, output and error. `stop`: a descriptor that gives the number (a byte) of the
+    signal by which the user ends the run. `cycles`: the NIC's cycles so far, 0 without a clock.
 
     `close` in any case.
     """

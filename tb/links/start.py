@@ -9,9 +9,10 @@ from rich.console import Console
 from pymodel.hostmem import HostMemory
 from pymodel.regionmem import RegionMemory
 from pymodel.scheduler import Scheduler
+from tb.cosim.errand import Streams
 from tb.links.ends import client_ends, tap_ends
 from tb.links.options import Options
-from tb.links.session import Session, Streams
+from tb.links.session import Session
 
 __all__ = ["memory_of", "session"]
 

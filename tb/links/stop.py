@@ -5,42 +5,38 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
+
+from tb.cosim.errand import EndedEarly
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@dataclass
-class Heard:
-    """The signal that came, 0 if none has."""
-
-    number: int = 0
-
-    def end_early(self) -> None:
-        """End the command if it was told to. For when the simulator is not there to do it in order: it was
-        about to start, and got the terminal's Ctrl-C itself.
-        """
-        if self.number == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self.number:
-            sys.exit(128 + self.number)
-
-
 @contextmanager
-def told(write: int) -> Generator["Heard", None, None]:
-    """Inside, a signal writes its number, a byte, to `write`; after it SIGINT is a KeyboardInterrupt."""
-    heard = Heard()
+def told(write: int) -> Generator[None, None, None]:
+    """Inside, a signal writes its number, a byte, to `write`; after it SIGINT is a KeyboardInterrupt.
+
+    An errand that ended early after a signal ended by it: its simulator was about to start, and got the
+    terminal's Ctrl-C itself. So does the command then.
+    """
+    heard = 0
 
     def handler(number: int, frame: FrameType | None) -> None:
-        heard.number = number
+        nonlocal heard
+        heard = number
         os.write(write, bytes([number]))
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before: list[Any] = [signal.signal(number, handler) for number in SIGNALS]
     try:
-        yield heard
+        yield
+    except EndedEarly:
+        if heard == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        if heard:
+            sys.exit(128 + heard)
+        raise
     finally:
         for number, previous in zip(SIGNALS, before, strict=True):
             signal.signal(number, previous)

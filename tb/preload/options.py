@@ -3,10 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-ENVIRONMENT: Final = "FDWIRE_RUN_PRELOAD"
-"""The options as JSON, for the job in the simulator."""
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Options:
         return Path(self.out)
 
     def to_json(self) -> str:
-        """For the environment of the simulator."""
+        """For the way into the simulator."""
         return json.dumps(vars(self))
 
     @classmethod

@@ -1,17 +1,14 @@
 """The cocotb test behind `fdwire run --nic rtl -- PROGRAM`: host A on the RTL NIC, in lockstep."""
 
-import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import cocotb
 
 from pymodel.simtime import SEC
-from tb import handover
+from tb.cosim import errand
 from tb.links import stop
-from tb.preload.options import ENVIRONMENT, Options
+from tb.preload.options import Options
 from tb.preload.session import Session
 from tb.run.command import show_sockets
 from tb.testbench import Disagreement, Testbench
@@ -19,7 +16,7 @@ from tb.testbench import Disagreement, Testbench
 _FOR_EVER = 10**7 * SEC
 
 
-async def _run(dut: Any, options: Options, streams: Any, stop_fd: int) -> int:
+async def _run(dut: Any, options: Options, streams: errand.Streams, stop_fd: int) -> int:
     bench = await Testbench.start(dut, seed=options.seed)
     session = Session(bench.world, options, streams=streams, stop=stop_fd)
     try:
@@ -43,18 +40,6 @@ async def _run(dut: Any, options: Options, streams: Any, stop_fd: int) -> int:
 @cocotb.test()
 async def programs(dut: Any) -> None:
     """Run them, with the command's own streams, and leave the exit status."""
-    job = json.loads(os.environ[ENVIRONMENT])
     stop.overheard()
-    *standard, stop_fd = handover.take(job["descriptors"], 4)
-    os.chdir(job["directory"])
-    sys.path[:] = job["path"]
-    before = sys.stdout, sys.stderr
-    streams = [open(fd, mode, buffering=1) for fd, mode in zip(standard, "rww", strict=True)]  # noqa: SIM115
-    sys.stdout, sys.stderr = streams[1:]
-    try:
-        status = await _run(dut, Options.from_json(job["options"]), streams, stop_fd)
-    finally:
-        sys.stdout, sys.stderr = before
-        for stream in streams:
-            stream.close()
-    Path(job["result"]).write_text(json.dumps({"status": status}))
+    with errand.received() as job:
+        job.outcome["status"] = await _run(dut, Options.from_json(job.given), job.streams, *job.descriptors)

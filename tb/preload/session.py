@@ -4,13 +4,13 @@ import os
 import shlex
 import signal
 import time
-from typing import IO, Final
+from typing import Final
 
 from pymodel.capture import Capture
 from pymodel.host import World
 from pymodel.link import Direction
 from pymodel.ports import Frame
-from tb import toolchain
+from tb.cosim.errand import Streams
 from tb.links.pace import Coupling
 from tb.links.peers import Peer
 from tb.preload.options import Options
@@ -34,9 +34,7 @@ class Session:
     (a byte) of the signal by which the user ends the run. `close` in any case.
     """
 
-    def __init__(
-        self, world: World, options: Options, *, streams: tuple[IO[str], IO[str], IO[str]], stop: int
-    ) -> None:
+    def __init__(self, world: World, options: Options, *, streams: Streams, stop: int) -> None:
         self.options = options
         self.world = world
         self.stopped = 0
@@ -50,7 +48,7 @@ class Session:
         self._program: tuple[Peer, Service] | None = None
         self._until = time.monotonic() + _BEGIN
         self._ended_at = 0.0
-        self._capture = Capture((toolchain.writable(options.directory) / CAPTURE).open("wb"))
+        self._capture = Capture((options.directory / CAPTURE).open("wb"))
         self._interface = self._capture.interface("wire")
         world.link.on_frame = self._frame
         self.coupling = Coupling(

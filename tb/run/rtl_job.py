@@ -1,17 +1,13 @@
 """The cocotb test behind `fdwire run --nic rtl`: the program, with host A on the RTL NIC, in lockstep."""
 
-import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import cocotb
 
 from pymodel.simtime import MS, SEC
-from tb import handover
+from tb.cosim import errand
 from tb.cosim.loop import SimulationTimeout
-from tb.run import rtl
 from tb.run.command import DEADLOCK_STATUS, Settings, show_sockets, start, status_of, stuck
 from tb.run.words import Words
 from tb.testbench import Disagreement, Testbench
@@ -61,20 +57,9 @@ async def _run(bench: Testbench, words: Words, settings: Settings) -> int:
 
 @cocotb.test()
 async def program(dut: Any) -> None:
-    """Run it, with the command's own output, and leave its exit status."""
-    job = json.loads(os.environ[rtl.ENVIRONMENT])
-    kind, target, arguments = job["words"]
-    bench = await Testbench.start(dut, seed=job["settings"]["seed"])
-    os.chdir(job["directory"])
-    sys.path[:] = job["path"]
-    before = sys.stdin, sys.stdout, sys.stderr
-    standard = handover.take(job["descriptors"], 3)
-    streams = [open(fd, mode, buffering=1) for fd, mode in zip(standard, "rww", strict=True)]  # noqa: SIM115
-    sys.stdin, sys.stdout, sys.stderr = streams
-    try:
-        status = await _run(bench, Words(kind, target, tuple(arguments)), Settings(**job["settings"]))
-    finally:
-        sys.stdin, sys.stdout, sys.stderr = before
-        for stream in streams:
-            stream.close()
-    Path(job["result"]).write_text(json.dumps({"status": status}))
+    """Run it, with the command's own streams, and leave its exit status."""
+    with errand.received() as job:
+        kind, target, arguments = job.given["words"]
+        settings = Settings(**job.given["settings"])
+        bench = await Testbench.start(dut, seed=settings.seed)
+        job.outcome["status"] = await _run(bench, Words(kind, target, tuple(arguments)), settings)
