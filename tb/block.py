@@ -75,6 +75,12 @@ def _made(directory: Path) -> Path:
     return directory
 
 
+def _neighbours(test: Path) -> str:
+    """Where a test's modules are: beside it, and in directories above with a conftest.py, as in pytest."""
+    above = [directory for directory in test.parents[1:] if (directory / "conftest.py").is_file()]
+    return os.pathsep.join(map(str, (test.parent, *above)))
+
+
 def run_block(
     toplevel: str,
     sources: Sequence[str],
@@ -101,7 +107,7 @@ def run_block(
     where = _made(toolchain.RUNS / directory.name)
     log = where / f"{test_module}.log"
     results = where / f"{test_module}.xml"
-    environment = {"PYTHONPATH": str(caller.parent)}
+    environment = {"PYTHONPATH": _neighbours(caller)}
     # A failing test exits; the results file says which one it was.
     with contextlib.suppress(SystemExit):
         runner.test(
@@ -146,7 +152,7 @@ def run_nic(
         return run_cocotb(
             test_module,
             where=directory,
-            environment={"PYTHONPATH": str(caller.parent), **guard.environment()},
+            environment={"PYTHONPATH": _neighbours(caller), **guard.environment()},
             testcase=testcase,
             seed=seed,
             signals=signals,

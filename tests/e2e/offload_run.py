@@ -13,6 +13,7 @@ from typing import Any
 
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
+from scapy_offloads import segments
 
 from pymodel.host import World
 from pymodel.link import Direction
@@ -23,7 +24,7 @@ from pymodel.socket import AsyncSocket
 from pymodel.socket import constants as c
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from test_gso import packet, segments_of, super_segment
+from test_gso import packet, super_segment
 
 __all__ = ["Sent", "Wire", "packet", "payload", "start", "super_segment"]
 
@@ -76,7 +77,7 @@ class Sent:
             whole = Ether(data)
             if TCP in whole:
                 del whole[IP].len, whole[IP].chksum, whole[TCP].chksum
-            frames += segments_of(whole, size) if size else [bytes(whole).ljust(60, b"\0")]
+            frames += segments(whole, size) if size else [bytes(whole).ljust(60, b"\0")]
         return frames
 
 

@@ -13,7 +13,8 @@ import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
-from scapy.packet import Packet, Raw
+from scapy.packet import Packet
+from scapy_offloads import segments
 from tap_run import needs
 from vhost_run import arrived, backend, configure, needs_dpdk, pmd, quit, sent, stop
 
@@ -141,25 +142,6 @@ def test_checksums_that_the_nic_has_found_right_are_told_to_dpdk(tmp_path: Path,
         device.until("client 1 has gone")
 
 
-def cut(frame: Packet, size: int) -> list[bytes]:
-    """The segments of a frame that is to be cut into `size` bytes of payload each, by scapy."""
-    payload = bytes(frame[TCP].payload)
-    cuts = [payload[at : at + size] for at in range(0, len(payload), size)]
-    made = []
-    for number, part in enumerate(cuts):
-        one = Ether(src=OWN, dst=PEER) / frame.getlayer(1).copy()
-        one[TCP].remove_payload()
-        if IPv6 in one:
-            one[IPv6].plen = None
-        else:
-            one[IP].id, one[IP].len, one[IP].chksum = one[IP].id + number, None, None
-        one[TCP].seq, one[TCP].chksum = (one[TCP].seq + number * size) % (1 << 32), None
-        if number < len(cuts) - 1:
-            one[TCP].flags = int(one[TCP].flags) & ~0x09
-        made.append(right(one / Raw(part)))
-    return made
-
-
 @pytest.mark.parametrize("nic", ["golden", "rtl"])
 def test_tcp_that_dpdk_leaves_whole_is_cut_by_the_nic_over_ipv4_and_ipv6(tmp_path: Path, nic: str) -> None:
     needs_dpdk()
@@ -171,7 +153,7 @@ def test_tcp_that_dpdk_leaves_whole_is_cut_by_the_nic_over_ipv4_and_ipv6(tmp_pat
         ip = rng.choice((IP(src="10.0.0.1", dst="10.0.0.2", id=7), IPv6(src="fd00::1", dst="fd00::2")))
         whole = Ether(src=PEER, dst=OWN) / ip / layer / rng.randbytes(rng.randrange(size + 1, 1400))
         made.append(Ether(bytes(whole)))
-        expected += cut(made[-1], size)
+        expected += segments(Ether(src=OWN, dst=PEER) / made[-1].payload, size)
     with backend(tmp_path, *injector(tmp_path / "frames"), nic=nic) as device:
         with pmd(tmp_path, "--forward-mode=csum", f"--eth-peer=0,{PEER}", start=False) as client:
             device.until("client 1 runs.*")

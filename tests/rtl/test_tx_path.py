@@ -13,26 +13,13 @@ from mac_bench import assert_known, until
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
-from scapy.packet import Packet, Raw
+from scapy.packet import Raw
 from scapy.utils import checksum
+from scapy_offloads import partial, place
 from simulators import SIMULATORS, fast
 from tx_bench import ECN, NEEDS_CSUM, PARAMETERS, SOURCES, TCPV4, UDP_L4, Header, TxBench
 
 from tb.block import run_block
-
-
-def partial(packet: Packet, layer: type[Packet], offset: int) -> tuple[Header, bytes, bytes]:
-    """Header, frame with the pseudo-header's sum in its checksum field, and the frame as scapy makes it."""
-    done = bytes(packet)
-    start = len(done) - len(packet[layer])
-    blank = bytearray(done)
-    blank[start + offset : start + offset + 2] = bytes(2)
-    # checksum = ~(pseudo + rest), hence pseudo = ~checksum - rest
-    rest = 0xFFFF ^ checksum(bytes(blank[start:]))
-    final = 0xFFFF ^ int.from_bytes(done[start + offset : start + offset + 2], "big")
-    pseudo = (final - rest) % 0xFFFF
-    blank[start + offset : start + offset + 2] = pseudo.to_bytes(2, "big")
-    return Header(NEEDS_CSUM, csum_start=start, csum_offset=offset), bytes(blank), done
 
 
 def summed(frame: bytes, start: int, offset: int) -> bytes:
@@ -182,14 +169,14 @@ async def tcp_and_udp_over_ipv4_and_ipv6_from_scapy_come_out_as_scapy_makes_them
     generator = bench.random
     frames = []
     for network in (IP(src="10.0.0.1", dst="10.255.0.2"), IPv6(src="fe80::1", dst="2001:db8::ffff")):
-        for transport, offset in ((TCP(sport=1, dport=2, flags="PA"), 16), (UDP(sport=3, dport=4), 6)):
+        for transport in (TCP(sport=1, dport=2, flags="PA"), UDP(sport=3, dport=4)):
             for tag in ([], [Dot1Q(vlan=5)]):
                 packet = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
                 for layer in (*tag, network, transport, Raw(generator.randbytes(generator.randint(1, 1400)))):
                     packet = packet / layer.copy()
-                header, frame, done = partial(packet, type(transport), offset)
-                bench.post(header, frame)
-                frames.append(done)
+                start, offset = place(packet)
+                bench.post(Header(NEEDS_CSUM, csum_start=start, csum_offset=offset), partial(packet))
+                frames.append(bytes(packet))
     await bench.expect(frames)
 
 

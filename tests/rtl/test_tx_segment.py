@@ -4,29 +4,21 @@ The segments are compared with what scapy makes of the fields that the contract 
 checksums recomputed by scapy.
 """
 
-import struct
 from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
 from dma_bench import LATENCY_1US
 from scapy.layers.inet import IP, TCP, IPOption
-from scapy.layers.inet6 import (
-    IPv6,
-    IPv6ExtHdrDestOpt,
-    IPv6ExtHdrFragment,
-    IPv6ExtHdrHopByHop,
-    IPv6ExtHdrRouting,
-    PadN,
-)
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
+from scapy_offloads import CWR, EXTENSIONS, FIN, PSH, extension, partial, place, segments
 from simulators import SIMULATORS, fast
 from tx_bench import ECN, NEEDS_CSUM, PARAMETERS, SOURCES, TCPV4, TCPV6, UDP_L4, Header, TxBench
 
 from tb.block import run_block
 
-FIN, PSH, CWR = 0x01, 0x08, 0x80
 TIMESTAMPS = [("NOP", None), ("NOP", None), ("Timestamp", (1, 2))]
 
 
@@ -55,60 +47,17 @@ def packet(
     return frame / ip / TCP(options=list(tcp_options), **fields | tcp) / Raw(payload)
 
 
-def words(data: bytes) -> int:
-    """The sum of the 16-bit words."""
-    return sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
-
-
 def super_frame(whole: Packet, size: int, *, ecn: bool = False) -> tuple[Header, bytes]:
-    """What a driver gives for `whole`. Fields that the device must make anew hold nonsense.
-
-    TCP's checksum is the sum of the pseudo-header (§5.1.6.2): what scapy's checksum has beside the segment.
-    """
-    frame = whole.copy()
-    del frame[TCP].chksum
-    start = len(frame) - len(frame[TCP])
-    data = bytearray(bytes(frame))
-    checksum = 0xFFFF - int.from_bytes(data[start + 16 : start + 18], "big")
-    data[start + 16 : start + 18] = bytes(2)
-    data[start + 16 : start + 18] = ((checksum - words(data[start:])) % 0xFFFF).to_bytes(2, "big")
-    ip = start - len(frame[IPv6 if IPv6 in frame else IP]) + len(frame[TCP])
-    if IPv6 in frame:
+    """What a driver gives for `whole`. Fields that the device must make anew hold nonsense."""
+    data = bytearray(partial(whole))
+    start, offset = place(whole)
+    ip = start - len(whole[IPv6 if IPv6 in whole else IP]) + len(whole[TCP])
+    if IPv6 in whole:
         data[ip + 4 : ip + 6] = b"\xde\xad"
     else:
         data[ip + 2 : ip + 4], data[ip + 10 : ip + 12] = b"\xde\xad", b"\xbe\xef"
-    kind = TCPV6 if IPv6 in frame else TCPV4
-    return Header(NEEDS_CSUM, kind | (ECN if ecn else 0), 0, size, start, 16), bytes(data)
-
-
-def segments(whole: Packet, size: int) -> list[bytes]:
-    """The segments that `whole` is to be cut into, lengths and checksums by scapy."""
-    payload = bytes(whole[TCP].payload)
-    count = max(1, -(-len(payload) // size))
-    out = []
-    for i in range(count):
-        segment = whole.copy()
-        tcp = segment[TCP]
-        if IPv6 in segment:
-            segment[IPv6].plen = tcp.chksum = None
-        else:
-            ip = segment[IP]
-            ip.len = ip.chksum = tcp.chksum = None
-            ip.id = (ip.id + i) % 0x10000
-        tcp.seq = (tcp.seq + i * size) % 0x1_0000_0000
-        flags = int(tcp.flags)
-        if i < count - 1:
-            flags &= ~(FIN | PSH)
-        if i:
-            flags &= ~CWR
-        tcp.flags = flags
-        tcp.remove_payload()
-        frame = bytearray(bytes(segment / Raw(payload[i * size : (i + 1) * size])))
-        at = len(segment) - len(tcp) + 16
-        if frame[at : at + 2] == b"\0\0":
-            frame[at : at + 2] = b"\xff\xff"  # the other zero, as devices send it (RFC 1624 §3)
-        out.append(bytes(frame))
-    return out
+    kind = TCPV6 if IPv6 in whole else TCPV4
+    return Header(NEEDS_CSUM, kind | (ECN if ecn else 0), 0, size, start, offset), bytes(data)
 
 
 def payload_of(frames: list[bytes]) -> bytes:
@@ -130,81 +79,63 @@ async def cut(bench: TxBench, whole: Packet, size: int, **how: Any) -> list[byte
     return segments(whole, size)
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
-async def every_shape_of_headers_cut_as_scapy_would(dut: Any) -> None:
-    """VLAN of both kinds, IP options 0..40, TCP options 0..40."""
+async def cut_every_shape(dut: Any, shapes: list[dict[str, Any]]) -> None:
+    """Each of `shapes` (see `packet`), or a few of them, with any payload, number and flags; about every
+    other payload fills its last segment.
+    """
     bench = await TxBench.create(dut)
     generator = bench.random
     expected = []
-    shapes = [
-        (tags, ip_options, tcp_options)
-        for tags in ((), (0x8100,), (0x88A8,))
-        for ip_options in (0, 4, 12, 40)
-        for tcp_options in (0, 4, 12, 20, 36, 40)
-    ]
-    for tags, ip_options, tcp_options in shapes if fast() else generator.sample(shapes, 12):
+    chosen = shapes if fast() else generator.sample(shapes, 12)
+    for shape in chosen:
+        size = generator.randint(100, 600)
+        length = generator.choice((generator.randint(1, 700), size * generator.randint(1, 2)))
         whole = packet(
-            generator.randbytes(generator.randint(1, 700)),
-            tags=tags,
-            ip_options=ip_options,
-            tcp_options=[("NOP", None)] * tcp_options,
+            generator.randbytes(length),
             seq=generator.getrandbits(32),
+            flags=generator.randrange(256),
+            **shape,
         )
-        assert whole[IP].options or not ip_options
-        expected += await cut(bench, whole, generator.randint(100, 600))
+        made = await cut(bench, whole, size, ecn=generator.random() < 0.3)
+        assert payload_of(made) == bytes(whole[TCP].payload)
+        expected += made
     await bench.expect(expected, 100_000)
-    assert bench.count("tso") == (len(shapes) if fast() else 12)
+    assert bench.count("tso") == len(chosen)
 
 
-def changed(data: bytes, at: int, *values: int) -> bytes:
-    return data[:at] + bytes(values) + data[at + len(values) :]
+TAGS = ((), (0x8100,), (0x88A8,))
 
 
-def options(size: int) -> PadN:
-    """Options of `size` bytes."""
-    return PadN(optdata=bytes(size - 2))
-
-
-EXTENSIONS: tuple[tuple[Packet, ...], ...] = (
-    (),
-    (IPv6ExtHdrHopByHop(options=[options(6)]),),
-    (IPv6ExtHdrDestOpt(options=[options(62)]),),
-    (IPv6ExtHdrHopByHop(options=[options(6)]), IPv6ExtHdrDestOpt(options=[options(6)])),
-    (IPv6ExtHdrHopByHop(options=[options(14)]), IPv6ExtHdrRouting(addresses=["2001:db8::77"], segleft=1)),
-    (
-        IPv6ExtHdrRouting(addresses=["2001:db8::77"], segleft=0),
-        *[IPv6ExtHdrDestOpt(options=[options(6)])] * 5,
-    ),
-    tuple(IPv6ExtHdrDestOpt(options=[options(6)]) for _ in range(8)),
-)
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def every_shape_of_headers_cut_as_scapy_would(dut: Any) -> None:
+    """VLAN of both kinds, IP options 0..40, TCP options 0..40."""
+    await cut_every_shape(
+        dut,
+        [
+            {"tags": tags, "ip_options": ip_options, "tcp_options": [("NOP", None)] * tcp_options}
+            for tags in TAGS
+            for ip_options in (0, 4, 12, 40)
+            for tcp_options in (0, 4, 12, 20, 36, 40)
+        ],
+    )
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
 async def every_shape_of_ipv6_headers_cut_as_scapy_would(dut: Any) -> None:
     """VLAN of both kinds, extension headers 0..64, with a routing header too, TCP options 0..40."""
-    bench = await TxBench.create(dut)
-    generator = bench.random
-    expected = []
-    shapes = [
-        (tags, six, tcp_options)
-        for tags in ((), (0x8100,), (0x88A8,))
-        for six in EXTENSIONS
-        for tcp_options in (0, 12, 40)
-    ]
-    for tags, six, tcp_options in shapes if fast() else generator.sample(shapes, 12):
-        whole = packet(
-            generator.randbytes(generator.randint(1, 700)),
-            tags=tags,
-            six=six,
-            tcp_options=[("NOP", None)] * tcp_options,
-            seq=generator.getrandbits(32),
-            flags=generator.randrange(256),
-        )
-        made = await cut(bench, whole, generator.randint(100, 600), ecn=generator.random() < 0.3)
-        assert payload_of(made) == bytes(whole[TCP].payload)
-        expected += made
-    await bench.expect(expected, 100_000)
-    assert bench.count("tso") == (len(shapes) if fast() else 12)
+    await cut_every_shape(
+        dut,
+        [
+            {"tags": tags, "six": six, "tcp_options": [("NOP", None)] * tcp_options}
+            for tags in TAGS
+            for six in EXTENSIONS.values()
+            for tcp_options in (0, 12, 40)
+        ],
+    )
+
+
+def changed(data: bytes, at: int, *values: int) -> bytes:
+    return data[:at] + bytes(values) + data[at + len(values) :]
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
@@ -224,10 +155,10 @@ async def headers_that_are_not_tcp_over_ipv6_refused(dut: Any) -> None:
     bench = await TxBench.create(dut)
     payload = bench.random.randbytes(500)
     header, plain = super_frame(packet(payload, six=()), 100)
-    with_options = (IPv6ExtHdrHopByHop(options=[options(6)]), IPv6ExtHdrDestOpt(options=[options(14)]))
+    with_options = (extension(IPv6ExtHdrHopByHop, 8), extension(IPv6ExtHdrDestOpt, 16))
     long_header, long = super_frame(packet(payload, six=with_options), 100)
     _, four = super_frame(packet(payload), 100)
-    too_many = tuple(IPv6ExtHdrDestOpt(options=[options(6)]) for _ in range(9))
+    too_many = tuple(extension(IPv6ExtHdrDestOpt, 8) for _ in range(9))
     fragment = (IPv6ExtHdrFragment(),)
     bad = [
         (header, changed(plain, 12, 0x08, 0x00)),
@@ -291,7 +222,7 @@ async def headers_that_come_slower_than_they_are_read_are_whole(dut: Any) -> Non
     bench = await TxBench.create(dut, slow=0.95)
     expected = []
     for _ in range(4):
-        for shape in ({"ip_options": 40}, {"six": EXTENSIONS[-1]}):
+        for shape in ({"ip_options": 40}, {"six": EXTENSIONS["eight"]}):
             whole = packet(bench.random.randbytes(40), tcp_options=[("NOP", None)] * 40, **shape)
             expected += await cut(bench, whole, 30)
     await bench.expect(expected, 100_000)
@@ -320,7 +251,7 @@ async def random_super_frames_among_other_frames_keep_order_and_payload(dut: Any
             flags=generator.randrange(256),
             seq=generator.choice((generator.getrandbits(32), 0xFFFFFFFF, 0)),
             urgptr=generator.getrandbits(16),
-            six=generator.choice((None, None, (), generator.choice(EXTENSIONS))),
+            six=generator.choice((None, None, (), generator.choice([*EXTENSIONS.values()]))),
         )
         if IP in whole:
             whole[IP].id = generator.choice((0xFFFF, 0xFFFE, generator.getrandbits(16)))

@@ -1,12 +1,12 @@
 """Software segmentation, judged by scapy, which builds each segment from the super-segment's own layers."""
 
 import random
-import struct
 
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
+from scapy_offloads import partial, segments
 
 from pymodel.gso import GSO_TCP_ACCECN, GSO_TCP_ECN, GSO_TCPV4, checksum_help, segment
 from pymodel.hostmem import HostMemory
@@ -28,30 +28,13 @@ def packet(
     return Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / ip / tcp / Raw(payload)
 
 
-def segments_of(whole: Ether, mss: int) -> list[bytes]:
-    payload = bytes(whole[TCP].payload)
-    cuts = [payload[at : at + mss] for at in range(0, len(payload), mss)]
-    frames = []
-    for number, piece in enumerate(cuts):
-        part = whole.copy()
-        part[TCP].remove_payload()
-        part[IP].id = (whole[IP].id + number) & 0xFFFF
-        part[TCP].seq = (whole[TCP].seq + number * mss) & 0xFFFFFFFF
-        kept = 0xFF & ~(0x09 if number < len(cuts) - 1 else 0) & ~(0x80 if number else 0)
-        part[TCP].flags = int(whole[TCP].flags) & kept
-        frames.append(bytes(part / Raw(piece)))
-    return frames
-
-
 def super_segment(
     memory: HostMemory, whole: Ether, mss: int, *, linear: int, pieces: tuple[int, ...]
 ) -> SkBuff:
     """The frame as TCP and IP leave it: `linear` bytes of payload behind the headers, then fragments whose
     sizes go through `pieces`."""
-    data = bytearray(bytes(whole))
+    data = partial(whole)
     header_len = len(data) - len(whole[TCP].payload)
-    pseudo = sum(struct.unpack("!4H", bytes(data[26:34]))) + 6 + len(data) - 34
-    struct.pack_into("!H", data, 50, pseudo % 0xFFFF)
     cut = header_len + linear
     skb = alloc_skb(memory, cut, 32)
     skb.put(cut)[:] = data[:cut]
@@ -88,8 +71,8 @@ def test_segments_are_those_of_scapy(
     rng = random.Random(size)
     whole = packet(rng.randbytes(size), flags="FPACE", options=options, ident=0xFFFE, seq=0xFFFFFF00)
     skb = super_segment(memory, whole, mss, linear=min(linear, size), pieces=(4096, 4095, 8191))
-    assert skb.gso_segs == len(segments_of(whole, mss))
-    assert finished(segment(skb)) == segments_of(whole, mss)
+    assert skb.gso_segs == len(segments(whole, mss))
+    assert finished(segment(skb)) == segments(whole, mss)
     assert memory.allocated == 0
 
 

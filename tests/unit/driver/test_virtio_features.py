@@ -18,8 +18,9 @@ from fake_virtio import (
     RING_RESET,
     FakeVirtio,
 )
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
+from scapy_offloads import partial, place
 
 from pymodel.driver import VirtioNetDevice
 from pymodel.driver.notify import passes
@@ -93,21 +94,11 @@ def tcp_frame(payload: bytes) -> Ether:
     )
 
 
-def partial(host: Host, frame: Ether, pieces: int = 1) -> SkBuff:
-    """The frame with the pseudo-header's sum where its TCP or UDP checksum goes."""
-    data = bytearray(bytes(frame))
-    layer = frame[TCP] if TCP in frame else frame[UDP]
-    at, length = (16, 6)[TCP not in frame], len(bytes(layer))
-    words = bytes((10, 0, 0, 1, 10, 0, 0, 2))
-    total = sum(int.from_bytes(words[i : i + 2], "big") for i in range(0, 8, 2))
-    total += (6 if TCP in frame else 17) + length
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    data[34 + at : 36 + at] = total.to_bytes(2, "big")
-    skb = host.skb(bytes(data), pieces)
-    skb.ip_summed = Checksum.PARTIAL
-    skb.csum_start = skb.headroom() + 34
-    skb.csum_offset = at
+def for_the_device(host: Host, frame: Ether, pieces: int = 1) -> SkBuff:
+    """The frame with its TCP or UDP checksum left to the device."""
+    skb = host.skb(partial(frame), pieces)
+    start, skb.csum_offset = place(frame)
+    skb.ip_summed, skb.csum_start = Checksum.PARTIAL, skb.headroom() + start
     return skb
 
 
@@ -186,7 +177,7 @@ def test_same_bytes_go_out_and_come_in_whatever_is_negotiated(without: tuple[Fea
             frame[TCP].options = [("Timestamp", (1, 2))]
         expected.append(bytes(Ether(bytes(frame))))
         pieces = rng.choice((1, 2, 5))
-        skb = partial(host, frame, pieces) if rng.random() < 0.7 else host.skb(bytes(frame), pieces)
+        skb = for_the_device(host, frame, pieces) if rng.random() < 0.7 else host.skb(bytes(frame), pieces)
         host.dev.xmit(skb)
         if rng.random() < 0.3:
             host.run(rng.randrange(5 * US))
@@ -208,7 +199,7 @@ def test_same_bytes_go_out_and_come_in_whatever_is_negotiated(without: tuple[Fea
 def test_partial_checksum_becomes_needs_csum_with_the_frames_offsets() -> None:
     host = Host()
     frame = tcp_frame(b"hello!")
-    host.dev.xmit(partial(host, frame))
+    host.dev.xmit(for_the_device(host, frame))
     host.run()
     (sent,) = host.fake.sent
     assert sent[:12] == bytes([1, 0, 0, 0, 0, 0, 34, 0, 16, 0, 0, 0])
@@ -217,7 +208,7 @@ def test_partial_checksum_becomes_needs_csum_with_the_frames_offsets() -> None:
 
 def test_frame_to_cut_carries_gso_type_size_and_header_length() -> None:
     host = Host()
-    skb = partial(host, tcp_frame(bytes(9000)), pieces=4)
+    skb = for_the_device(host, tcp_frame(bytes(9000)), pieces=4)
     skb.gso_type, skb.gso_size, skb.gso_segs = 1, 1460, 7
     host.dev.xmit(skb)
     host.run()
@@ -228,7 +219,7 @@ def test_frame_to_cut_carries_gso_type_size_and_header_length() -> None:
 
 def test_checksum_request_outside_of_the_frame_is_dropped_as_an_error() -> None:
     host = Host()
-    skb = partial(host, tcp_frame(b"x" * 20))
+    skb = for_the_device(host, tcp_frame(b"x" * 20))
     skb.csum_offset = 60
     assert host.dev.xmit(skb)
     host.run()

@@ -6,6 +6,7 @@ import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
+from scapy_offloads import partial, place
 
 from pymodel.golden import tx
 from pymodel.golden.features import NONE, Features
@@ -28,24 +29,6 @@ def run(hdr: bytes, frame: bytes, features=CSUM, mtu=MTU) -> tuple[str | None, l
     return job.counter, [f[:-4] for f in frames]
 
 
-def partial(packet, layer) -> tuple[bytes, int, int]:
-    """`packet` as Linux hands it over: the field holds the pseudo-header's sum; (frame, start, offset)."""
-    whole = bytes(packet)
-    payload = bytes(packet[layer])
-    start = len(whole) - len(payload)
-    offset = 16 if layer is TCP else 6
-    ip = packet[IPv6] if IPv6 in packet else packet[IP]
-    protocol = 6 if layer is TCP else 17
-    if IPv6 in packet:
-        pseudo = whole[start - 32 : start] + struct.pack("!II", len(payload), protocol)
-    else:
-        pseudo = whole[start - 8 : start] + struct.pack("!BBH", 0, protocol, len(payload))
-    assert ip is not None
-    frame = bytearray(whole)
-    struct.pack_into("!H", frame, start + offset, rfc1071(pseudo))
-    return bytes(frame), start, offset
-
-
 def rfc1071(data: bytes) -> int:
     """The one's complement sum, word by word (RFC 1071 §4.1)."""
     total = 0
@@ -64,7 +47,8 @@ def test_partial_checksum_becomes_the_one_that_scapy_computes(seeded, layer, net
     packet = packet / network() / layer(sport=1, dport=2) / seeded.randbytes(length)
     want = bytes(packet)
     packet = Ether(want)
-    frame, start, offset = partial(packet, layer)
+    frame = partial(packet)
+    start, offset = place(packet)
     assert frame != want
     counter, frames = run(header(start=start, offset=offset), frame)
     assert counter is None

@@ -2,9 +2,10 @@
 
 import pytest
 from scapy.layers.inet import IP, TCP, IPOption
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
+from scapy_offloads import EXTENSIONS, extension, partial, place, segments
 from test_tx_offload import header, run
 
 from pymodel.golden.features import Features
@@ -32,50 +33,8 @@ def super_frame(rng, payload: int, *, tag=None, ip_options=0, six=None, tcp_opti
 
 
 def expected(packet: Ether, mss: int) -> list[bytes]:
-    """The segments, built by scapy with its own lengths and checksums."""
-    whole = bytes(packet[TCP].payload)
-    cuts = [whole[i : i + mss] for i in range(0, len(whole), mss)] or [b""]
-    result = []
-    for number, piece in enumerate(cuts):
-        part = packet.copy()
-        part[TCP].remove_payload()
-        if IPv6 in part:
-            part[IPv6].plen = None
-        else:
-            part[IP].id = (packet[IP].id + number) % (1 << 16)
-            del part[IP].len, part[IP].chksum
-        part[TCP].seq = (packet[TCP].seq + number * mss) % (1 << 32)
-        flags = int(packet[TCP].flags)
-        if number < len(cuts) - 1:
-            flags &= ~0x09
-        if number:
-            flags &= ~0x80
-        part[TCP].flags = flags
-        del part[TCP].chksum
-        frame = bytearray(bytes(part / Raw(piece) if piece else part).ljust(60, b"\0"))
-        at = start_of_tcp(packet) + 16
-        if frame[at : at + 2] == b"\0\0":
-            frame[at : at + 2] = b"\xff\xff"  # the other zero, as devices send it (RFC 1624 §3)
-        result.append(bytes(frame))
-    return result
-
-
-def start_of_tcp(packet: Ether) -> int:
-    return len(packet) - len(packet[TCP])
-
-
-def as_a_driver_gives_it(packet: Ether) -> bytes:
-    """TCP's checksum is the sum of the pseudo-header only (§5.1.6.2): what scapy's has beside the segment."""
-    frame = packet.copy()
-    del frame[TCP].chksum
-    start = start_of_tcp(packet)
-    data = bytearray(bytes(frame))
-    total = 0xFFFF - int.from_bytes(data[start + 16 : start + 18], "big")
-    data[start + 16 : start + 18] = bytes(2)
-    for at in range(start, len(data), 2):
-        total -= int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big")
-    data[start + 16 : start + 18] = (total % 0xFFFF).to_bytes(2, "big")
-    return bytes(data)
+    """The segments, as long as a frame must be."""
+    return [frame.ljust(60, b"\0") for frame in segments(packet, mss)]
 
 
 @pytest.mark.parametrize("tag", [None, Dot1Q, Dot1AD])
@@ -86,29 +45,15 @@ def test_segments_are_those_of_scapy(seeded, tag, payload, options):
     packet = super_frame(seeded, payload, tag=tag, ip_options=ip_options, tcp_options=tcp_options, flags=0xFF)
     want = expected(packet, 1000)
     hdr = header(
-        gso_type=seeded.choice([1, 0x81]), gso_size=1000, start=start_of_tcp(packet), offset=16,
+        gso_type=seeded.choice([1, 0x81]), gso_size=1000, start=place(packet)[0], offset=16,
         hdr_len=seeded.randrange(65536),
     )  # fmt: skip
-    given = bytearray(as_a_driver_gives_it(packet))
-    ip = start_of_tcp(packet) - 20 - 4 * ip_options
+    given = bytearray(partial(packet))
+    ip = place(packet)[0] - 20 - 4 * ip_options
     given[ip + 2 : ip + 4], given[ip + 10 : ip + 12] = seeded.randbytes(2), seeded.randbytes(2)
     counter, frames = run(hdr, bytes(given), seeded.choice((TSO, BOTH)))
     assert counter == "tx_tso"
     assert frames == want
-
-
-def extension(kind, size: int):
-    """An extension header of `size` bytes."""
-    return kind(options=[PadN(optdata=bytes(size - 4))])
-
-
-EXTENSIONS = {
-    "none": [],
-    "hop-by-hop": [extension(IPv6ExtHdrHopByHop, 8)],
-    "longest": [extension(IPv6ExtHdrDestOpt, 64)],
-    "routing": [extension(IPv6ExtHdrHopByHop, 16), IPv6ExtHdrRouting(addresses=["2001:db8::77"], segleft=1)],
-    "eight": [extension(IPv6ExtHdrDestOpt, 8) for _ in range(8)],
-}
 
 
 @pytest.mark.parametrize("tag", [None, Dot1Q, Dot1AD])
@@ -119,8 +64,8 @@ def test_segments_over_ipv6_are_those_of_scapy(seeded, tag, payload, tcp_options
     packet = super_frame(
         seeded, payload, tag=tag, six=EXTENSIONS[six], tcp_options=tcp_options, flags=seeded.randrange(256)
     )
-    start = start_of_tcp(packet)
-    given = bytearray(as_a_driver_gives_it(packet))
+    start = place(packet)[0]
+    given = bytearray(partial(packet))
     at = 18 if tag else 14
     given[at + 4 : at + 6] = seeded.randbytes(2)  # the length
     hdr = header(gso_type=seeded.choice([4, 0x84]), gso_size=1000, start=start, offset=16)
@@ -133,7 +78,7 @@ def test_segments_of_any_size_up_to_64_kib(seeded, mss):
     mtu = 9000
     fits = min(mss, 65495) <= mtu - 36
     hdr = header(gso_type=1, gso_size=mss, start=34, offset=16)
-    counter, frames = run(hdr, as_a_driver_gives_it(packet), TSO, mtu=mtu)
+    counter, frames = run(hdr, partial(packet), TSO, mtu=mtu)
     if fits:
         assert (counter, frames) == ("tx_tso", expected(packet, mss))
     else:
