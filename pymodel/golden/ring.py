@@ -132,7 +132,7 @@ class PackedRing:
         """Take the descriptors of an indirect `chain` from the bytes of its `table`.
 
         Of an entry's flags only WRITE counts, and that only where the device writes: a table of what it only
-        reads may be marked anyhow (§2.8.15 has "SHOULD NOT"; DPDK 22.11 marks it so). Raises `RingFault` as
+        reads may be marked anyhow (§2.8 has "SHOULD NOT"; DPDK 22.11 marks it so). Raises `RingFault` as
         `push` does.
         """
         for offset in range(0, len(table), DESC_BYTES):

@@ -180,7 +180,7 @@ module fdw_ring_indirect #(
     wire [15:0]  flags = found[`FDW_DESC_FLAGS_RANGE];
     wire [31:0]  length = found[`FDW_DESC_LEN_RANGE];
     wire [63:0]  address = found[`FDW_DESC_ADDR_RANGE];
-    // Where the device only reads, an entry marked WRITE is read all the same (virtio 1.2 §2.8.15: SHOULD NOT):
+    // Where the device only reads, an entry marked WRITE is read all the same (virtio 1.2 §2.8: SHOULD NOT):
     // DPDK 22.11 marks all entries of its transmit tables so.
     wire         refused = length == 32'd0 || (DEVICE_WRITES != 0 && !flags[`FDW_DESC_FLAG_WRITE_BIT]);
     wire         entry = run && !bad && beat && !m_axi_rresp[1] && whole;
