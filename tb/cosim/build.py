@@ -4,12 +4,14 @@ Several builds, each only when asked for: without waves (fast), with waves (FST 
 visible to Python, and the bare loop without Python that the benchmark compares with.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tb import coverage, toolchain, verilate
+from tb.waves import enums
 
 _CPP = ("axi_memory.cpp", "xgmii.cpp", "cosim.cpp")
 
@@ -70,7 +72,7 @@ def spec(
     make = (f"OPT_GLOBAL={_GLOBAL_CPP}", slow, f"VM_TRACE={int(waves != 'off')}")
     built = verilate.Spec(
         top="fdw_tb",
-        sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv"),
+        sources=(hdl / "public.vlt", *rtl_sources(), hdl / "fdw_tb.sv", *_names(waves)),
         cpp=tuple(cpp / name for name in _CPP),
         includes=(*_headers(), cpp),
         parameters=parameters or {},
@@ -96,6 +98,23 @@ def spec(
     if waves != "off" or signals or not profile.is_dir():
         return replace(built, make_args=(f"OPT_FAST={_FAST_CPP}", *make))
     return replace(built, make_args=(f"OPT_FAST={_GUIDED_CPP}", *make), profile=profile)
+
+
+def _names(waves: str) -> tuple[Path, ...]:
+    """The file that puts the names of values into the waves (`tb.waves.enums`), where they can hold them.
+
+    Not for a NIC of another make: its Verilog need not be as that reads it, and is to be built nevertheless.
+    """
+    if waves != "fst" or toolchain.RTL != toolchain.ROOT / "rtl":
+        return ()
+    text = enums.source(rtl_sources())
+    file = toolchain.BUILD / "nic" / f"names-{hashlib.sha256(text.encode()).hexdigest()[:12]}.sv"
+    if not file.is_file():
+        toolchain.writable(file.parent)
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.rename(file)  # whole, for whoever builds at the same time
+    return (file,)
 
 
 def profile_of(built: verilate.Spec) -> Path:

@@ -31,13 +31,18 @@ class StateMachine:
     states: dict[int, str]
 
 
+def modules(source: str) -> list[tuple[str, str]]:
+    """The modules of Verilog text, without comments: name, and all up to `endmodule`."""
+    return _MODULE.findall(_COMMENT.sub("", source))
+
+
 def state_machines(source: str) -> list[StateMachine]:
     """The state machines of Verilog text, in the order of their declarations.
 
     Raises ValueError when two states of one have the same value, or a state's value does not fit.
     """
     found = []
-    for module, body in _MODULE.findall(_COMMENT.sub("", source)):
+    for module, body in modules(source):
         constants = _constants(module, body)
         for msb, names in _REG.findall(body):
             width = int(msb) + 1

@@ -6,10 +6,12 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
+import pywellen
 from rich.console import Console
 
 from pymodel.simtime import US
@@ -18,7 +20,7 @@ from tb.cosim import build
 from tb.sim import command
 from tb.sim.options import Options
 from tb.waves import command as viewer
-from tb.waves import fsm, names, timing
+from tb.waves import enums, fsm, names, timing, view
 from tb.waves.wavefile import WaveFile
 
 QUEUE_NOTIFY = 0x050  # virtio 1.2 §4.2.2
@@ -31,6 +33,7 @@ class Run:
 
     def __init__(self, out: Path, kind: str) -> None:
         self.out = out
+        self.kind = kind
         self.printed = StringIO()
         options = Options(out=str(out), blob=2000)
         status = command.run(options, waves="20", console=Console(file=self.printed, width=200))
@@ -159,15 +162,77 @@ def test_descriptor_that_is_read_is_decoded_as_the_driver_wrote_it(run: Run) -> 
     assert table[0x0084] == "INDIRECT|AVAIL" and table[0x8082] == "WRITE|AVAIL|USED"
 
 
-def test_surfer_is_told_of_signals_that_are_in_the_waves(run: Run) -> None:
-    commands = [line.split(" ", 1) for line in (run.out / "waves.sucl").read_text().splitlines()]
-    added = [argument[0] for command, *argument in commands if command == "variable_add"]
-    assert len(added) > 150
-    assert set(added) <= run.waves.widths.keys()
+def surfer_rows(run: Run) -> dict[str, list[str]]:
+    """What is added to Surfer's rows and what is done to each, in their order; dividers' words, too."""
+    rows: dict[str, list[str]] = {}
+    changed: list[str] = []
+    for line in (run.out / "waves.sucl").read_text().splitlines():
+        command, _, argument = line.partition(" ")
+        if command in ("variable_add", "divider_add"):
+            rows[f"{len(rows)} {argument}"] = []
+        elif command == "item_focus":
+            place = int(argument.translate(str.maketrans("abcdefghijklmnop", "0123456789abcdef")), 16)
+            changed = list(rows.values())[place]
+        elif command.startswith("item_") and argument:
+            changed.append(line)
+    return {row.split(" ", 1)[1]: done for row, done in rows.items() if " fdw_tb." in row}
+
+
+def test_surfer_is_told_of_every_signal_of_the_view_in_its_colour_and_format(run: Run) -> None:
+    rows = surfer_rows(run)
+    assert len(rows) > 150
+    assert rows.keys() <= run.waves.widths.keys()
     plain = {re.sub(r"\[\d+:0\]$", "", signal) for signal in run.signals()}
     lanes = {"fdw_tb.nic.xgmii_txd", "fdw_tb.nic.xgmii_txc", "fdw_tb.nic.xgmii_rxd", "fdw_tb.nic.xgmii_rxc"}
-    assert set(added) | lanes == plain
-    assert ["cursor_set", str(run.markers()["A"])] in commands
+    assert {row.removesuffix("_name.text") for row in rows} | lanes == plain
+    state = "fdw_tb.nic.ring[1].fetch.state"
+    path, shown = (enums.mirror(state), "Enum") if run.kind == "fst" else (state, "Hexadecimal")
+    assert rows[path] == [
+        "item_rename fetch state", "item_set_color Orange", f"item_set_format {shown}"
+    ]  # fmt: skip
+    assert rows["fdw_tb.nic.tx.dma.req_len"] == ["item_rename tx dma req_len", "item_set_format Unsigned"]
+    assert rows["fdw_tb.nic.regs.needs_reset"] == ["item_rename regs needs_reset", "item_set_color Red"]
+
+
+def test_surfer_is_told_when_the_moments_are(run: Run) -> None:
+    lines = (run.out / "waves.sucl").read_text().splitlines()
+    times = [run.markers()[letter] for letter in "ABCDE"]
+    words = ("first_doorbell", "first_DMA", "first_word_sent", "first_frame_received", "first_interrupt")
+    assert [line for line in lines if line.startswith("marker_set")] == [
+        f"marker_set {word} {time}" for word, time in zip(words, times, strict=True)
+    ]
+    for word, time in zip(words, times, strict=True):
+        assert f"item_rename {word.replace('_', ' ')} at {time / 1000:,.1f} ns" in lines
+    assert f"cursor_set {times[0]}" in lines
+
+
+def test_fst_has_the_names_of_all_that_has_names_in_the_view(run: Run) -> None:
+    """As wellen, with which Surfer reads waves, sees them."""
+    if run.kind != "fst":
+        assert not any(row.endswith("_name.text") for row in surfer_rows(run))
+        return
+    read = {v.full_name: v.enum_type for v in pywellen.Waveform(str(run.out / "waves.fst")).all_vars()}
+    tables = names.tables(fsm.read(list(build.rtl_sources())).values())
+    wanted = [trace for trace in traces(view.ITEMS) if trace.names and trace.names != "xgmii_word"]
+    assert len(wanted) > 25
+    for trace in wanted:
+        path = f"fdw_tb.{trace.path}"
+        _, members = read[enums.mirror(path)]
+        table = tables[trace.names].text
+        assert {int(value, 2): text for value, text in members} == {
+            value: enums.literal(text) for value, text in table.items()
+        }, path
+        settled = [(time, value) for time, value in run.waves.changes(path) if time]
+        for time, value in settled[:50]:
+            assert run.waves.value(enums.mirror(path), time) == value, path
+
+
+def traces(items: Iterable[view.Item]) -> Iterator[view.Trace]:
+    for item in items:
+        if isinstance(item, view.Group):
+            yield from traces(item.items)
+        elif isinstance(item, view.Trace):
+            yield item
 
 
 def test_names_of_states_are_what_verilator_made_of_the_localparams(run: Run) -> None:

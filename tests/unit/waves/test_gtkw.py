@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tb.waves import gtkw, names, surfer, view
+from tb.waves import gtkw, names, view
 from tb.waves.wavefile import WaveFile
 
 VCD = """$timescale 1ps $end
@@ -112,14 +112,6 @@ def test_place_that_is_asked_for_has_the_last_marker_and_the_view(waves: Path, t
     text = (tmp_path / "waves.gtkw").read_text()
     assert "[markername] Fhere" in text
     assert re.search(r"^\*-16.000000 15000 (-1 ){4}12800 15000 -1", text, re.MULTILINE)
-
-
-def test_surfer_gets_the_signals_that_there_are_and_the_cursor(waves: Path, tmp_path: Path) -> None:
-    surfer.write(waves, tmp_path / "waves.sucl", here=15_000)
-    commands = (tmp_path / "waves.sucl").read_text().splitlines()
-    assert [c for c in commands if c.startswith("variable_add")] == ["variable_add fdw_tb.nic.irq"]
-    assert commands[-3:] == ["zoom_fit", "cursor_set 15000", "goto_cursor"]
-    assert "divider_add registers" in commands
 
 
 def test_waves_that_end_before_the_doorbell_open_at_their_beginning(waves: Path, tmp_path: Path) -> None:
