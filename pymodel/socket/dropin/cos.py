@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pymodel.socket import constants as c
 from pymodel.socket.current import current_process
 from pymodel.socket.dropin import subprocesses
-from pymodel.socket.dropin.csocket import release
+from pymodel.socket.dropin.arguments import release
 from pymodel.socket.dropin.descriptors import REAL_FDS, is_simulated, move_up, settled, syscall
 from pymodel.socket.dropin.files import aliased, unsupported
 from pymodel.socket.dropin.filetimes import DirEntry, FileTimes
