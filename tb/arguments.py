@@ -83,10 +83,6 @@ def _directory(text: str) -> str:
     return str(Path(text).resolve())
 
 
-def _place(text: str) -> Path:
-    return Path(text).absolute()
-
-
 def _path(text: str) -> str:
     return str(Path(text).absolute())
 
@@ -175,7 +171,7 @@ README.md and docs/ (`make docs` makes pages of them) tell the rest.
 
 def _out(parser: argparse.ArgumentParser, name: str, what: str) -> None:
     parser.add_argument(
-        "--out", type=_place, default=toolchain.BUILD / name, metavar="DIR", help=f"{what} (build/{name})"
+        "--out", type=Path, default=toolchain.BUILD / name, metavar="DIR", help=f"{what} (build/{name})"
     )
 
 
@@ -308,7 +304,7 @@ exit status:
     native.add_argument(
         "--beside", action="append", default=[], metavar="CMD", help="the same on the same host"
     )
-    native.add_argument("--out", type=_place, metavar="DIR", help="directory for the capture (build/run)")
+    native.add_argument("--out", type=Path, metavar="DIR", help="directory for the capture (build/run)")
 
 
 def _link(link: argparse.ArgumentParser, name: str) -> None:

@@ -18,7 +18,6 @@ RTL = Path(os.environ.get("FDWIRE_RTL", ROOT / "rtl")).resolve()
 BUILD = Path(os.environ.get("FDWIRE_BUILD", ROOT / "build"))
 """Where everything goes that is built or measured."""
 
-
 RUNS = Path(os.environ.get("FDWIRE_RUNS", BUILD / "tests"))
 """Logs and results of runs; two runs at once need two of them."""
 
@@ -30,13 +29,12 @@ class ToolMissing(Exception):
     """A tool that the user must install; the text is the whole message."""
 
 
-_ROOM = 1 << 16
-"""Bytes that there must be room for where anything is to be written."""
-
-
 class PlaceUnusable(Exception):
     """Nothing can be written where the user wants it; the text is the whole message."""
 
+
+_ROOM = 1 << 16
+"""Bytes that there must be room for where anything is to be written."""
 
 _PACKAGES = {
     "g++": "a C++ compiler is missing: install g++ (Debian/Ubuntu: apt install g++)",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import cocotb
 
 from pymodel.capture import Capture
+from pymodel.featurebits import features_in
 from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame
 from pymodel.regs import Feature
@@ -183,7 +184,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         "ok": same and status == 201 and not mismatches and not trouble,
         "trouble": trouble,
         "seed": options.seed,
-        "features": [f.name for f in Feature if bench.a.device.negotiated >> f & 1],
+        "features": [feature.name for feature in features_in(bench.a.device.negotiated)],
         "frames_a_to_b": traffic.frames[Direction.A_TO_B],
         "frames_b_to_a": traffic.frames[Direction.B_TO_A],
         "bytes_a_to_b": traffic.bytes[Direction.A_TO_B],
