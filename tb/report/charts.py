@@ -1,14 +1,19 @@
-"""Drawings in SVG, of no size of their own: they fill the page's width."""
+"""Drawings of no size of their own: they fill the page's width.
+
+Lines are SVG that is stretched to the room there is. What is to be read stands beside it as HTML, so that it
+is as large on a phone as anywhere.
+"""
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from pymodel.simtime import US
 from tb.report.connections import Connection
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 96, 10, 12, 44
+WIDTH, HEIGHT = 600, 240
+"""Of the field that lines are drawn in, in its own units."""
 BINS = ((0, 63), (64, 64), (65, 127), (128, 255), (256, 511), (512, 1023), (1024, 1518), (1519, 1 << 20))
 """Frame sizes as RFC 2819 (etherStatsPkts64Octets …) counts them, too short and too long ones beside."""
 NAMES = ("< 64", "64", "65–127", "128–255", "256–511", "512–1023", "1024–1518", "> 1518")
@@ -33,23 +38,20 @@ def histogram(ways: Sequence[Sequence[Sequence[int]]]) -> str:
 def bars(names: Sequence[str], ways: Sequence[Sequence[int]], below: str) -> str:
     """For each name a bar for each of the two directions, the count above it."""
     top = max((value for way in ways for value in way), default=0) or 1
-    room = (WIDTH - LEFT - RIGHT) / len(names)
     parts = []
     for place, name in enumerate(names):
-        x = LEFT + place * room
-        parts.append(f'<text class="tick" x="{x + room / 2:.1f}" y="{HEIGHT - 25}">{escape(name)}</text>')
-        for way, css in enumerate(("ab", "ba")):
-            value = ways[way][place]
-            tall = (HEIGHT - TOP - BOTTOM - 16) * value / top
-            left = x + room * (0.12 + 0.38 * way)
-            y = HEIGHT - BOTTOM - tall
-            parts.append(
-                f'<rect class="{css}" x="{left:.1f}" y="{y:.1f}" width="{room * 0.36:.1f}" '
-                f'height="{tall:.1f}"/>'
-                f'<text class="tick" x="{left + room * 0.18:.1f}" y="{y - 3:.1f}">{value:,}</text>'
-            )
-    parts.append(_below(below))
-    return _svg("".join(parts), f"Counts by {below}")
+        pair = "".join(
+            f'<i class="{css}" style="height:{100 * way[place] / top:.1f}%"><b>{way[place]:,}</b></i>'
+            for css, way in zip(("ab", "ba"), ways, strict=True)
+        )
+        # A name may be broken behind its dash, where there is no room for it in one line.
+        parts.append(
+            f'<div class="bin"><div>{pair}</div><span>{escape(name).replace("–", "–<wbr>")}</span></div>'
+        )
+    return (
+        f'<div class="plot"><div class="bars" role="img" aria-label="Counts by {escape(below)}">'
+        f"{''.join(parts)}</div>{_below(below)}</div>"
+    )
 
 
 def curves(series: Sequence[Curve]) -> str:
@@ -60,13 +62,14 @@ def curves(series: Sequence[Curve]) -> str:
     times = [time for _, points in series for time, _ in points]
     begin, end = min(times), max(times)
     span = max(end - begin, 1)
-    high = max(value for _, points in series for _, value in points) or 1
+    high = _round(max(value for _, points in series for _, value in points))
+    units = {name.rpartition("(")[2].rstrip(")") for name, _ in series}
 
     def column(point: Sequence[int]) -> float:
-        return LEFT + round(2 * (WIDTH - LEFT - RIGHT) * (point[0] - begin) / span) / 2
+        return round(2 * WIDTH * (point[0] - begin) / span) / 2
 
     def y(value: int) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / high
+        return HEIGHT - HEIGHT * value / high
 
     paths = []
     for number, (_, points) in enumerate(series):
@@ -76,9 +79,10 @@ def curves(series: Sequence[Curve]) -> str:
             drawn = dict.fromkeys((values[0], min(values), max(values), values[-1]))
             d.append(f"H{x:.1f}" if d else f"M{x:.1f} {y(values[0]):.1f}")
             d += [f"V{y(value):.1f}" for value in [*drawn, values[-1]]]
-        paths.append(f'<path class="curve c{number}" d="{"".join(d)}H{WIDTH - RIGHT}"/>')
+        paths.append(f'<path class="curve c{number}" d="{"".join(d)}H{WIDTH}"/>')
     names = ", ".join(name for name, _ in series)
-    return _svg(_axes(begin, span, high, "the counters") + "".join(paths), f"{names} over time")
+    axes = _Axes(begin, span, high, units.pop() if len(units) == 1 else "the counters")
+    return axes.around("".join(paths), f"{names} over time")
 
 
 Point = tuple[int, int, int]
@@ -93,13 +97,13 @@ def time_sequence(connection: Connection, a_to_b: bool, number: int) -> tuple[st
     steps = connection.steps
     begin = steps[0].frame.start
     span = max(steps[-1].frame.end - begin, 1)
-    high = max(connection.sent[a_to_b], 1)
+    high = _round(connection.sent[a_to_b])
 
     def x(time: int) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * (time - begin) / span
+        return WIDTH * (time - begin) / span
 
     def y(seq: int) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * seq / high
+        return HEIGHT - HEIGHT * seq / high
 
     points: list[Point] = []
     paths: dict[str, list[str]] = {"ack-line": [], "data-line": [], "again-line": [], "lost-line": []}
@@ -116,32 +120,39 @@ def time_sequence(connection: Connection, a_to_b: bool, number: int) -> tuple[st
     way = "ab" if a_to_b else "ba"
     drawn = "".join(f'<path class="{css} {way}" d="{"".join(d)}"/>' for css, d in paths.items() if d)
     title = "Sequence numbers over time. The arrow keys go from segment to segment"
-    inside = _axes(begin, span, high, "sequence number") + drawn
-    return _svg(inside, title, f' data-plot="{number}" tabindex="0"'), points
+    axes = _Axes(begin, span, high, "sequence number")
+    return axes.around(drawn, title, f' data-plot="{number}" tabindex="0"'), points
 
 
-def _axes(begin: int, span: int, high: int, what: str) -> str:
-    parts = []
-    for part in range(5):
-        x = LEFT + (WIDTH - LEFT - RIGHT) * part / 4
-        y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part / 4
-        anchor = "end" if part == 4 else "middle"
-        parts.append(
-            f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
-            f'<text class="tick" style="text-anchor:{anchor}" x="{x:.1f}" y="{HEIGHT - 25}">'
-            f"{(begin + span * part / 4) / US:,.1f}</text>"
-            f'<text class="tick" style="text-anchor:end" x="{LEFT - 6}" y="{y + 4:.1f}">'
-            f"{high * part // 4:,}</text>"
+def _round(high: int) -> int:
+    """`high` or somewhat more: four steps of two digits and zeros."""
+    unit = int("1".ljust(len(str(high // 4)) - 1, "0"))
+    return 4 * unit * max(-(-high // (4 * unit)), 1)
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """From `begin` on `span` ps, and up to `high` of `what`; five marks on each."""
+
+    begin: int
+    span: int
+    high: int
+    what: str
+
+    def around(self, inside: str, title: str, more: str = "") -> str:
+        """The drawing of what is `inside` the field. `more`: attributes of the field."""
+        ups = "".join(f"<span>{self.high * part // 4:,}</span>" for part in range(4, -1, -1))
+        times = "".join(f"<span>{(self.begin + self.span * part / 4) / US:,.1f}</span>" for part in range(5))
+        grid = "".join(
+            f"M0 {HEIGHT * part / 4:g}H{WIDTH}M{WIDTH * part / 4:g} 0V{HEIGHT}" for part in range(5)
         )
-    parts.append(
-        f'<text class="tick" x="{WIDTH / 2}" y="{HEIGHT - 4}">simulated time in µs · up: {what}</text>'
-    )
-    return "".join(parts)
+        return (
+            f'<div class="plot"><div class="ups">{ups}</div><div class="field">'
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+            f'aria-label="{escape(title)}"{more}><path class="grid" d="{grid}"/>{inside}</svg></div>'
+            f'<div class="times">{times}</div>{_below(f"simulated time in µs · up: {self.what}")}</div>'
+        )
 
 
 def _below(text: str) -> str:
-    return f'<text class="tick" x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 4}">{text}</text>'
-
-
-def _svg(inside: str, title: str, more: str = "") -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"{more}>{inside}</svg>'
+    return f'<p class="below">{escape(text)}</p>'

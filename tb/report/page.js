@@ -318,15 +318,19 @@ function mark() {
     const point = points.find(([index]) => index === chosen);
     if (!point) return;
     const drawing = document.querySelector(`[data-plot="${plot}"]`);
-    const ring = document.createElementNS(drawing.namespaceURI, "circle");
-    for (const [name, value] of [["class", "ring"], ["cx", point[1]], ["cy", point[2]], ["r", 7]]) ring.setAttribute(name, value);
-    drawing.append(ring);
+    const { width, height } = drawing.viewBox.baseVal;
+    const ring = element("i", undefined, drawing.parentElement, "ring");
+    ring.style.left = `${(100 * point[1]) / width}%`;
+    ring.style.top = `${(100 * point[2]) / height}%`;
   });
 }
 
 function choosePoint(plot, event) {
-  const here = new DOMPoint(event.clientX, event.clientY).matrixTransform(plot.getScreenCTM().inverse());
-  const far = ([, x, y]) => (x - here.x) ** 2 + (y - here.y) ** 2;
+  const onScreen = plot.getScreenCTM();
+  const far = ([, x, y]) => {
+    const point = new DOMPoint(x, y).matrixTransform(onScreen);
+    return (point.x - event.clientX) ** 2 + (point.y - event.clientY) ** 2;
+  };
   const points = run.plots[plot.dataset.plot];
   const [index] = points.reduce((best, point) => (far(point) < far(best) ? point : best));
   chooseAndName(index);

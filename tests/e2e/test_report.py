@@ -18,7 +18,7 @@ from test_main_job import fdwire
 
 from tb.report.page import render
 
-VOID = {"meta", "link", "rect", "path"}
+VOID = {"meta", "link", "path", "wbr"}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -265,18 +265,41 @@ def test_regression_copies_of_a_connection_that_is_not_drawn_whole_are_not_claim
 
 
 MEASURE = """<script>addEventListener("load", async () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
+    const all = (of) => [...document.querySelectorAll(of)];
+    for (const details of all("details")) details.open = true;
     await new Promise((done) => setTimeout(done, 200));
-    const times = [...document.querySelectorAll(".step time, .hop time")];
+    const times = all(".step time, .hop time");
     const wide = times.filter((time) => time.scrollWidth > time.clientWidth);
-    parent.document.documentElement.dataset.seen = `${wide.length} of ${times.length}`;
+    const seen = { times: times.length, wide: wide.length };
+    const read = all(".plot span, .plot b, .plot p").filter((text) => text.offsetParent);
+    const around = (text) => {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      return range.getBoundingClientRect();
+    };
+    seen.smallest = Math.min(...read.map((text) => parseFloat(getComputedStyle(text).fontSize)));
+    seen.stretched = all("svg text").length;
+    seen.read = read.length;
+    seen.hidden = [];
+    for (const one of read) {
+      const a = around(one);
+      const edge = document.documentElement.clientWidth;
+      if (a.left < 0 || a.right > edge) seen.hidden.push([one.innerText, "beyond the edge"]);
+      for (const other of read) {
+        const b = around(other);
+        const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (other !== one && wide > 1 && tall > 3) seen.hidden.push([one.innerText, other.innerText]);
+      }
+    }
+    parent.document.documentElement.dataset.seen = JSON.stringify(seen);
   });</script></head>"""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
 @pytest.mark.parametrize("width", [1280, 360])
-def test_regression_times_of_a_run_that_lost_its_first_frame_do_not_cover_what_is_beside_them(
+def test_large_numbers_cover_nothing_at_any_width_and_can_be_read(
     run: Run, tmp_path: Path, width: int
 ) -> None:
     document = json.loads((run.out / "report.json").read_text())
@@ -284,11 +307,18 @@ def test_regression_times_of_a_run_that_lost_its_first_frame_do_not_cover_what_i
         row[1:3] = [time + 10**12 for time in row[1:3]]  # ARP asks again after a second
     for hop in document["traced"]["hops"]:
         hop[2] += 10**12
+    for _, points in document["traced"]["counters"]:
+        points[:] = [[time + 10**12, value] for time, value in points]
+    document["sizes"] = [[[size, 71_234] for size in (64, 100, 200, 400, 800, 1518)]] * 2
     framed = html.escape(render(run.summary, document).replace("</head>", MEASURE, 1))
     page = tmp_path / "late.html"
     page.write_text(f'<!doctype html><iframe width="{width}" height="800" srcdoc="{framed}"></iframe>')
-    found = re.search(r'data-seen="(\d+) of (\d+)"', browse(page, tmp_path))
-    assert found and int(found[1]) == 0 and int(found[2]) > 100, found
+    found = re.search(r'data-seen="([^"]*)"', browse(page, tmp_path))
+    assert found
+    seen = json.loads(html.unescape(found[1]))
+    assert seen["wide"] == 0 and seen["times"] > 100, seen
+    assert seen["smallest"] >= 11 and seen["stretched"] == 0 and seen["read"] > 60, seen
+    assert seen["hidden"] == []
 
 
 @pytest.mark.slow

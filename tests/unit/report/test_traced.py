@@ -132,4 +132,4 @@ def test_copies_for_each_byte_are_of_that_connection_only() -> None:
 def test_latencies_are_counted_up_to_each_limit_once() -> None:
     ((_, page, name),) = journey.counters(traced.document(run()) | {"counters": []})
     assert name == "latencies" and "A → B: 3 segments, median 0.600 µs" in page
-    assert [int(n) for n in re.findall(r">([0-9]+)</text>", page)] == [1, 0, 2, 0]
+    assert [int(n) for n in re.findall(r"<b>([0-9]+)</b>", page)] == [1, 0, 2, 0]
