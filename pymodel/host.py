@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from pymodel.driver.virtio_net import VirtioNetDevice
+from pymodel.golden.nic import GoldenNic
+from pymodel.hostmem import HostMemory
 from pymodel.ip.layer import IpLayer
 from pymodel.ip.route import Route
 from pymodel.link import Impairments, Link
@@ -167,6 +169,30 @@ class World:
             without=without,
         )
         self.b = Host("b", scheduler, nic_b, address="10.0.0.2/24", names=names, seed=seed, profile=profile)
+
+    @classmethod
+    def golden(
+        cls,
+        *,
+        seed: int = 0,
+        delay: int = 1 * US,
+        impairments: Impairments | None = None,
+        profile: Profile = LINUX,
+        iommu: bool = False,
+    ) -> "World":
+        """The two on golden NICs, with a scheduler of their own. `iommu`: see `HostMemory`."""
+        scheduler = Scheduler()
+        nic_a, nic_b = (
+            GoldenNic(scheduler, HostMemory(iommu=iommu), mac=bytes((2, 0, 0, 0, 0, number)))
+            for number in (1, 2)
+        )
+        return cls(scheduler, nic_a, nic_b, seed=seed, delay=delay, impairments=impairments, profile=profile)
+
+    def start(self) -> None:
+        """Run without a simulator (golden NICs) until both hosts are up. Raises TimeoutError, ProbeError."""
+        up = self.bring_up()
+        self.run(lambda: up.done)
+        up.result()
 
     def bring_up(self) -> Task[None]:
         """Start both hosts; a task that is done when both interfaces have their addresses."""

@@ -15,12 +15,9 @@ from types import TracebackType
 from typing import Protocol, TypeVar
 
 from pymodel.capture import Capture
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
 from pymodel.link import Direction, Impairments
 from pymodel.ports import Frame
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
 from pymodel.tcp.profile import LINUX, Profile
 from pymodel.wire.oneline import one_line
@@ -58,11 +55,8 @@ class Lab:
         capture: str | Path | None = None,
         watch: Callable[[str], object] | None = None,
     ) -> None:
-        self.scheduler = Scheduler()
-        self.nics = [GoldenNic(self.scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-        self.world = World(
-            self.scheduler, *self.nics, seed=seed, delay=delay, impairments=impairments, profile=profile
-        )
+        self.world = World.golden(seed=seed, delay=delay, impairments=impairments, profile=profile)
+        self.scheduler = self.world.scheduler
         self.a, self.b, self.link = self.world.a, self.world.b, self.world.link
         self._open = ExitStack()
         self._capture = None if capture is None else self._begin(Path(capture))
@@ -82,7 +76,7 @@ class Lab:
             self._watch(f"{frame.start / MS:13.6f} ms  {direction.value}  {one_line(frame.data)}")
 
     def __enter__(self) -> "Lab":
-        self.run(self.world.bring_up())
+        self.world.start()
         return self
 
     def __exit__(

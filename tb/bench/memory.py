@@ -13,10 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
 from tb import toolchain, verilate
 from tb.bench.memory_job import ENVIRONMENT as JOB
@@ -68,11 +65,8 @@ def judge(samples: list[Sample]) -> Verdict:
 
 def golden(frames: int, hear: Callable[[Sample], None]) -> None:
     """Run rounds of at least `frames` frames in all between two golden NICs."""
-    scheduler = Scheduler()
-    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-    world = World(scheduler, *nics)
-    up = world.bring_up()
-    world.run(lambda: up.done)
+    world = World.golden()
+    world.start()
     for host in (world.a, world.b):
         host.device.gro_flush_timeout, host.device.napi_defer_hard_irqs = 20 * US, 1
     rounds = Rounds(world, frames, hear)

@@ -5,10 +5,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.socket import Program, run_code, run_module, run_script
 from pymodel.socket.ss import table
@@ -73,12 +70,9 @@ def status_of(program: Program[Any]) -> int:
 
 def run_golden(words: Words, settings: Settings) -> int:
     """Run the program over golden NICs; its exit status."""
-    scheduler = Scheduler()
-    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-    world = World(scheduler, *nics, seed=settings.seed)
-    up = world.bring_up()
-    world.run(lambda: up.done)
-    up.result()
+    world = World.golden(seed=settings.seed)
+    world.start()
+    scheduler = world.scheduler
     limit = None if settings.limit is None else scheduler.now + round(settings.limit * SEC)
     program = start(world, words, settings)
     status = None

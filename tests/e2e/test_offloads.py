@@ -10,13 +10,10 @@ from offload_run import Sent, Wire, packet, payload, start, super_segment
 from scapy.layers.inet import TCP
 from scapy.layers.l2 import Ether
 
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
 from pymodel.lab import Lab
 from pymodel.link import GAP, Direction, Impairments
 from pymodel.ports import Frame
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
 from pymodel.skbuff import Checksum
 from pymodel.socket import AsyncSocket
@@ -54,13 +51,11 @@ def run(
     seed: int = 5,
 ) -> Result:
     """The transfer with A's offloads switched. `wait`, `defer`: how B's interrupts are moderated."""
-    scheduler = Scheduler()
-    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-    world = World(scheduler, *nics, seed=seed, delay=20 * US, profile=profile, impairments=impairments)
+    world = World.golden(seed=seed, delay=20 * US, profile=profile, impairments=impairments)
+    scheduler = world.scheduler
     wire, sent = Wire(), Sent()
     world.link.on_frame = wire.frame
-    up = world.bring_up()
-    world.run(lambda: up.done)
+    world.start()
     world.a.device.set_features(**switches)
     sent.watch(world.a.device)
     world.b.device.gro_flush_timeout, world.b.device.napi_defer_hard_irqs = wait, defer
@@ -183,11 +178,9 @@ def test_queue_of_trains_is_as_good_as_one_of_segments(
 
 
 def test_super_frames_of_the_golden_nic_leave_while_they_are_read_and_without_gaps() -> None:
-    scheduler = Scheduler()
-    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-    world = World(scheduler, *nics)
-    up = world.bring_up()
-    world.run(lambda: up.done)
+    world = World.golden()
+    world.start()
+    scheduler = world.scheduler
     frames: list[Frame] = []
     world.link.on_frame = lambda way, frame: frames.append(frame) if way is Direction.A_TO_B else None
     began = scheduler.now

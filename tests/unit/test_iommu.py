@@ -6,11 +6,9 @@ import pytest
 
 from pymodel.driver.packed_ring import PackedRing
 from pymodel.driver.virtio_net import VirtioNetDevice
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
 from pymodel.hostmem import DmaFault, HostMemory
 from pymodel.iommu import PAGE, DmaDirection, Iommu, UnexpectedFault
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from pymodel.socket import AsyncSocket
 
@@ -110,15 +108,8 @@ def test_ring_maps_its_areas_and_each_chain_while_it_is_out() -> None:
 
 def _world() -> World:
     """Two hosts on golden NICs behind IOMMUs."""
-    scheduler = Scheduler()
-    memories = [HostMemory(iommu=True) for _ in range(2)]
-    nics = [
-        GoldenNic(scheduler, memory, mac=bytes((2, 0, 0, 0, 0, n))) for n, memory in enumerate(memories, 1)
-    ]
-    world = World(scheduler, *nics)
-    task = world.bring_up()
-    world.run(lambda: task.done)
-    task.result()
+    world = World.golden(iommu=True)
+    world.start()
     return world
 
 

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
-from pymodel.scheduler import Scheduler
 from pymodel.simtime import SEC
 from tb.preload import protocol
 from tb.preload.poller import Poller
@@ -26,11 +23,9 @@ class Bench:
     """Two services, one on each host, and what turns the world."""
 
     def __init__(self) -> None:
-        self.scheduler = Scheduler()
-        nics = [GoldenNic(self.scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-        self.world = World(self.scheduler, *nics)
-        up = self.world.bring_up()
-        self.world.run(lambda: up.done)
+        self.world = World.golden()
+        self.world.start()
+        self.scheduler = self.world.scheduler
         self.poller = Poller()
         self.a = Service(self.world.a, self.poller, "a")
         self.b = Service(self.world.b, self.poller, "b")

@@ -5,10 +5,7 @@ import threading
 import pytest
 from sim_hosts import Host, fake_kernel, real_kernel
 
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
-from pymodel.scheduler import Scheduler
 
 
 def powered(kernel):
@@ -46,10 +43,7 @@ def ethernet():
 @pytest.fixture
 def world():
     """Two hosts over golden NICs, both up."""
-    scheduler = Scheduler()
-    nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-    world = World(scheduler, *nics)
-    up = world.bring_up()
-    world.run(lambda: up.done)
+    world = World.golden()
+    world.start()
     yield world
     world.power_off()

@@ -7,11 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pymodel.golden.nic import GoldenNic
 from pymodel.host import World
-from pymodel.hostmem import HostMemory
 from pymodel.link import Impairments
-from pymodel.scheduler import Scheduler
 from pymodel.socket import AsyncSocket, sleep
 from pymodel.socket import constants as c
 from pymodel.socket.asyncsocket import blocking
@@ -40,13 +37,10 @@ class Run:
     """DATA sent from A to B. `copied`: bytes that A's processor has moved; `notes`: the completions."""
 
     def __init__(self, profile, *, lend, loss=0.0, registered=True):
-        scheduler = Scheduler()
-        nics = [GoldenNic(scheduler, HostMemory(), mac=bytes((2, 0, 0, 0, 0, n))) for n in (1, 2)]
-        self.world = world = World(scheduler, *nics, profile=profile, seed=3)
-        up = world.bring_up()
-        world.run(lambda: up.done)
+        self.world = world = World.golden(profile=profile, seed=3)
+        world.start()
         world.link.impairments = Impairments(loss=loss)
-        self.reads = Reads(nics[0])
+        self.reads = Reads(world.a.port)
         self.memory = world.a.registered(len(DATA)) if registered else memoryview(bytearray(DATA))
         self.memory[:] = DATA
         self.notes = []
