@@ -17,11 +17,11 @@ import sys
 import threading
 import time
 
-from pymodel.gso import checksum_help
+from below_tcp import BelowTcp
+
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import NS, SEC
-from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import State, TcpConnection, TcpLayer
 from pymodel.wire.checksum import checksum
 
@@ -46,47 +46,25 @@ def open_tun() -> int:
     return fd
 
 
-class World:
+class World(BelowTcp):
     """Our layer, with the TUN device as its network and the real clock as its time."""
 
     def __init__(self, loss: float, seed: int) -> None:
+        super().__init__(socket.inet_aton(OURS), HostMemory(8 << 20))
         self.scheduler = Scheduler()
-        self.memory = HostMemory(8 << 20)
         self.fd = open_tun()
         self.loss, self.rng = loss, random.Random(seed)
         self.tcp = TcpLayer(self.scheduler, self, secret=b"linux")
         self.start = time.monotonic()
 
-    def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
-        if skb.ip_summed is Checksum.PARTIAL:
-            checksum_help(skb)
-        data = skb.bytes()
-        skb.free()
+    def leave(self, data: bytes, src: bytes, dst: bytes, tos: int) -> int:
         if self.rng.random() >= self.loss:
             header = bytearray(
-                struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 0, 0x4000, 64, proto, 0, src, dst)
+                struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 0, 0x4000, 64, 6, 0, src, dst)
             )
             header[10:12] = checksum(header).to_bytes(2, "big")
             os.write(self.fd, bytes(header) + data)
         return 0
-
-    def confirm(self, dst: bytes) -> None:
-        pass
-
-    def source_for(self, dst: bytes) -> bytes | None:
-        return socket.inet_aton(OURS)
-
-    def mtu_for(self, dst: bytes) -> int:
-        return 1500
-
-    def gso_max_segs(self, dst: bytes) -> int:
-        return 1
-
-    def metrics_for(self, dst: bytes) -> dict[str, int]:
-        return {}
-
-    def alloc_skb(self, size: int) -> SkBuff:
-        return alloc_skb(self.memory, size, 64)
 
     def turn(self) -> None:
         """Let time pass until a packet, a timer, or 20 ms."""
@@ -102,9 +80,7 @@ class World:
                 break
             if packet[0] == 0x45 and packet[9] == 6 and self.rng.random() >= self.loss:
                 data = packet[20 : int.from_bytes(packet[2:4], "big")]
-                skb = self.alloc_skb(len(data))
-                skb.put(len(data))[:] = data
-                self.tcp.input(skb, packet[12:16], packet[16:20])
+                self.arrive(data, packet[12:16], packet[16:20])
         if time.monotonic() - self.start > DEADLINE:
             raise TimeoutError([conn.info() for conn in self.tcp.connections.values()])
 

@@ -10,13 +10,12 @@ import itertools
 from typing import Any
 
 import pytest
+from below_tcp import BelowTcp
 from scapy.layers.inet import IP, TCP
 
-from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, US
-from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import LINUX, Listener, Profile, State, TcpConnection, TcpLayer
 from pymodel.tcp.segment import LOST, RETRANS, SACKED
 
@@ -60,10 +59,11 @@ class Seg:
         return f"<{self.flags} {numbers} {self.options}>"
 
 
-class Bench:
+class Bench(BelowTcp):
     """The layer under test with everything that leaves it in `out`."""
 
     def __init__(self, profile: Profile = LINUX, mtu: int = 1500, start: int = 1000 * MS) -> None:
+        super().__init__(HERE, _MEMORY)
         self.scheduler = Scheduler()
         self.scheduler.run_until(start)
         self.mtu = mtu
@@ -78,33 +78,9 @@ class Bench:
         self.ts: int | None = None
         self.window = 65535
 
-    # IpSender
-
-    def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
-        assert proto == 6
-        if skb.ip_summed is Checksum.PARTIAL:
-            checksum_help(skb)
-        self.out.append(Seg(skb.bytes(), src, dst, self.now))
-        skb.free()
+    def leave(self, data: bytes, src: bytes, dst: bytes, tos: int) -> int:
+        self.out.append(Seg(data, src, dst, self.now))
         return self.send_error
-
-    def confirm(self, dst: bytes) -> None:
-        pass
-
-    def source_for(self, dst: bytes) -> bytes | None:
-        return HERE
-
-    def mtu_for(self, dst: bytes) -> int:
-        return self.mtu
-
-    def gso_max_segs(self, dst: bytes) -> int:
-        return 1
-
-    def metrics_for(self, dst: bytes) -> dict[str, int]:
-        return {}
-
-    def alloc_skb(self, size: int) -> SkBuff:
-        return alloc_skb(_MEMORY, size, 64)
 
     # time
 
@@ -118,9 +94,7 @@ class Bench:
     # the peer
 
     def raw(self, data: bytes, src: bytes = THERE, dst: bytes = HERE) -> None:
-        skb = self.alloc_skb(len(data))
-        skb.put(len(data))[:] = data
-        self.tcp.input(skb, src, dst)
+        self.arrive(data, src, dst)
 
     def build(
         self,

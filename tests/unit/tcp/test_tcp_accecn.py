@@ -5,16 +5,15 @@ What is on the wire is in tests/packetdrill/accecn. FDWIRE_SEED picks the random
 
 import os
 import random
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from below_tcp import BelowTcp
 
-from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
-from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import LINUX, TcpConnection, TcpLayer
 from pymodel.tcp.accecn import OPTION_FAIL_SEND
 from pymodel.tcp.tcpinfo import tcp_info
@@ -24,11 +23,12 @@ MEMORY = HostMemory(32 << 20)
 CLIENT, SERVER = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
 
 
-class Host:
+class Host(BelowTcp):
     """One stack, whose packets a router marks with CE, and loses, on their way."""
 
     def __init__(self, scheduler: Scheduler, address: bytes, rng: random.Random, option: int) -> None:
-        self.scheduler, self.address, self.rng = scheduler, address, rng
+        super().__init__(address, MEMORY)
+        self.scheduler, self.rng = scheduler, rng
         self.peer: Host
         self.marked = self.lost = 0.0
         self.segments_marked = self.bytes_marked = 0
@@ -37,51 +37,22 @@ class Host:
         profile = replace(LINUX, ecn=3, ecn_option=option)
         self.tcp = TcpLayer(scheduler, self, profile=profile, secret=address)
 
-    def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, *, tos: int = 0, **_: object) -> int:
-        if skb.ip_summed is Checksum.PARTIAL:
-            checksum_help(skb)
-        raw = skb.bytes()
-        skb.free()
+    def leave(self, data: bytes, src: bytes, dst: bytes, tos: int) -> int:
         if self.rng.random() < self.lost:
             return 0
         if tos & 3 and self.rng.random() < self.marked:
             tos |= 3
             self.segments_marked += 1
-            self.bytes_marked += len(raw) - (raw[12] >> 4) * 4
-        self.scheduler.after(5 * MS, self._arrive(bytes((0x45, tos)) + bytes(18) + raw, src, dst))
+            self.bytes_marked += len(data) - (data[12] >> 4) * 4
+        self.scheduler.after(5 * MS, partial(self.peer.arrive, data, src, dst, tos))
         return 0
 
-    def _arrive(self, packet: bytes, src: bytes, dst: bytes) -> Callable[[], None]:
-        def arrive() -> None:
-            skb = self.peer.alloc_skb(len(packet))
-            skb.put(len(packet))[:] = packet
-            skb.network_header = skb.data
-            skb.pull(20)
-            if packet[1] & 3 == 3:
-                (conn,) = self.peer.tcp.connections.values()
-                end = int.from_bytes(packet[24:28], "big") + len(packet) - 20 - (packet[32] >> 4) * 4
-                self.peer.marks_on_news += 0 < (end - conn.rcv_nxt) & 0xFFFF_FFFF < 1 << 31
-            self.peer.tcp.input(skb, src, dst)
-
-        return arrive
-
-    def confirm(self, dst: bytes) -> None:
-        pass
-
-    def source_for(self, dst: bytes) -> bytes | None:
-        return self.address
-
-    def mtu_for(self, dst: bytes) -> int:
-        return 1500
-
-    def gso_max_segs(self, dst: bytes) -> int:
-        return 1
-
-    def metrics_for(self, dst: bytes) -> dict[str, int]:
-        return {}
-
-    def alloc_skb(self, size: int) -> SkBuff:
-        return alloc_skb(MEMORY, size, 64)
+    def arrive(self, data: bytes, src: bytes, dst: bytes, tos: int | None = None) -> None:
+        if tos is not None and tos & 3 == 3:
+            (conn,) = self.tcp.connections.values()
+            end = int.from_bytes(data[4:8], "big") + len(data) - (data[12] >> 4) * 4
+            self.marks_on_news += 0 < (end - conn.rcv_nxt) & 0xFFFF_FFFF < 1 << 31
+        super().arrive(data, src, dst, tos)
 
 
 def pair(rng: random.Random, option: int) -> tuple[Host, Host, TcpConnection, TcpConnection]:

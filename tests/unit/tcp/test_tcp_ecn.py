@@ -8,7 +8,6 @@ import pytest
 import tcp_bench
 from tcp_bench import MSS_ONLY, Bench, established
 
-from pymodel.skbuff import SkBuff
 from pymodel.tcp import FREEBSD, LINUX
 from pymodel.tcp.tcb import Recovery
 
@@ -22,18 +21,14 @@ class EcnBench(Bench):
         super().__init__(**kw)
         self.tos: list[int] = []
 
-    def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **kw: Any) -> int:
-        self.tos.append(kw["tos"])
-        return super().send(skb, proto, src, dst, **kw)
+    def leave(self, data: bytes, src: bytes, dst: bytes, tos: int) -> int:
+        self.tos.append(tos)
+        return super().leave(data, src, dst, tos)
 
     def marked(self, flags: str, tos: int, **kw: Any) -> None:
-        data = bytes((0x45, tos)) + bytes(18) + self.build(flags, **kw)
+        data = self.build(flags, **kw)
         self.peer_nxt += len(kw.get("payload", b""))
-        skb = self.alloc_skb(len(data))
-        skb.put(len(data))[:] = data
-        skb.network_header = skb.data
-        skb.pull(20)
-        self.tcp.input(skb, tcp_bench.THERE, tcp_bench.HERE)
+        self.arrive(data, tcp_bench.THERE, tcp_bench.HERE, tos)
 
 
 def agreed() -> EcnBench:

@@ -29,7 +29,7 @@ def _namespace() -> list[str]:
 def test_linux_kernel_exchanges_every_byte_with_us(size: int, loss: float) -> None:
     print(f"FDWIRE_SEED={SEED}")
     command = [*_namespace(), sys.executable, str(PEER), str(size), str(loss), SEED]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from errno import ECONNRESET, ETIMEDOUT
+from functools import partial
 
 import pytest
+from below_tcp import BelowTcp
 from tcp_bench import check
 
-from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import MS, SEC, US
-from pymodel.skbuff import Checksum, SkBuff, alloc_skb
+from pymodel.skbuff import SkBuff
 from pymodel.tcp import LINUX, Profile, State, TcpConnection, TcpLayer
 
 SEED = int(os.environ.get("FDWIRE_SEED", "1"))
 MEMORY = HostMemory(32 << 20)
 
 
-class Host:
+class Host(BelowTcp):
     """One stack and its end of the pipe."""
 
     def __init__(
@@ -39,49 +39,20 @@ class Host:
         jitter: int,
         mtu: int,
     ) -> None:
-        self.scheduler, self.address, self.rng = scheduler, address, rng
+        super().__init__(address, MEMORY)
+        self.scheduler, self.rng = scheduler, rng
         self.loss, self.duplicate, self.jitter, self.mtu = loss, duplicate, jitter, mtu
         self.peer: Host
         self.tcp = TcpLayer(scheduler, self, profile=profile, secret=address)
 
-    def send(self, skb: SkBuff, proto: int, src: bytes, dst: bytes, **_: object) -> int:
-        if skb.ip_summed is Checksum.PARTIAL:
-            checksum_help(skb)
-        raw = skb.bytes()
-        skb.free()
-        assert len(raw) <= self.mtu - 20
+    def leave(self, data: bytes, src: bytes, dst: bytes, tos: int) -> int:
+        assert len(data) <= self.mtu - 20
         copies = 2 if self.rng.random() < self.duplicate else 1
         for _n in range(copies):
             if self.rng.random() >= self.loss:
                 delay = 20 * US + (self.rng.randrange(self.jitter) if self.jitter else 0)
-                self.scheduler.after(delay, self._arrive(raw, src, dst))
+                self.scheduler.after(delay, partial(self.peer.arrive, data, src, dst))
         return 0
-
-    def _arrive(self, raw: bytes, src: bytes, dst: bytes) -> Callable[[], None]:
-        def arrive() -> None:
-            skb = self.peer.alloc_skb(len(raw))
-            skb.put(len(raw))[:] = raw
-            self.peer.tcp.input(skb, src, dst)
-
-        return arrive
-
-    def confirm(self, dst: bytes) -> None:
-        pass
-
-    def source_for(self, dst: bytes) -> bytes | None:
-        return self.address
-
-    def mtu_for(self, dst: bytes) -> int:
-        return self.mtu
-
-    def gso_max_segs(self, dst: bytes) -> int:
-        return 1
-
-    def metrics_for(self, dst: bytes) -> dict[str, int]:
-        return {}
-
-    def alloc_skb(self, size: int) -> SkBuff:
-        return alloc_skb(MEMORY, size, 64)
 
 
 class World:
