@@ -7,12 +7,11 @@ from typing import Any
 
 from pymodel.simtime import US
 from tb.report import charts
+from tb.report.markup import Section
 from tb.report.traced import COPIED
 
 PLOTTED = 10_000
 """Bytes of data in flight or waiting from which on a connection's window is drawn."""
-Section = tuple[str, str, str]
-"""(title, inside, name)."""
 _LIMITS = [k * 10**e for e in range(-1, 6) for k in (1, 2, 5)]
 """Latencies are counted up to each of these, in µs."""
 

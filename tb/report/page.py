@@ -1,8 +1,8 @@
 """The page itself, put together from what a run left in its directory."""
 
 import json
+import re
 import shlex
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 from pymodel.simtime import US
 from pymodel.wire import tcp
 from tb import toolchain
-from tb.report import charts, journey
+from tb.report import charts, golden, journey
 from tb.report.collect import FILE
 from tb.report.connections import Connection, Fold, Step, find
 from tb.report.frames import Seen, read
+from tb.report.markup import Section, Waves, value
 from tb.report.rows import css, data, direction, other
 from tb.waves.wavefile import WaveFile
 
@@ -25,11 +26,15 @@ _JOURNEY = (
     '<label>Frame <select id="segment"></select></label>'
     '<button id="later" title="the next frame (n)">▶</button>'
     '<button id="place">in its connection ↓</button></div>'
-    '<div id="about"></div><ol class="journey" id="hops"></ol><div id="came"></div>'
+    '<div id="about"></div><p class="legend">'
+    '<span class="a">host A</span><span class="n">a NIC</span><span class="w">the wire</span>'
+    '<span class="b">host B</span></p><ol class="journey" id="hops"></ol><div id="came"></div>'
 )
 _KINDS = {"data": "data segment", "ack": "acknowledgment"}
 _PLOTTED = 10_000
 """Bytes of data in one direction from which on it gets a plot."""
+_LISTED = 5
+"""Connections to which the header has links."""
 
 
 class NothingToReport(Exception):
@@ -54,15 +59,6 @@ def write(directory: Path) -> Path:
     return page
 
 
-@dataclass(frozen=True)
-class Waves:
-    """From when to when the waves are (ps), and the command that opens them, but for the time."""
-
-    first: int
-    last: int
-    command: str
-
-
 def _waves(directory: Path, name: str) -> Waves | None:
     if not name or not (directory / name).is_file():
         return None
@@ -77,26 +73,25 @@ def render(summary: dict[str, Any], document: dict[str, Any], waves: Waves | Non
     """The page. `summary` as in summary.json, `document` as `Collector.document` gives it."""
     frames = read(document)
     connections, others = find(frames)
-    body = [
-        _header(summary, document["asked"]),
-        _figures(summary),
-        _golden(summary, document["compared"]),
-        _reading(summary, len(frames), document, waves),
-        _section("The journey of a segment", _JOURNEY, "journey"),
-    ]
     traced = document.get("traced")
     plots: list[list[charts.Point]] = []
-    body += [
+    sections = [
+        _figures(summary),
+        _golden(summary, document["compared"], waves),
+        _reading(summary, len(frames), document, waves),
+        ("The journey of a segment", _JOURNEY, "journey"),
+    ]
+    sections += [
         _connection(number, one, traced, plots, cut=len(frames) < document["total"] and not _over(one))
         for number, one in enumerate(connections, 1)
     ]
     if traced:
-        body += [_section(*one) for one in journey.counters(traced)]
+        sections += journey.counters(traced)
     if others:
-        body.append(
-            _section("Other frames", f'<ol class="seq">{"".join(map(_other_row, others))}</ol>', "other")
-        )
-    body.append(_section("Frame sizes", _legend(again=False) + charts.histogram(document["sizes"]), "sizes"))
+        rows = "".join(map(_other_row, others))
+        sections.append(("Other frames", f'<ol class="seq">{rows}</ol>', "other"))
+    sections.append(("Frame sizes", _legend(again=False) + charts.histogram(document["sizes"]), "sizes"))
+    body = [_header(summary, document["asked"], _contents(sections)), *map(_section, sections)]
     digits = max((len(_time(frame)) for frame in frames), default=0)
     style = (_HERE / "page.css").read_text()
     script = (_HERE / "page.js").read_text()
@@ -116,15 +111,23 @@ def render(summary: dict[str, Any], document: dict[str, Any], waves: Waves | Non
     )
 
 
-def _section(title: str, inside: str, name: str) -> str:
+def _section(section: Section) -> str:
+    title, inside, name = section
     return f'<section id="{name}"><h2>{escape(title)}</h2>{inside}</section>'
 
 
-def _value(key: str, value: int | float | str, shown: str) -> str:
-    return f'<data data-key="{key}" value="{escape(str(value))}">{escape(shown)}</data>'
+def _contents(sections: list[Section]) -> str:
+    """Links to the sections by what their titles begin with; of many alike to the first."""
+    links: dict[str, str] = {}
+    for title, _, name in sections:
+        number = re.fullmatch(r"connection-(\d+)", name)
+        if number is None or int(number[1]) <= _LISTED:
+            links.setdefault(re.split("[:,]", title)[0], name)
+    listed = "".join(f'<a href="#{name}">{escape(title)}</a>' for title, name in links.items())
+    return f'<nav aria-label="On this page">{listed}</nav>'
 
 
-def _header(summary: dict[str, Any], asked: dict[str, Any]) -> str:
+def _header(summary: dict[str, Any], asked: dict[str, Any], contents: str) -> str:
     chances = [
         f"{name} {asked[name]:g}" for name in ("loss", "duplicate", "reorder", "corrupt") if asked.get(name)
     ]
@@ -133,12 +136,14 @@ def _header(summary: dict[str, Any], asked: dict[str, Any]) -> str:
     said = "Every file arrived whole."
     if not summary["ok"]:
         verdict, css = "failed", "bad"
-        said = summary["trouble"] or "RTL and golden model differ, or a file did not arrive whole."
+        said = summary["trouble"] or (
+            "RTL and golden model differ." if summary["mismatches"] else "A file did not arrive whole."
+        )
     elif asked.get("lockstep", True):
         said += " RTL and golden model agreed everywhere."
     files = "".join(
         f"<li>{'✓' if file['sent'] == file['received'] else '✗'} {escape(file['name'])}: "
-        f"{_value('file', file['bytes'], format(file['bytes'], ','))} bytes</li>"
+        f"{value('file', file['bytes'], format(file['bytes'], ','))} bytes</li>"
         for file in summary["files"]
     )
     planted = f" A bug was planted: {escape(asked['plant'])}." if asked.get("plant") else ""
@@ -147,15 +152,23 @@ def _header(summary: dict[str, Any], asked: dict[str, Any]) -> str:
         f'<h1>HTTP through the NIC: <span class="{css}">{verdict}</span></h1><p>{escape(said)}{planted}</p>'
         "<p>Host A, on the Verilog NIC in Verilator, fetched files from host B and posted one, as unmodified "
         f"programs through sockets, TCP/IP, driver and rings. The wire {escape(wire)}.</p>"
-        f'<ul class="files">{files}</ul>'
-        f"<details><summary>Seed {_value('seed', summary['seed'], str(summary['seed']))}, "
+        f'<ul class="files">{files}</ul>{_again(asked)}'
+        f"<details><summary>Seed {value('seed', summary['seed'], str(summary['seed']))}, "
         f"{len(summary['features'])} virtio features negotiated</summary>"
         f'<p class="features">{" ".join(f"<code>{escape(f)}</code>" for f in summary["features"])}</p>'
-        "</details></header>"
+        f"</details>{contents}</header>"
     )
 
 
-def _figures(summary: dict[str, Any]) -> str:
+def _again(asked: dict[str, Any]) -> str:
+    return (
+        f"<p>The same run again: <code>.venv/bin/{escape(asked['again'])}</code></p>"
+        if "again" in asked
+        else ""
+    )
+
+
+def _figures(summary: dict[str, Any]) -> Section:
     shown = [
         ("simulated_ns", "simulated time", f"{summary['simulated_ns'] / 1e6:,.3f} ms"),
         ("goodput_bps", "goodput", f"{summary['goodput_bps'] / 1e9:.3f} Gb/s"),
@@ -167,32 +180,20 @@ def _figures(summary: dict[str, Any]) -> str:
         ("cycles_per_wall_second", "cycles a wall second", f"{summary['cycles_per_wall_second']:,}"),
     ]
     tiles = "".join(
-        f"<div><dt>{name}</dt><dd>{_value(key, summary[key], text)}</dd></div>" for key, name, text in shown
+        f"<div><dt>{name}</dt><dd>{value(key, summary[key], text)}</dd></div>" for key, name, text in shown
     )
-    return _section("In figures", f'<dl class="tiles">{tiles}</dl>', "figures")
+    return "In figures", f'<dl class="tiles">{tiles}</dl>', "figures"
 
 
-def _golden(summary: dict[str, Any], compared: dict[str, int]) -> str:
+def _golden(summary: dict[str, Any], compared: dict[str, int], waves: Waves | None) -> Section:
     if not compared:
-        return _section("Golden model", "<p>This run was not compared with the golden model.</p>", "golden")
+        return "Golden model", "<p>This run was not compared with the golden model.</p>", "golden"
     made, wrong = summary["comparisons"], summary["mismatches"]
-    rows = "".join(
-        f"<tr><th>{escape(kind)}</th><td>{_value('compared ' + kind, n, format(n, ','))}</td></tr>"
-        for kind, n in sorted(compared.items())
-    )
-    reports = "".join(f"<li>{escape(report)}</li>" for report in summary["mismatch_reports"])
-    return _section(
-        "Golden model",
-        f"<p>{_value('comparisons', made, format(made, ','))} comparisons, "
-        f'<span class="{"bad" if wrong else "good"}">{_value("mismatches", wrong, format(wrong, ","))}'
-        " mismatches</span>. A model in Python predicted what the Verilog did at its ports, while it ran.</p>"
-        + (f'<ol class="reports">{reports}</ol>' if reports else "")
-        + f"<details><summary>What was compared</summary><table>{rows}</table></details>",
-        "golden",
-    )
+    inside = golden.section(made, wrong, summary["mismatch_reports"], compared, waves)
+    return "Golden model", inside, "golden"
 
 
-def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any], waves: Waves | None) -> str:
+def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any], waves: Waves | None) -> Section:
     total = document["total"]
     if waves is not None:
         told = (
@@ -201,20 +202,18 @@ def _reading(summary: dict[str, Any], kept: int, document: dict[str, Any], waves
         )
     else:
         told = "This run left no waves (<code>--waves all</code> does)."
-    left = (
-        f" Only the first {kept:,} of {total:,} frames are drawn; the figures count all."
-        if kept < total
-        else ""
-    )
-    return _section(
-        "How to read what follows",
-        "<p>Time runs downwards, in microseconds of simulated time at each frame's end, as in the capture; "
-        "A is on the left, B on the right, an arrow is one frame. Point at it, tap it or reach it by Tab: "
-        "its fields and its place in the waves are shown. A click, Enter or a tap also chooses it for the "
-        "journey below; <kbd>n</kbd> and <kbd>p</kbd> choose the next and the previous frame, <kbd>j</kbd> "
-        f"goes to the journey. {told}{left}</p>" + _legend(),
-        "reading",
-    )
+    lines = [
+        "Host A is on the left, host B on the right, and an arrow is one frame. Time runs downwards: "
+        "microseconds of simulated time at each frame's end, as in <code>wire.pcapng</code>.",
+        "Point at an arrow, tap it or reach it by Tab: its fields and its place in the waves are shown.",
+        "A click, Enter or a tap also chooses it for the journey below. <kbd>n</kbd> and <kbd>p</kbd> choose "
+        "the next and the previous frame, <kbd>j</kbd> goes to the journey.",
+        told,
+    ]
+    if kept < total:
+        lines.append(f"Only the first {kept:,} of {total:,} frames are drawn; the figures count all.")
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return "How to read what follows", f'<ul class="lines">{items}</ul>{_legend()}', "reading"
 
 
 def _legend(*, again: bool = True) -> str:
@@ -232,7 +231,7 @@ def _connection(
     drawn: list[list[charts.Point]],
     *,
     cut: bool,
-) -> str:
+) -> Section:
     """Adds the places of the segments in its plots to `drawn`. `cut`: it went on when no more was drawn."""
     a, b = connection.ends
     first, last = connection.steps[0].frame, connection.steps[-1].frame
@@ -256,7 +255,7 @@ def _connection(
         f'<div class="heads"><b>A</b> {escape(a)}<span>{escape(b)} <b>B</b></span></div>'
         f'<ol class="seq">{rows}</ol>'
     )
-    return _section(f"Connection {number}: {a} and {b}", inside, f"connection-{number}")
+    return f"Connection {number}: {a} and {b}", inside, f"connection-{number}"
 
 
 def _over(connection: Connection) -> bool:

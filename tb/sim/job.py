@@ -164,7 +164,7 @@ async def _run(dut: Any, options: Options, served: Path, capture: Capture) -> di
         ended = recorder.ended
         recorder.finish(options.directory / TRACE if options.trace else None)
     compared = bench.checker.tally.counts if bench.checker is not None else {}
-    report = collector.document(asdict(options), compared)
+    report = collector.document(asdict(options) | {"again": options.command()}, compared)
     if recorder is not None:
         report["traced"] = traced.document(recorder.trace, ended, full=options.trace and ended is not None)
     (options.directory / collect.FILE).write_text(json.dumps(report))

@@ -42,7 +42,7 @@ class Reader(HTMLParser):
         if tag == "button":
             self.rows.append(named.get("class") or "")
         for name in ("src", "href", "action"):
-            assert named.get(name, "data:").startswith("data:")  # type: ignore[union-attr]
+            assert named.get(name, "data:").startswith(("data:", "#"))  # type: ignore[union-attr]
         if tag not in VOID:
             self.open.append(tag)
 

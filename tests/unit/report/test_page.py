@@ -1,11 +1,13 @@
 """The page of a run that failed, and of one longer than is drawn."""
 
+import re
 from typing import Any
 
 import pytest
 
 from pymodel.regs import Feature
-from tb.report.page import NothingToReport, Waves, render, write
+from tb.report.markup import Waves
+from tb.report.page import NothingToReport, render, write
 
 SUMMARY: dict[str, Any] = {
     "ok": False, "trouble": "GET x: <timed out>", "seed": 9, "features": [Feature.CSUM.name],
@@ -36,6 +38,24 @@ def test_failed_run_says_what_went_wrong_and_what_was_planted_in_text_that_is_no
     assert '<span class="bad">failed</span>' in page and "A bug was planted: used length." in page
     assert "GET x: &lt;timed out&gt;" in page and "used entry: &lt;id&gt; 3" in page
     assert "✗ GET x" in page and "agreed everywhere" not in page
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"trouble": ""}, "<p>RTL and golden model differ."),
+        ({"trouble": "", "mismatches": 0, "mismatch_reports": []}, "<p>A file did not arrive whole."),
+    ],
+)
+def test_failed_run_says_which_of_both_went_wrong(other: dict[str, Any], said: str) -> None:
+    assert said in render(SUMMARY | other, document())
+
+
+def test_header_leads_to_each_section_and_to_the_command_that_makes_the_run() -> None:
+    page = render(SUMMARY, document(asked={"again": "fdwire sim --plant='used length'"}))
+    sections = re.findall('<section id="(.*?)">', page)
+    assert re.findall('<a href="#(.*?)">', page) == sections and len(sections) == 6
+    assert "<code>.venv/bin/fdwire sim --plant=&#x27;used length&#x27;</code>" in page
 
 
 def test_frame_of_no_connection_is_listed_with_its_time_in_words() -> None:
