@@ -135,7 +135,7 @@ def write(waves: Path, to: Path, sources: Iterable[Path], *, here: int | None = 
         f"[treeopen] {view.TOP}.",
         f"[treeopen] {view.TOP}.nic.",
         "[sst_width] 200",
-        "[signals_width] 300",
+        "[signals_width] 440",
         "[sst_expanded] 1",
         "[sst_vpaned_height] 300",
     ]
