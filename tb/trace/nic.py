@@ -88,9 +88,15 @@ class NicRecorder:
                 self._left(time, frame.start, frame.data)
             case ev.WireIn(time, frame):
                 flows, frames = carried = self._carried(frame.data)
-                details: dict[str, Value] = {"frame": one_line(frame.data), "bytes": len(frame.data)}
+                details: dict[str, Value] = {"frame": one_line(frame.data), "bytes with FCS": len(frame.data)}
                 self._trace.say(
-                    frame.start, self._in, "frame", flows, end=time, details=details, frames=frames
+                    frame.start,
+                    self._in,
+                    _called(frame.data),
+                    flows,
+                    end=time,
+                    details=details,
+                    frames=frames,
                 )
                 self._arrived.append(carried)
             case ev.RxDecision(time, status):
@@ -273,8 +279,8 @@ class NicRecorder:
             read = self._first_read.pop(flow, None)
             if read is not None and read < start:
                 self._trace.say(read, self._pipeline, "to the wire", [flow], end=start)
-        details: dict[str, Value] = {"frame": one_line(frame), "bytes": len(frame)}
-        self._trace.say(start, self._out, "frame", flows, end=end, details=details, frames=[number])
+        details: dict[str, Value] = {"frame": one_line(frame), "bytes with FCS": len(frame)}
+        self._trace.say(start, self._out, _called(frame), flows, end=end, details=details, frames=[number])
 
     def _interrupt(self, time: int, level: bool) -> None:
         if level:
@@ -290,6 +296,12 @@ class _Carried(NamedTuple):
 
     flows: list[int]
     frames: list[int]
+
+
+def _called(frame: bytes) -> str:
+    """A frame as it is named on the wire: a segment as TCP's line names it."""
+    segment = of_frame(frame)
+    return str(segment) if segment is not None and segment.size >= 0 else one_line(frame)
 
 
 def _told(address: int, length: int, ident: int, flags: int) -> dict[str, str | int]:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 
 from scapy.layers.inet import IP, TCP
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 
 from pymodel.ports import Frame
 from pymodel.regs import Reg
@@ -152,3 +152,16 @@ def test_doorbell_of_a_queue_that_is_not_there_and_bus_errors_are_told() -> None
     assert [m.name for m in made.on("1")] == ["queue 7, which is not there"]
     assert [m.details["RRESP"] for m in made.on("3")] == [2]
     assert made.handed.fresh == [made.flow], "the transmit ring's doorbell has not rung"
+
+
+def test_frames_on_the_wire_are_named_by_what_they_carry() -> None:
+    made = Made()
+    asked = bytes(Ether() / ARP(psrc="10.0.0.1", pdst="10.0.0.2"))
+    for frame in (BYTES, asked):
+        made.nic.event(ev.WireOut(90, Frame(frame, 70, 90)))
+        made.nic.event(ev.WireIn(90, Frame(frame, 70, 90)))
+    for way in ("A → B", "B → A"):
+        segment, other = made.on(way)
+        assert (segment.name, other.name) == ("ACK 200 bytes", "ARP, Request who-has 10.0.0.2 tell 10.0.0.1")
+        assert str(segment.details["frame"]).startswith("IP 10.0.0.1.7 > 10.0.0.2.80: Flags [.]")
+        assert segment.details["bytes with FCS"] == len(BYTES)
