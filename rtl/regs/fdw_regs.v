@@ -99,28 +99,28 @@ module fdw_regs #(
     // An illegal parameter instantiates a module that does not exist, named after the rule.
     generate
         if (QUEUE_NUM_MAX < 1 || QUEUE_NUM_MAX > 32768) begin : check_queue_num_max
-            fdw_regs_QUEUE_NUM_MAX_must_be_1_to_32768 error ();
+            fdw_rule_QUEUE_NUM_MAX_must_be_1_to_32768 violated ();
         end
         if (QUEUES < 2 || QUEUES > 16 || QUEUES % 2 != 0) begin : check_queues
-            fdw_regs_QUEUES_must_be_even_and_2_to_16 error ();
+            fdw_rule_QUEUES_must_be_even_and_2_to_16 violated ();
         end
         if (MTU_MAX < 68 || MTU_MAX > 65500) begin : check_mtu_max
-            fdw_regs_MTU_MAX_must_be_68_to_65500 error ();
+            fdw_rule_MTU_MAX_must_be_68_to_65500 violated ();
         end
         if (MTU < 68 || MTU > MTU_MAX) begin : check_mtu
-            fdw_regs_MTU_must_be_68_to_MTU_MAX error ();
+            fdw_rule_MTU_must_be_68_to_MTU_MAX violated ();
         end
         if ((FEATURES & ~`FDW_FEATURES_OFFERED) != 64'd0) begin : check_features
-            fdw_regs_FEATURES_must_be_of_those_there_are error ();
+            fdw_rule_FEATURES_must_be_of_those_there_are violated ();
         end
         if ((FEATURES & `FDW_FEATURES_REQUIRED) != `FDW_FEATURES_REQUIRED) begin : check_required
-            fdw_regs_FEATURES_must_have_the_required_ones error ();
+            fdw_rule_FEATURES_must_have_the_required_ones violated ();
         end
         if (!`FDW_FEATURES_NEEDS_MET(FEATURES)) begin : check_needs
-            fdw_regs_FEATURES_must_have_what_others_need error ();
+            fdw_rule_FEATURES_must_have_what_others_need violated ();
         end
         if (MAC_ADDRESS[40] || MAC_ADDRESS == 48'd0) begin : check_mac_address
-            fdw_regs_MAC_ADDRESS_must_be_a_unicast_address error ();
+            fdw_rule_MAC_ADDRESS_must_be_a_unicast_address violated ();
         end
     endgenerate
 
