@@ -1,4 +1,4 @@
-"""What the DMA and AXI tests share: start-up, watchers of AXI4 rules, memories with latency and faults.
+"""What the DMA and AXI tests share: watchers of AXI4 rules, memories with latency and faults.
 
 The memories are cocotbext-axi's `AxiRamRead` and `AxiRamWrite`; they know nothing of the design. The
 watchers look at every clock edge and fail the test where a rule of the AXI4 specification is broken.
@@ -9,11 +9,8 @@ from collections import deque
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiRamRead, AxiRamWrite, AxiReadBus, AxiWriteBus
-
-from tb.buses.memory import PERIOD_PS
 
 BASE = 0xFEDC_BA98_7640_0000
 """Upper address bits in every test, so that a lost one shows. The memories alias modulo their size."""
@@ -21,21 +18,6 @@ BASE = 0xFEDC_BA98_7640_0000
 SIZE = 1 << 18
 LATENCY_1US = 156
 """One microsecond in clock cycles."""
-
-
-def rng() -> random.Random:
-    """A generator seeded from the test's seed (FDWIRE_SEED repeats it; cocotb logs it)."""
-    return random.Random(random.getrandbits(64))
-
-
-async def start(dut: Any, **inputs: int) -> None:
-    """Start the clock, set `inputs`, reset for four cycles."""
-    for name, value in inputs.items():
-        getattr(dut, name).value = value
-    Clock(dut.clk, PERIOD_PS, "ps").start()
-    dut.rst.value = 1
-    await ClockCycles(dut.clk, 4)
-    dut.rst.value = 0
 
 
 class Watch:

@@ -1,42 +1,19 @@
-"""What the MAC tests share: start-up, seeds, and views of XGMII that know nothing of the design.
+"""What the MAC tests share: views of XGMII that know nothing of the design.
 
 cocotbext-eth's source and sink are the model of the far end. Their time stamps are wrong after a pause,
 so `Wire` below measures positions and gaps on the signals itself.
 """
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
-from cocotb.utils import get_sim_time
+from clocked import now
+from cocotb.triggers import RisingEdge
 
-PERIOD_PS = 6400
 IDLE, START, TERMINATE, ERROR = 0x07, 0xFB, 0xFD, 0xFE
 IDLES = int.from_bytes(bytes([IDLE] * 8), "little")
-
-
-def rng() -> random.Random:
-    """A generator seeded from the test's seed (FDWIRE_SEED repeats it; cocotb logs it)."""
-    return random.Random(random.getrandbits(64))
-
-
-async def start(dut: Any, **inputs: int) -> None:
-    """Start the clock, set `inputs`, reset for four cycles."""
-    for name, value in inputs.items():
-        getattr(dut, name).value = value
-    Clock(dut.clk, PERIOD_PS, "ps").start()
-    await reset(dut)
-
-
-async def reset(dut: Any) -> None:
-    """Reset for four cycles."""
-    dut.rst.value = 1
-    await ClockCycles(dut.clk, 4)
-    dut.rst.value = 0
 
 
 async def assert_known(dut: Any, outputs: Sequence[str], cycles: int) -> None:
@@ -46,11 +23,6 @@ async def assert_known(dut: Any, outputs: Sequence[str], cycles: int) -> None:
         for name in outputs:
             value = getattr(dut, name).value
             assert value.is_resolvable, f"{name} is {value} in cycle {cycle} after reset"
-
-
-def cycle() -> int:
-    """Number of the clock cycle that ends now; at a rising edge signals still read as in that cycle."""
-    return int(get_sim_time("ps")) // PERIOD_PS
 
 
 async def until(dut: Any, condition: Callable[[], bool], cycles: int = 20_000) -> None:
@@ -133,7 +105,7 @@ class PacketSink:
 
 @dataclass
 class Span:
-    """A frame on the wire: positions of /S/ and /T/ in bytes, eight times `cycle()` for lane 0."""
+    """A frame on the wire: positions of /S/ and /T/ in bytes, eight times `now()` for lane 0."""
 
     start: int
     end: int
@@ -163,7 +135,7 @@ class Wire:
                 continue
             if (control == 0 and inside) or (control == 0xFF and data == IDLES and not inside):
                 continue
-            at = 8 * cycle()
+            at = 8 * now()
             for lane in range(8):
                 byte = data >> 8 * lane & 0xFF
                 if not control >> lane & 1:

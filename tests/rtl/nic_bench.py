@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from clocked import start
 from cocotb.triggers import ClockCycles, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from cocotbext.eth import XgmiiFrame, XgmiiSink, XgmiiSource
-from ring_bench import AVAIL, WRITE, DriverRing, HostRam, Used, start
+from ring_bench import AVAIL, WRITE, DriverRing, HostRam, Used
 
 from tb import toolchain
 from tb.buses.memory import PERIOD_PS, HostBus
@@ -71,6 +72,7 @@ class Nic:
 
     async def start(self) -> None:
         await start(self.dut, link_up=1)
+        await ClockCycles(self.dut.clk, 2)
 
     async def write(self, offset: int, value: int) -> None:
         await with_timeout(self.regs.write_dword(offset, value), 2000 * PERIOD_PS, "ps")

@@ -4,44 +4,18 @@ Memory is behind `tb.buses.memory`, the ring is written from virtio 1.2 §2.8 al
 with the design or with pymodel.
 """
 
-import random
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles
-from cocotb.utils import get_sim_time
-
-from tb.buses.memory import PERIOD_PS
+from clocked import now
 
 BASE = 0x7_6543_0000
 """Bus address of the first byte of host memory: bits above 32 are in use, so that a lost one shows."""
 
 NEXT, WRITE, INDIRECT, AVAIL, USED = 1, 2, 4, 1 << 7, 1 << 15
 ENABLE, DISABLE, DESC = 0, 1, 2
-
-
-def rng() -> random.Random:
-    """A generator seeded from the test's seed (FDWIRE_SEED repeats it; cocotb logs it)."""
-    return random.Random(random.getrandbits(64))
-
-
-def now() -> int:
-    """Simulated time in clock cycles."""
-    return int(get_sim_time("ps")) // PERIOD_PS
-
-
-async def start(dut: Any, **inputs: int) -> None:
-    """Start the clock, set `inputs`, reset for four cycles."""
-    for name, value in inputs.items():
-        getattr(dut, name).value = value
-    Clock(dut.clk, PERIOD_PS, "ps").start()
-    dut.rst.value = 1
-    await ClockCycles(dut.clk, 4)
-    dut.rst.value = 0
-    await ClockCycles(dut.clk, 2)
 
 
 class Access(NamedTuple):

@@ -5,8 +5,9 @@ from typing import Any
 
 import cocotb
 import pytest
+from clocked import rng, start
 from cocotb.triggers import ClockCycles, RisingEdge
-from dma_bench import Watch, rng, start
+from dma_bench import Watch
 from simulators import SIMULATORS
 
 from tb.block import run_block

@@ -4,8 +4,9 @@ from collections import deque
 from typing import Any, NamedTuple
 
 import cocotb
+from clocked import rng, start
 from cocotb.triggers import ClockCycles, RisingEdge
-from dma_bench import Watch, rng, start
+from dma_bench import Watch
 from simulators import SIMULATORS
 
 from tb.block import run_block

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import cocotb
 import pytest
+from clocked import rng, start
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
-from dma_bench import BASE, LATENCY_1US, SIZE, ReadMemory, ReadWatch, rng, start
+from dma_bench import BASE, LATENCY_1US, SIZE, ReadMemory, ReadWatch
 from simulators import SIMULATORS
 
 from tb.block import run_block

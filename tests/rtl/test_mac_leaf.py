@@ -5,8 +5,9 @@ from collections import deque
 from typing import Any
 
 import cocotb
+from clocked import reset, rng, start
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
-from mac_bench import assert_known, reset, rng, start
+from mac_bench import assert_known
 from simulators import SIMULATORS
 
 from tb.block import run_block

@@ -9,10 +9,11 @@ import random
 from typing import Any
 
 import cocotb
+from clocked import now, reset, rng, start
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSource
 from cocotbext.eth import XgmiiFrame, XgmiiSink
-from mac_bench import Pulses, Wire, assert_known, cycle, reset, rng, start, until
+from mac_bench import Pulses, Wire, assert_known, until
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from simulators import SIMULATORS, fast, whole
@@ -212,7 +213,7 @@ async def frame_after_idle_first_byte_one_cycle_after_valid_in_lane_0(dut: Any) 
         bench.send(bytes(length))
         await RisingEdge(dut.d_tvalid)
         await RisingEdge(dut.clk)
-        valid_at = cycle()
+        valid_at = now()
         await bench.expect(bytes(length))
         await ClockCycles(dut.clk, 5)
         assert bench.wire.spans[-1].start == 8 * (valid_at + 1)
@@ -227,7 +228,7 @@ async def whole_frame_in_fifo_on_wire_five_cycles_after_its_last_beat(dut: Any) 
         await until(
             dut, lambda: bool(int(dut.s_tvalid.value) and int(dut.s_tready.value) and int(dut.s_tlast.value))
         )
-        taken_at = cycle()
+        taken_at = now()
         await bench.expect(bytes(length))
         await ClockCycles(dut.clk, 20)
         assert bench.wire.spans[-1].start == 8 * (taken_at + 5)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cocotb
+from clocked import rng
 from cocotb.triggers import ClockCycles
 from nic_bench import (
     FEATURES,
@@ -24,7 +25,7 @@ from nic_bench import (
     ethernet,
     pieces,
 )
-from ring_bench import WRITE, DriverRing, rng
+from ring_bench import WRITE, DriverRing
 from simulators import SIMULATORS, whole
 
 from tb.block import run_block

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import cocotb
+from clocked import rng
 from cocotb.triggers import ClockCycles
 from nic_bench import (
     HEADER,
@@ -18,7 +19,7 @@ from nic_bench import (
     padded,
     pieces,
 )
-from ring_bench import DISABLE, ENABLE, rng
+from ring_bench import DISABLE, ENABLE
 from simulators import SIMULATORS
 
 from tb.block import run_block

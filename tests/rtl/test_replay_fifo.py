@@ -4,8 +4,8 @@ from typing import Any
 
 import cocotb
 import pytest
+from clocked import rng, start
 from cocotb.triggers import RisingEdge
-from mac_bench import rng, start
 from simulators import SIMULATORS
 
 from tb.block import run_block

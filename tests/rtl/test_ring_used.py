@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import cocotb
+from clocked import now, rng, start
 from cocotb.triggers import ClockCycles, RisingEdge
-from ring_bench import AVAIL, DISABLE, ENABLE, USED, WRITE, DriverRing, HostRam, now, rng, start
+from ring_bench import AVAIL, DISABLE, ENABLE, USED, WRITE, DriverRing, HostRam
 from simulators import SIMULATORS
 from test_ring_fetch import SOURCES
 
@@ -47,6 +48,7 @@ class Bench:
             "desc_ready",
         )
         await start(self.dut, **dict.fromkeys(names + used, 0))
+        await ClockCycles(self.dut.clk, 2)
         cocotb.start_soon(self._watch())
 
     async def _watch(self) -> None:

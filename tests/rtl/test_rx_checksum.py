@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import cocotb
+from clocked import rng, start
 from cocotb.triggers import ClockCycles
 from cocotbext.eth import XgmiiFrame, XgmiiSource
-from mac_bench import PacketSink, Pulses, rng, start, until
+from mac_bench import PacketSink, Pulses, until
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether

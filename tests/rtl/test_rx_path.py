@@ -12,9 +12,10 @@ from typing import Any
 
 import cocotb
 import pytest
+from clocked import rng, start
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.eth import XgmiiFrame, XgmiiSource
-from dma_bench import BASE, SIZE, WriteMemory, WriteWatch, rng, start
+from dma_bench import BASE, SIZE, WriteMemory, WriteWatch
 from mac_bench import Pulses, until
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether

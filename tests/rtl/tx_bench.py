@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cocotb
+from clocked import rng, start
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.eth import XgmiiSink
-from dma_bench import BASE, SIZE, ReadMemory, ReadWatch, rng, start
+from dma_bench import BASE, SIZE, ReadMemory, ReadWatch
 from mac_bench import Pulses, Wire, until
 
 from tb.buses.memory import pauses
