@@ -109,7 +109,7 @@ class Sampler:
     @property
     def comparisons(self) -> int:
         """Comparisons made, in all windows."""
-        return sum(n for kind, n in self.tally.counts.items() if not kind.endswith("bytes"))
+        return self.tally.comparisons
 
     def close(self) -> None:
         """No more windows; one that is open ends without the question whether anything is missing."""

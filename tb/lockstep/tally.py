@@ -33,6 +33,11 @@ class Tally:
         self.on_first: Callable[[], object] | None = None
         """Called at the first mismatch, after it is noted."""
 
+    @property
+    def comparisons(self) -> int:
+        """Comparisons made: frames, buffers, used entries, interrupts, registers, counters, ring rules."""
+        return sum(n for kind, n in self.counts.items() if not kind.endswith("bytes"))
+
     def mismatch(self, time: int, kind: str, text: str, *, expected: bytes = b"", came: bytes = b"") -> None:
         """Note one mismatch."""
         self.mismatches.append(Mismatch(time, kind, text, expected, came))

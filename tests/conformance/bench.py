@@ -48,11 +48,22 @@ class Bench(Protocol):
 
 
 class WireSide:
-    """`Bench.wire_send` for a bench whose `port` is a `WirePort`, too."""
+    """The wire of a bench whose `port` is a `WirePort`, too."""
 
     scheduler: Scheduler
     port: Any
+    sent: list[Frame]
     _wire_free = 0
+
+    def plug_in(self) -> None:
+        """Listen to the wire, with the link up. A frame that broke off is not `sent`: it comes again."""
+        self.sent = []
+        self.port.set_wire_handler(lambda frame: None if frame.error else self.sent.append(frame))
+        self.port.set_link(True)
+
+    def set_link(self, up: bool) -> None:
+        """See `Bench`."""
+        self.port.set_link(up)
 
     async def wire_send(self, data: bytes, *, bad_fcs: bool = False, gap: int = 12) -> None:
         """See `Bench`."""

@@ -11,7 +11,6 @@ from bench import WireSide
 from cases import CASES
 
 from pymodel.hostmem import HostMemory
-from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 from pymodel.simtime import US
 from tb.cosim.library import load
@@ -45,21 +44,11 @@ class RtlBench(WireSide):
         self.port.drain()  # what an earlier case left in the log
         self.port.observe(self.checker.observe)
         self.port.reset()
-        self.port.set_link(True)
-        self.sent: list[Frame] = []
-        self.port.set_wire_handler(self._out)
+        self.plug_in()
         self._loop = Loop(dut, self.scheduler, self.port)
-
-    def _out(self, frame: Frame) -> None:
-        # One that broke off comes again, which the checker sees to.
-        if not frame.error:
-            self.sent.append(frame)
 
     async def run_for(self, ps: int) -> None:
         await self._loop.run_for(ps)
-
-    def set_link(self, up: bool) -> None:
-        self.port.set_link(up)
 
 
 @cocotb.test()

@@ -11,7 +11,6 @@ from cases import CASES
 
 from pymodel.golden.nic import GoldenNic
 from pymodel.hostmem import HostMemory
-from pymodel.ports import Frame
 from pymodel.scheduler import Scheduler
 
 SEED = int(os.environ.get("FDWIRE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -24,17 +23,11 @@ class GoldenBench(WireSide):
         self.seed = seed
         self.scheduler = Scheduler()
         self.memory = HostMemory(iommu=True)
-        self._nic = GoldenNic(self.scheduler, self.memory)
-        self.port = self._nic
-        self.sent: list[Frame] = []
-        self._nic.set_wire_handler(self.sent.append)
-        self._nic.set_link(True)
+        self.port = GoldenNic(self.scheduler, self.memory)
+        self.plug_in()
 
     async def run_for(self, ps: int) -> None:
         self.scheduler.run_until(self.scheduler.now + ps)
-
-    def set_link(self, up: bool) -> None:
-        self._nic.set_link(up)
 
 
 def run(case: Coroutine[Any, Any, None]) -> None:

@@ -32,3 +32,28 @@ async def echo(bench: Testbench, payload: bytes, *, port: int = 7, timeout: int 
 
     bench.b.spawn(server)
     assert await bench.run(bench.a.spawn(client), timeout=timeout) == payload
+
+
+async def planted_echo(bench: Testbench, bug: str = "") -> bytes:
+    """200 bytes to B and back; the answer. `bug` is planted in between."""
+
+    async def server() -> None:
+        listener = AsyncSocket()
+        listener.bind(("b", 7))
+        listener.listen()
+        connection, _ = await listener.accept()
+        while data := await connection.recv(1000):
+            await connection.sendall(data)
+
+    async def client() -> bytes:
+        async with AsyncSocket() as sock:
+            await sock.connect(("b", 7))
+            await sock.sendall(b"before")
+            await sock.recv_exactly(6)
+            if bug:
+                bench.rtl.plant(bug)
+            await sock.sendall(bytes(range(200)))
+            return await sock.recv_exactly(200)
+
+    bench.b.spawn(server)
+    return await bench.run(bench.a.spawn(client), timeout=2 * MS)

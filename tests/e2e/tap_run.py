@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from tb import toolchain
+from commands import fdwire
 
 PACKAGES = {
     "ip": "iproute2",
@@ -64,16 +63,7 @@ class Run:
 
 def run(out: Path, *arguments: str, timeout: float = 240) -> Run:
     """Run `fdwire tap` to its end."""
-    done = subprocess.run(
-        words(out, *arguments),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        cwd=toolchain.ROOT,
-        check=False,
-    )
-    print(done.stdout, done.stderr)
+    done = fdwire("tap", "--out", out, *arguments, timeout=timeout)
     return Run(done.returncode, done.stdout, done.stderr, out / "wire.pcapng")
 
 

@@ -90,7 +90,7 @@ def test_both_seams_are_in_captures_that_scapy_reads_and_say_the_same(
     assert b"num_buffers=1" in (bundle / "host.pcapng").read_bytes()
     report = (bundle / "REPORT.md").read_text()
     assert "**What:** AssertionError" in report
-    assert "at `failing_run.py` line" in report and 'assert await echo(bench) == b"something else"' in report
+    assert "at `failing_run.py` line" in report and 'await planted_echo(bench) == b"something else"' in report
     assert "## Expected and come" not in report
     assert "Traceback (most recent call last)" in report
 

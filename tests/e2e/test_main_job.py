@@ -1,32 +1,18 @@
 """The command behind `make sim`, as a user runs it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from commands import fdwire
 from scapy.utils import RawPcapNgReader
 
 from tb import toolchain
 
 BYTES = 100_000
-
-
-def fdwire(*arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
-    # Inside a pytest run cocotb's runner behaves differently; a user's shell has no such variable.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COCOTB_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "tb.cli", *arguments],
-        cwd=toolchain.ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
 
 
 def sim(out: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, object]]:

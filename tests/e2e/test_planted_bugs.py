@@ -5,8 +5,8 @@ from typing import Any
 
 import cocotb
 import pytest
+from echo import planted_echo
 
-from pymodel.simtime import MS
 from pymodel.socket import AsyncSocket
 from tb.block import run_nic
 from tb.cosim.loop import SimulationTimeout
@@ -27,33 +27,13 @@ BUGS = {
 async def planted(dut: Any, bug: str) -> None:
     bench = await Testbench.start(dut, seed=1)
 
-    async def server() -> None:
-        listener = AsyncSocket()
-        listener.bind(("b", 7))
-        listener.listen()
-        connection, _ = await listener.accept()
-        while data := await connection.recv(1000):
-            await connection.sendall(data)
-
-    async def client() -> bytes:
-        async with AsyncSocket() as sock:
-            await sock.connect(("b", 7))
-            await sock.sendall(b"before")
-            await sock.recv_exactly(6)
-            if bug != "none":
-                bench.rtl.plant(bug)
-            await sock.sendall(bytes(range(200)))
-            return await sock.recv_exactly(200)
-
-    bench.b.spawn(server)
-    run = bench.a.spawn(client)
     if bug == "none":
-        assert await bench.run(run) == bytes(range(200))
+        assert await planted_echo(bench) == bytes(range(200))
         await bench.finish()
         return
     # A lost interrupt stalls the host: what counts is that the checker says so.
     with contextlib.suppress(SimulationTimeout):
-        await bench.run(run, timeout=2 * MS)
+        await planted_echo(bench, bug)
     with pytest.raises(Disagreement) as caught:
         await bench.finish()
     assert BUGS[bug] in str(caught.value), str(caught.value)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import fdwire
 from tap_run import PACKAGES, assert_clean, found
 
 from tb import toolchain
@@ -35,17 +36,7 @@ def words(out: Path, *arguments: str) -> list[str]:
 
 
 def run(out: Path, *arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        words(out, *arguments),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        cwd=toolchain.ROOT,
-        check=False,
-    )
-    print(done.stdout, done.stderr)
-    return done
+    return fdwire("run", "--out", out, *arguments, timeout=timeout)
 
 
 @functools.cache

@@ -7,26 +7,21 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import commands
 import pytest
 import tap_run
+from commands import fdwire
 from scapy.utils import RawPcapNgReader
 
 from tb import toolchain
 
 FDWIRE = str(Path(sys.executable).parent / "fdwire")
-
-
-def user() -> dict[str, str]:
-    """A user's environment: without what pytest and cocotb say to what they start."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COCOTB_"))}
-    return kept | {"TERM": "xterm"}
 
 
 @dataclass
@@ -49,7 +44,9 @@ def on_a_terminal(
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(toolchain.ROOT)
-        os.execve(FDWIRE, [FDWIRE, *arguments], user() | (environment or {}))
+        os.execve(
+            FDWIRE, [FDWIRE, *arguments], commands.environment() | {"TERM": "xterm"} | (environment or {})
+        )
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     text = b""
     until = time.monotonic() + limit
@@ -77,19 +74,6 @@ def on_a_terminal(
     return seen
 
 
-def in_a_pipe(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [FDWIRE, *arguments],
-        cwd=toolchain.ROOT,
-        env=user(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-
-
 def frames(capture: Path) -> int:
     """How many there are in a capture that is whole."""
     with RawPcapNgReader(str(capture)) as reader:
@@ -99,8 +83,8 @@ def frames(capture: Path) -> int:
 @pytest.mark.slow
 def test_sim_has_a_bar_on_a_terminal_and_only_its_results_in_a_pipe(tmp_path: Path) -> None:
     command = ("sim", "--waves", "off", "--bytes", "100000", "--out", str(tmp_path))
-    in_a_pipe(*command)  # what is built is built before, as that is said in a pipe, too
-    quiet = in_a_pipe(*command)
+    fdwire(*command)  # what is built is built before, as that is said in a pipe, too
+    quiet = fdwire(*command)
     first = quiet.stdout.splitlines()[0]
     assert quiet.returncode == 0
     assert first.startswith("frames ") and "\x1b" not in quiet.stdout and quiet.stderr == ""
@@ -137,9 +121,7 @@ def test_tap_counts_on_a_terminal_until_ctrl_c_and_leaves_its_capture_whole(nic:
 @pytest.mark.slow
 def test_tap_in_a_pipe_says_only_what_came_out(tmp_path: Path) -> None:
     tap_run.needs("ping")
-    done = in_a_pipe(
-        "tap", "--nic", "golden", "--out", str(tmp_path), "--exec", "ping -c 1 10.0.0.1 >/dev/null"
-    )
+    done = fdwire("tap", "--nic", "golden", "--out", str(tmp_path), "--exec", "ping -c 1 10.0.0.1 >/dev/null")
     assert done.stdout == "" and "\x1b" not in done.stderr
     assert done.returncode == 0 and done.stderr.startswith("frames ") and done.stderr.count("frames ") == 1
 
@@ -177,9 +159,9 @@ def test_packetdrill_shows_each_script_as_it_ends_and_how_many_are_through_in_th
     assert said.status == 130 and said.plain.rstrip().endswith("fdwire: interrupted")
 
     few = scripts[:4]
-    quiet = in_a_pipe("packetdrill", "--nic", "rtl", *few)
+    quiet = fdwire("packetdrill", "--nic", "rtl", *few)
     assert quiet.returncode == 0 and quiet.stdout.splitlines()[-1] == "4 of 4 passed"
-    quiet = in_a_pipe("packetdrill", "--nic", "rtl", *few)  # now it is built
+    quiet = fdwire("packetdrill", "--nic", "rtl", *few)  # now it is built
     assert quiet.stderr == "" and "\x1b" not in quiet.stdout
     said = on_a_terminal("packetdrill", "--nic", "rtl", *few)
     assert said.status == 0 and re.search(r"scripts .*[0-4]/4", said.plain) and "4 of 4 passed" in said.text

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import fdwire
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from scapy.utils import RawPcapNgReader
-from test_main_job import fdwire
 
 WAYS = ("a_to_b", "b_to_a")
 SENT = [
