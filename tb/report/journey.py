@@ -12,6 +12,14 @@ from tb.report.traced import COPIED
 
 PLOTTED = 10_000
 """Bytes of data in flight or waiting from which on a connection's window is drawn."""
+_RINGS = (
+    "Slots that the driver has given to the NIC and not got back. A receive ring empties while frames "
+    "arrive, and is filled up many slots at a time."
+)
+_WINDOW = (
+    "cwnd is what congestion control allows to be on its way, in flight what was sent and is not yet "
+    "acknowledged; the send buffer has what the program has written and the other side has not acknowledged."
+)
 _LIMITS = [k * 10**e for e in range(-1, 6) for k in (1, 2, 5)]
 """Latencies are counted up to each of these, in µs."""
 
@@ -25,12 +33,13 @@ def counters(traced: dict[str, Any]) -> list[Section]:
         if what != COPIED:
             groups.setdefault(tuple(where), []).append((what, points))
     for number, (where, drawn) in enumerate(groups.items()):
-        title = f"Rings of {where[0]}"
+        title, said = f"Rings of {where[0]}", _RINGS
         if where[1] == "TCP":
             if max(value for what, points in drawn for _, value in points if "cwnd" not in what) < PLOTTED:
                 continue
-            title = f"Window and send buffer of {where[0]}: {where[2]}"
-        found.append((title + until, _legend(drawn) + charts.curves(drawn), f"counters-{number}"))
+            title, said = f"Window and send buffer of {where[0]}: {where[2]}", _WINDOW
+        inside = f"<p>{said}</p>{_legend(drawn)}{charts.curves(drawn)}"
+        found.append((title + until, inside, f"counters-{number}"))
     if any(traced["latencies"]):
         found.append((f"How long segments took{until}", _latencies(traced["latencies"]), "latencies"))
     return found

@@ -244,7 +244,7 @@ def _connection(
             drawn.append(points)
             plots += (
                 f"<figure><figcaption>{'A → B' if way else 'B → A'}: each stroke is a segment's sequence "
-                "numbers, the thin line what the other side has acknowledged. Click a stroke to choose it"
+                "numbers, the thin line what the other side has acknowledged. Click a stroke to choose it."
                 f"</figcaption>{plot}</figure>"
             )
     inside = (

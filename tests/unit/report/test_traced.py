@@ -123,6 +123,18 @@ def test_window_is_drawn_where_enough_data_is_in_flight(in_flight: int, sections
     assert len(journey.counters(document)) == sections
 
 
+def test_counters_are_explained_each_by_what_it_counts() -> None:
+    document: dict[str, Any] = traced.document(run(1))
+    document["counters"] = [
+        [[*A, "cwnd (bytes)"], [[0, 14_480]]],
+        [[*A, "in flight (bytes)"], [[0, 10_000]]],
+        [["host A", "device", "RX ring (slots)"], [[0, 256]]],
+    ]
+    window, rings, _ = journey.counters(document)
+    assert window[0].startswith("Window") and "congestion control" in window[1]
+    assert rings[0].startswith("Rings") and "congestion control" not in rings[1] and "Slots" in rings[1]
+
+
 def test_copies_for_each_byte_are_of_that_connection_only() -> None:
     document = traced.document(run())
     assert journey.copies(document, "a → b", 300) == 1.5
