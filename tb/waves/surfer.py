@@ -79,7 +79,8 @@ def rows(waves: WaveFile, items: Iterable[view.Item]) -> Iterator[Row]:
 def write(waves: Path, to: Path, *, here: int | None = None) -> None:
     """Write command file `to` for wave file `waves`: ``surfer -c to waves``.
 
-    `here`: the time (ps) of the cursor, instead of the first moment's. FileNotFoundError without a wave file.
+    `here`: a time (ps) with a marker of its own, at which the cursor is instead of at the first moment.
+    Raises FileNotFoundError without a wave file.
     """
     file = WaveFile(waves)
     moments = {}
@@ -87,6 +88,9 @@ def write(waves: Path, to: Path, *, here: int | None = None) -> None:
         path = f"{view.TOP}.{moment.path}"
         if path in file.widths and (time := file.first_leave(path, moment.rest)) is not None:
             moments[moment.name] = time
+    cursor = next(iter(moments.values()), None) if here is None else here
+    if here is not None:
+        moments["here"] = here
     told = [Row(f"{name} at {time / 1000:,.1f} ns") for name, time in moments.items()]
     shown = [Row(_MOMENTS, colour=_HEADING), *told, *rows(file, view.ITEMS)]
     commands = [row.added for row in shown]
@@ -94,10 +98,8 @@ def write(waves: Path, to: Path, *, here: int | None = None) -> None:
         commands += [f"item_focus {place(index)}", *row.changed]
     commands += ["item_unfocus", "zoom_fit"]
     commands += [f"marker_set {_word(name)} {time}" for name, time in moments.items()]
-    if here is None:
-        here = next(iter(moments.values()), None)
-    if here is not None:
-        commands += [f"cursor_set {here}", "goto_cursor"]
+    if cursor is not None:
+        commands += [f"cursor_set {cursor}", "goto_cursor"]
     to.write_text("\n".join(commands) + "\n")
 
 

@@ -117,7 +117,8 @@ def test_command_that_a_viewer_does_not_know_changes_nothing_of_the_others(
     surfer.write(waves, tmp_path / "waves.sucl", here=15_000)
     text = (tmp_path / "waves.sucl").read_text()
     whole = Viewer().run(text)
-    assert whole.cursor == 15_000
+    assert whole.cursor == whole.markers["here"] == 15_000
+    assert "here at 15.0 ns" in [row[1] for row in whole.rows]
     known = frozenset(line.split(" ")[0] for line in text.splitlines())
     for missing in known - {"variable_add", "divider_add"}:
         seen = Viewer(known - {missing}).run(text)
