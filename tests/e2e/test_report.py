@@ -298,7 +298,7 @@ MEASURE = """<script>addEventListener("load", async () => {
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt install chromium)")
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, 900, 600, 360])
 def test_large_numbers_cover_nothing_at_any_width_and_can_be_read(
     run: Run, tmp_path: Path, width: int
 ) -> None:
@@ -309,7 +309,7 @@ def test_large_numbers_cover_nothing_at_any_width_and_can_be_read(
         hop[2] += 10**12
     for _, points in document["traced"]["counters"]:
         points[:] = [[time + 10**12, value] for time, value in points]
-    document["sizes"] = [[[size, 71_234] for size in (64, 100, 200, 400, 800, 1518)]] * 2
+    document["sizes"] = [[[size, 71_234] for size in (60, 64, 100, 200, 400, 800, 1518, 9000)]] * 2
     framed = html.escape(render(run.summary, document).replace("</head>", MEASURE, 1))
     page = tmp_path / "late.html"
     page.write_text(f'<!doctype html><iframe width="{width}" height="800" srcdoc="{framed}"></iframe>')
