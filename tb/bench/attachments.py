@@ -5,10 +5,9 @@ signals public, which is the default of cocotb's runner). They get fewer frames,
 so long.
 """
 
-import json
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from tb.bench.attachments_job import Job
 from tb.bench.cosim import ROUNDS, Record
 from tb.buses import build as buses
 from tb.cosim import build as cosim
+from tb.cosim import errand
 
 TARGET = 100
 """So many times the frames of the bus models in a wall second."""
-
-_MODULE = "tb.bench.attachments_job"
 
 
 @dataclass(frozen=True)
@@ -39,20 +37,10 @@ KINDS = (Kind(64, 20_000, 200), Kind(1518, 1_500, 150))
 def run(job: Job, where: Path) -> dict[str, Any]:
     """Run `job`; its wall seconds, cycles, frames each way, and the digest of all frames.
 
-    Raises ToolMissing or BuildFailed, and RuntimeError when the job did not succeed.
+    Raises ToolMissing, BuildFailed, EndedEarly.
     """
-    where.mkdir(parents=True, exist_ok=True)
-    file = where / "result.json"
-    file.unlink(missing_ok=True)
-    environment = replace(job, result=str(file)).environment()
-    if job.attachment == "cpp":
-        cosim.run_cocotb(_MODULE, where=where, environment=environment, seed=1)
-    else:
-        buses.run_cocotb(_MODULE, where=where, environment=environment, seed=1)
-    if not file.is_file():
-        raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
-    result: dict[str, Any] = json.loads(file.read_text())
-    return result
+    simulate = cosim.run_cocotb if job.attachment == "cpp" else buses.run_cocotb
+    return errand.run("tb.bench.attachments_job", asdict(job), where=where, seed=1, simulate=simulate)
 
 
 def measure(say: Callable[[str], None]) -> list[Record]:

@@ -1,11 +1,8 @@
 """The cocotb test behind the comparison of the two attachments: raw frames, both ways at once."""
 
-import json
-import os
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
@@ -19,27 +16,21 @@ from pymodel.task import Task
 from tb.bench.raw import BATCH, Exchange, frames_of
 from tb.buses.loop import BusLoop
 from tb.buses.nic import BusNic
+from tb.cosim import errand
 from tb.rtlbench import RtlBench
-
-ENVIRONMENT: Final = "FDWIRE_ATTACHMENT"
 
 
 @dataclass(frozen=True)
 class Job:
     """`size` frames each way of `frame_bytes`, FCS included (0: of any length), drawn from `seed`.
 
-    `attachment`: cpp or buses; `result`: the file for what came out.
+    `attachment`: cpp or buses.
     """
 
     attachment: str
     size: int
     frame_bytes: int = 64
     seed: int = 1
-    result: str = ""
-
-    def environment(self) -> dict[str, str]:
-        """For the simulator."""
-        return {ENVIRONMENT: json.dumps(asdict(self))}
 
 
 class _Stopwatch:
@@ -63,8 +54,12 @@ class _Stopwatch:
 
 @cocotb.test()
 async def exchange(dut: Any) -> None:
-    """Run the job that the environment says."""
-    job = Job(**json.loads(os.environ[ENVIRONMENT]))
+    """Run the job that is given."""
+    with errand.received() as mine:
+        mine.outcome |= await _exchange(dut, Job(**mine.given))
+
+
+async def _exchange(dut: Any, job: Job) -> dict[str, Any]:
     frames = frames_of(job.seed, min(job.size, 4 * BATCH), job.frame_bytes)
     watch = _Stopwatch()
     if job.attachment == "cpp":
@@ -75,8 +70,7 @@ async def exchange(dut: Any) -> None:
         bench.rtl.check_protocols()
     else:
         await _between_buses(dut, job, frames, watch)
-    figures = {**watch.figures, "digest": watch.exchange.digest()}
-    Path(job.result).write_text(json.dumps(figures))
+    return {**watch.figures, "digest": watch.exchange.digest()}
 
 
 async def _between_buses(dut: Any, job: Job, frames: list[bytes], watch: _Stopwatch) -> None:

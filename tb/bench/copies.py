@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from tb import toolchain
-from tb.bench.copies_job import ENVIRONMENT
-from tb.cosim.build import run_cocotb
+from tb.cosim import errand
 
 
 @dataclass(frozen=True)
@@ -24,17 +23,10 @@ class Record:
 def measure(say: Callable[[str], None]) -> list[Record]:
     """Every way through the RTL; lwIP's only where it is installed.
 
-    Raises ToolMissing, BuildFailed, or RuntimeError when the run failed.
+    Raises ToolMissing, BuildFailed, EndedEarly.
     """
     say("copies: every way of sending, through the RTL")
-    where = toolchain.BUILD / "bench" / "copies"
-    where.mkdir(parents=True, exist_ok=True)
-    result = where / "copies.json"
-    result.unlink(missing_ok=True)
-    run_cocotb("tb.bench.copies_job", where=where, environment={ENVIRONMENT: str(result)}, seed=1)
-    if not result.is_file():
-        raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
-    found = json.loads(result.read_text())
+    found = errand.run("tb.bench.copies_job", None, where=toolchain.BUILD / "bench" / "copies", seed=1)
     return [
         Record(way, **{name: round(value, 3) for name, value in figures.items()})
         for way, figures in found.items()

@@ -10,11 +10,13 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tb import toolchain
 from tb.bench import bare
 from tb.bench.speed_job import Job
+from tb.cosim import errand
 from tb.cosim.build import run_cocotb
 
 ROUNDS = 3
@@ -67,22 +69,15 @@ SAMPLED_TARGET = 0.8
 def run(job: Job, where: Path, *, record: Path | None = None) -> dict[str, float]:
     """Run `job` in the simulator; what `tb.bench.speed_job` counted. `record`: a file for the run's script.
 
-    Raises ToolMissing or BuildFailed, and RuntimeError when the job did not succeed.
+    Raises ToolMissing, BuildFailed, EndedEarly.
     """
-    file = where / "result.json"
-    file.unlink(missing_ok=True)
-    job = replace(job, result=str(file))
-    run_cocotb("tb.bench.speed_job", where=where, environment=job.environment(), seed=1, record=record)
-    if not file.is_file():
-        raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
-    result: dict[str, float] = json.loads(file.read_text())
-    return result
+    simulate = partial(run_cocotb, record=record)
+    return errand.run("tb.bench.speed_job", asdict(job), where=where, seed=1, simulate=simulate)
 
 
 def measure(say: Callable[[str], None]) -> list[Record]:
     """Run everything; `say` hears what is under way. Raises as `run` does."""
     where = toolchain.BUILD / "bench" / "speed"
-    where.mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
     for kind in KINDS:
         records += _measure(kind, where, say)

@@ -1,19 +1,14 @@
 """The cocotb test behind the goodput of `fdwire bench`: one TCP stream from host A, on the RTL NIC, to B."""
 
-import json
-import os
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cocotb
 
 from pymodel.regs import Side
 from pymodel.simtime import SEC
 from pymodel.socket import AsyncSocket
+from tb.cosim import errand
 from tb.testbench import Testbench
-
-ENVIRONMENT: Final = "FDWIRE_GOODPUT"
-"""The job as JSON: `mtu`, and the file for the `result`."""
 
 _SEGMENTS = 1600
 """Of the transfer; the rate is that of the second half."""
@@ -22,8 +17,11 @@ _SEGMENTS = 1600
 @cocotb.test()
 async def goodput(dut: Any) -> None:
     """Transfer, and leave the rate of the second half in Gb/s."""
-    job = json.loads(os.environ[ENVIRONMENT])
-    mtu = job["mtu"]
+    with errand.received() as job:
+        job.outcome["gbps"] = await _transfer(dut, job.given["mtu"])
+
+
+async def _transfer(dut: Any, mtu: int) -> float:
     size = _SEGMENTS * mtu
     bench = Testbench(dut, seed=1, lockstep=False)
     for port in (bench.rtl, bench.b.port):
@@ -54,5 +52,4 @@ async def goodput(dut: Any) -> None:
     began, before = next(mark for mark in marks if mark[1] >= size // 2)
     ended, after = marks[-1]
     assert after == size
-    gbps = (after - before) * 8 * SEC / (ended - began) / 1e9
-    Path(job["result"]).write_text(json.dumps({"gbps": gbps}))
+    return (after - before) * 8 * SEC / (ended - began) / 1e9

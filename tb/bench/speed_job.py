@@ -5,11 +5,9 @@ and, if they are counted, Python's bytecodes.
 Two marks in the script of a recorded run (tb/cpp/script.h) say where the middle begins and ends.
 """
 
-import json
-import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +20,7 @@ from pymodel.socket import AsyncSocket
 from pymodel.task import Task
 from tb.bench import untraced
 from tb.bench.raw import BATCH, Exchange, frames_of
+from tb.cosim import errand
 from tb.cosim.library import load
 from tb.lockstep.sampled import Sampling
 from tb.rtlbench import RtlBench
@@ -30,7 +29,6 @@ from tb.testbench import Testbench
 if TYPE_CHECKING:
     from tb.trace.recorder import Recorder
 
-ENVIRONMENT: Final = "FDWIRE_SPEED"
 TRACE: Final = "speed.perfetto-trace"
 
 
@@ -38,25 +36,20 @@ TRACE: Final = "speed.perfetto-trace"
 class Job:
     """What is run.
 
-    `kind`: tcp or raw; `result`: the file for what came out. tcp: `size` bytes from host A, on the RTL,
-    to B, in super-frames or not (`tso`); raw: `size` frames of `frame_bytes`, FCS included, each way at
-    once. `lockstep`: with the golden model; `sampled`: now and then. tcp: `trace`: off; on, written beside
-    the result; or absent (`tb.bench.untraced`). `counted`: Python's bytecodes are counted, which takes long.
+    `kind`: tcp or raw. tcp: `size` bytes from host A, on the RTL, to B, in super-frames or not (`tso`); raw:
+    `size` frames of `frame_bytes`, FCS included, each way at once. `lockstep`: with the golden model;
+    `sampled`: now and then. tcp: `trace`: off; on, written to the run's directory; or absent
+    (`tb.bench.untraced`). `counted`: Python's bytecodes are counted, which takes long.
     """
 
     kind: str
     size: int
-    result: str = ""
     tso: bool = True
     frame_bytes: int = 64
     lockstep: bool = False
     sampled: bool = False
     trace: str = "off"
     counted: bool = False
-
-    def environment(self) -> dict[str, str]:
-        """For the simulator."""
-        return {ENVIRONMENT: json.dumps(asdict(self))}
 
 
 class _Bytecodes:
@@ -103,23 +96,24 @@ class _Middle:
         self.grown = [after - before for after, before in zip(counts, self._counts, strict=True)]
 
 
-def _write(job: Job, middle: _Middle) -> None:
+def _figures(middle: _Middle) -> dict[str, float]:
     load().fdw_mark(1)
     sent, received, payload = middle.grown
     figures = {"sent": sent, "received": received, "payload": payload}
     if middle.bytecodes is not None:
         figures["bytecodes"] = middle.bytecodes.count
-    Path(job.result).write_text(json.dumps({"cycles": middle.cycles, "seconds": middle.seconds} | figures))
+    return {"cycles": middle.cycles, "seconds": middle.seconds} | figures
 
 
 @cocotb.test()
 async def speed(dut: Any) -> None:
-    """Run the job that the environment says."""
-    job = Job(**json.loads(os.environ[ENVIRONMENT]))
-    await (_tcp if job.kind == "tcp" else _raw)(dut, job)
+    """Run the job that is given."""
+    with errand.received() as mine:
+        job = Job(**mine.given)
+        mine.outcome |= await (_tcp(dut, job, mine.where) if job.kind == "tcp" else _raw(dut, job))
 
 
-async def _tcp(dut: Any, job: Job) -> None:
+async def _tcp(dut: Any, job: Job, where: Path) -> dict[str, float]:
     if job.trace == "absent":
         untraced.take_out()
     bench = Testbench(dut, seed=1, lockstep=job.lockstep, sampling=Sampling() if job.sampled else None)
@@ -160,8 +154,8 @@ async def _tcp(dut: Any, job: Job) -> None:
     await bench.finish()
     if recorder is not None:
         assert recorder.ended is None, "the trace was full before the end"
-        recorder.finish(Path(job.result).with_name(TRACE))
-    _write(job, middle)
+        recorder.finish(where / TRACE)
+    return _figures(middle)
 
 
 def _recorder(bench: Testbench) -> "Recorder":
@@ -175,7 +169,7 @@ def _delivered(link: Link, direction: Direction) -> int:
     return link.counters(direction).delivered
 
 
-async def _raw(dut: Any, job: Job) -> None:
+async def _raw(dut: Any, job: Job) -> dict[str, float]:
     bench = RtlBench(dut, lockstep=job.lockstep)
     exchange = Exchange(bench.rtl, bench.scheduler, frames_of(1, BATCH, job.frame_bytes), job.size)
     await bench.run(Task(bench.scheduler, exchange.start(), "start of the NIC"))
@@ -187,4 +181,4 @@ async def _raw(dut: Any, job: Job) -> None:
     program = exchange.pump(lambda: middle.begin(*counts()), lambda: middle.end(*counts()))
     await bench.run(Task(bench.scheduler, program, "raw frames"))
     exchange.digest()
-    _write(job, middle)
+    return _figures(middle)

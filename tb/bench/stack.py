@@ -21,9 +21,8 @@ from pymodel.socket.current import current_process
 from pymodel.task import Wait, WaitQueue
 from pymodel.tcp.profile import LINUX
 from tb import toolchain
-from tb.bench.goodput_job import ENVIRONMENT as GOODPUT_JOB
 from tb.bench.pipe import pipe_world
-from tb.cosim.build import run_cocotb
+from tb.cosim import errand
 
 CONNECTIONS = (1, 100, 10_000)
 MTUS = (1500, 9000)
@@ -271,7 +270,7 @@ def _crowds(say: Callable[[str], None]) -> list[Record]:
 
 
 def measure(say: Callable[[str], None]) -> list[Record]:
-    """Everything; `say` hears what is under way. Raises ToolMissing, BuildFailed, RuntimeError."""
+    """Everything; `say` hears what is under way. Raises ToolMissing, BuildFailed, EndedEarly."""
     records = []
     for mtu in MTUS:
         say(f"stack: segments at MTU {mtu}")
@@ -302,17 +301,10 @@ def measure(say: Callable[[str], None]) -> list[Record]:
 def goodput(mtu: int) -> float:
     """Gb/s of one TCP stream from the RTL NIC to a golden one, once its window is open.
 
-    Raises ToolMissing, BuildFailed, or RuntimeError when the run failed.
+    Raises ToolMissing, BuildFailed, EndedEarly.
     """
     where = toolchain.BUILD / "bench" / "goodput"
-    where.mkdir(parents=True, exist_ok=True)
-    result = where / f"{mtu}.json"
-    result.unlink(missing_ok=True)
-    job = {"mtu": mtu, "result": str(result)}
-    run_cocotb("tb.bench.goodput_job", where=where, environment={GOODPUT_JOB: json.dumps(job)}, seed=1)
-    if not result.is_file():
-        raise RuntimeError(f"the run to be measured failed; its log is {where / 'simulation.log'}")
-    return float(json.loads(result.read_text())["gbps"])
+    return float(errand.run("tb.bench.goodput_job", {"mtu": mtu}, where=where, seed=1)["gbps"])
 
 
 def to_json(records: list[Record]) -> str:

@@ -28,10 +28,9 @@ _COUNTED = 700_000
 def measure(say: Callable[[str], None]) -> list[Record]:
     """Speed by the wall clock and by bytecodes of each way; `say` hears what is under way.
 
-    Raises ToolMissing or BuildFailed, and RuntimeError when a run did not succeed, or was another one.
+    Raises ToolMissing, BuildFailed, EndedEarly, and RuntimeError when a run was another one.
     """
     where = toolchain.BUILD / "bench" / "tracing"
-    where.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     cycles = set()
     for number in range(_ROUNDS):

@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -29,11 +29,12 @@ class EndedEarly(Exception):
 
 @dataclass
 class Errand:
-    """`given`: what the command gave; `streams`: its own; `descriptors`: duplicates of the others that it
-    handed over. `outcome` goes back to the command, as JSON.
+    """`given`: what the command gave; `where`: the directory of the run; `streams`: the command's own;
+    `descriptors`: duplicates of the others that it handed over. `outcome` goes back to it, as JSON.
     """
 
     given: Any
+    where: Path
     streams: Streams
     descriptors: list[int]
     outcome: dict[str, Any] = field(default_factory=dict)
@@ -46,15 +47,15 @@ def run(
     where: Path,
     descriptors: Sequence[int] = (),
     seed: int | None = None,
-    parameters: Mapping[str, object] | None = None,
-    announce: Callable[[str], None] | None = None,
+    simulate: Callable[..., Path] = run_cocotb,
 ) -> dict[str, Any]:
     """Give the cocotb test in `module` what is `given` (as JSON), run it in directory `where`; its outcome.
 
-    `parameters`, `announce`: see `run_cocotb`. Raises EndedEarly, or PlaceUnusable if it ended so for want of
-    room; ToolMissing, BuildFailed.
+    `simulate`: `run_cocotb`, perhaps with more arguments, or another of its kind. Raises PlaceUnusable if
+    nothing can be written to `where`, before it or why it ended early; else EndedEarly; ToolMissing,
+    BuildFailed.
     """
-    outcome = where / _OUTCOME
+    outcome = toolchain.writable(where) / _OUTCOME
     outcome.unlink(missing_ok=True)
     sys.stdout.flush()
     with handover.offered([0, 1, 2, *descriptors]) as name:
@@ -66,14 +67,9 @@ def run(
             "count": 3 + len(descriptors),
             "outcome": str(outcome),
         }
-        run_cocotb(
-            module,
-            where=where,
-            parameters=parameters,
-            environment={_ENVIRONMENT: json.dumps(handed)},
-            seed=seed,
-            announce=announce,
-        ).unlink(missing_ok=True)
+        simulate(module, where=where, environment={_ENVIRONMENT: json.dumps(handed)}, seed=seed).unlink(
+            missing_ok=True
+        )
     if not outcome.is_file():
         toolchain.writable(where)  # or else that is why
         raise EndedEarly(f"the simulation ended early; its log is {where / verilate.LOG}")
@@ -94,7 +90,8 @@ def received() -> Generator[Errand, None, None]:
         open(out, "w", buffering=1) as stdout,
         open(err, "w", buffering=1) as stderr,
     ):
-        errand = Errand(handed["given"], (stdin, stdout, stderr), further)
+        where = Path(handed["outcome"]).parent
+        errand = Errand(handed["given"], where, (stdin, stdout, stderr), further)
         sys.stdin, sys.stdout, sys.stderr = errand.streams
         try:
             yield errand

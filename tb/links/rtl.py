@@ -2,10 +2,11 @@
 
 import os
 import socket
+from functools import partial
 
 from tb import toolchain
 from tb.cosim import errand
-from tb.cosim.build import make_ready
+from tb.cosim.build import make_ready, run_cocotb
 from tb.links import stop
 from tb.links.errors import LinkError
 from tb.links.options import LONGEST, Options
@@ -28,7 +29,7 @@ def run(options: Options, listener: socket.socket | None) -> int:
             where=options.directory,
             descriptors=[read, *([] if listener is None else [listener.fileno()])],
             seed=options.seed,
-            parameters=parameters,
+            simulate=partial(run_cocotb, parameters=parameters),
         )
     if told.get("error"):
         raise LinkError(told["error"])

@@ -1,9 +1,11 @@
 """`fdwire run --nic rtl --python …`: the command's side, which starts the simulator."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tb import toolchain
 from tb.cosim import errand
+from tb.cosim.build import run_cocotb
 from tb.run.words import Words
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ def run(words: Words, settings: "Settings") -> int:
     told = errand.run(
         "tb.run.rtl_job",
         {"words": [words.kind, words.target, list(words.arguments)], "settings": vars(settings)},
-        where=toolchain.writable(toolchain.BUILD / "run"),
+        where=toolchain.BUILD / "run",
         seed=settings.seed,
-        announce=toolchain.say,
+        simulate=partial(run_cocotb, announce=toolchain.say),
     )
     return int(told["status"])

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ with received() as mine:
     print("complained", file=sys.stderr)
     os.write(mine.descriptors[0], b"further")
     assert mine.streams == (sys.stdin, sys.stdout, sys.stderr)
-    mine.outcome["back"] = mine.given
+    mine.outcome |= {"back": mine.given, "where": str(mine.where)}
 print("not seen")
 """
 UNDONE = (
@@ -35,12 +36,11 @@ UNDONE = (
 
 @pytest.fixture
 def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Lets a program take the place of a cocotb test; gives what each was asked for."""
-    asked: list[tuple[str, dict[str, Any]]] = []
+    """What lets a program take the place of a cocotb test."""
 
-    def simulate(program: str) -> list[tuple[str, dict[str, Any]]]:
-        def run(module: str, *, where: Path, environment: dict[str, str], **others: Any) -> Path:
-            asked.append((module, others))
+    def simulated_by(program: str) -> Callable[..., Path]:
+        def run(module: str, *, where: Path, environment: dict[str, str], seed: int | None) -> Path:
+            (where / "asked").write_text(f"{module} {seed}")
             with (where / "log").open("w") as log:
                 subprocess.run(
                     [sys.executable, "-c", program],
@@ -55,37 +55,35 @@ def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             (where / "results.xml").write_text("")
             return where / "results.xml"
 
-        monkeypatch.setattr(errand, "run_cocotb", run)
-        return asked
+        return run
 
     monkeypatch.chdir(toolchain.ROOT)
     monkeypatch.setattr(sys, "path", [*sys.path, "/somewhere"])
-    return simulate
+    return simulated_by
 
 
 def test_errand_is_done_with_the_commands_own_streams_directory_and_path(
     simulated: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = simulated(DONE)
     read, write = os.pipe()
-    outcome = errand.run("m", {"a": [1]}, where=tmp_path, descriptors=[write], seed=5, parameters={"N": 2})
-    assert outcome == {"back": {"a": [1]}}
-    assert asked == [("m", {"seed": 5, "parameters": {"N": 2}, "announce": None})]
+    outcome = errand.run(
+        "m", {"a": [1]}, where=tmp_path / "new", descriptors=[write], seed=5, simulate=simulated(DONE)
+    )
+    assert outcome == {"back": {"a": [1]}, "where": f"{tmp_path}/new"}
     assert capfd.readouterr() == (f"seen {toolchain.ROOT} /somewhere ''\n", "complained\n")
     assert os.read(read, 100) == b"further"
-    assert (tmp_path / "log").read_text() == "not seen\n"
-    assert not (tmp_path / "results.xml").exists()
+    assert (tmp_path / "new" / "asked").read_text() == "m 5"
+    assert (tmp_path / "new" / "log").read_text() == "not seen\n"
+    assert not (tmp_path / "new" / "results.xml").exists()
 
 
 def test_errand_left_undone_is_told_with_the_log_whatever_an_earlier_one_left(
     simulated: Any, tmp_path: Path
 ) -> None:
-    simulated(DONE)
     _, write = os.pipe()
-    errand.run("m", 1, where=tmp_path, descriptors=[write])
-    simulated(UNDONE)
+    errand.run("m", 1, where=tmp_path, descriptors=[write], simulate=simulated(DONE))
     with pytest.raises(errand.EndedEarly, match=f"its log is {tmp_path}/simulation.log$"):
-        errand.run("m", 1, where=tmp_path)
+        errand.run("m", 1, where=tmp_path, simulate=simulated(UNDONE))
 
 
 def test_errand_left_undone_for_want_of_room_says_that(
@@ -94,10 +92,12 @@ def test_errand_left_undone_for_want_of_room_says_that(
     def full(**_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(toolchain.tempfile, "TemporaryFile", full)
-    simulated(UNDONE)
+    def fills_the_disk(*arguments: Any, **named: Any) -> Path:
+        monkeypatch.setattr(toolchain.tempfile, "TemporaryFile", full)
+        return simulated(UNDONE)(*arguments, **named)
+
     with pytest.raises(toolchain.PlaceUnusable, match="No space left on device"):
-        errand.run("m", 1, where=tmp_path)
+        errand.run("m", 1, where=tmp_path, simulate=fills_the_disk)
 
 
 @pytest.mark.parametrize(
