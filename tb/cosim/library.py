@@ -22,7 +22,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "fdw_log_size": (_U64, []),
     "fdw_log_clear": (None, []),
     "fdw_log_all": (None, [_INT]),
-    "fdw_idle": (_U32, []),
+    "fdw_idle": (_U64, []),
     "fdw_ring_used": (_U64, [_U32]),
     "fdw_ring_place": (_INT, [_U32, _PTR, _PTR]),
     "fdw_memory_attach": (None, [_PTR, _U64, _U64]),

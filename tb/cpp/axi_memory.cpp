@@ -281,7 +281,7 @@ void AxiMemory::log_begun() {
     if (!b.data.empty()) log_read(b, b.done - r_valid_);
 }
 
-void AxiMemory::clock(bool r_taken, bool b_taken) {
+void AxiMemory::clock(bool r_taken, bool b_taken, bool waits) {
     r_new_ = false;
     if (r_taken) {
         r_valid_ = false;
@@ -304,12 +304,18 @@ void AxiMemory::clock(bool r_taken, bool b_taken) {
     if (!r_valid_) next_read_beat();
     if (b_taken) b_valid_ = false;
     if (!b_valid_ && !responses_.empty()) next_response();
+    // While nothing is under way each ready stays as it is, so that the NIC can come to rest.
+    if (waits || busy()) {
+        ar_stalled_ = stalled(kStallAr);
+        aw_stalled_ = stalled(kStallAw);
+        w_stalled_ = stalled(kStallW);
+    }
     // A ready shown now is met by a request one cycle later: leave room for it.
     const uint32_t read_limit = config_.read_limit ? config_.read_limit : kMaxBursts - 1;
     const uint32_t write_limit = config_.write_limit ? config_.write_limit : UINT32_MAX;
-    ar_ready_ = reads_.size() < read_limit && !stalled(kStallAr);
-    aw_ready_ = writes_.size() < kMaxBursts - 1 && open_writes() < write_limit && !stalled(kStallAw);
-    w_ready_ = beats_.size() < kMaxBursts - 1 && write_bucket_.open(config_.write_rate) && !stalled(kStallW);
+    ar_ready_ = reads_.size() < read_limit && !ar_stalled_;
+    aw_ready_ = writes_.size() < kMaxBursts - 1 && open_writes() < write_limit && !aw_stalled_;
+    w_ready_ = beats_.size() < kMaxBursts - 1 && write_bucket_.open(config_.write_rate) && !w_stalled_;
 }
 
 }  // namespace fdw

@@ -65,9 +65,12 @@ public:
     void write_request(uint8_t id, uint64_t address, uint8_t len, uint8_t size, uint8_t burst);
     void write_beat(const uint32_t* data, uint16_t strobes, bool last);
 
-    // Once a cycle, after the requests above; `r_taken`/`b_taken`: the beat shown was accepted.
-    void clock(bool r_taken, bool b_taken);
+    // Once a cycle, after the requests above; `r_taken`/`b_taken`: the beat shown was accepted; `waits`: a valid was
+    // shown to a ready that is withheld.
+    void clock(bool r_taken, bool b_taken, bool waits);
     bool busy() const { return !reads_.empty() || !writes_.empty() || !beats_.empty() || !responses_.empty() || r_valid_ || b_valid_; }
+    // Nothing is under way, and what is left of its rates will not change.
+    bool steady() const { return !busy() && read_bucket_.full(config_.read_rate) && write_bucket_.full(config_.write_rate); }
     bool read_valid() const { return r_valid_; }
     bool read_is_new() const { return r_new_; }
     const ReadBeat& read_beat() const { return r_beat_; }
@@ -108,6 +111,7 @@ private:
         bool open(uint32_t rate) const { return !rate || level >= kBeatUnits; }
         void take(uint32_t rate) { level -= rate ? std::min(level, kBeatUnits) : 0; }
         void fill(uint32_t rate) { level = std::min(level + rate, kBeatUnits + rate); }
+        bool full(uint32_t rate) const { return !rate || level == kBeatUnits + rate; }
         static constexpr uint32_t kBeatUnits = 16 * 256;
     };
 
@@ -155,6 +159,7 @@ private:
     bool r_valid_ = false, r_new_ = false, b_valid_ = false;
     uint8_t b_id_ = 0, b_resp_ = 0;
     bool ar_ready_ = false, aw_ready_ = false, w_ready_ = false, log_transfers_ = false;
+    bool ar_stalled_ = false, aw_stalled_ = false, w_stalled_ = false;
     size_t r_open_ = SIZE_MAX;  // index in reads_ of the burst being answered
 };
 

@@ -30,6 +30,7 @@ enum In : uint32_t {
     kMemBTaken = 1u << 6,
     kIrq = 1u << 7,
     kRxTap = 1u << 8,  // status in bits 12:9
+    kMemWaits = 1u << 13,  // a valid without its ready on AR, AW or W
 };
 
 // Bits of fdw_clock's result.
@@ -126,6 +127,8 @@ int fdw_clock(int in_flags, int rdata) {
         cosim.rules.reset();
         cosim.sent.reset();
         cosim.irq = false;
+        cosim.quiet = 0;
+        cosim.at_rest = false;
         return static_cast<int>(kReset | (cosim.link_up ? kLinkUp : 0));
     }
     bool wake = cosim.wake;
@@ -134,7 +137,7 @@ int fdw_clock(int in_flags, int rdata) {
                                   static_cast<uint32_t>(rdata));
     if (in & kMemRTaken) observe({Channel::kR, cosim.memory.read_beat().id, 0, 0, 0, cosim.memory.read_beat().last});
     if (in & kMemBTaken) observe({Channel::kB, cosim.memory.response_id()});
-    cosim.memory.clock(in & kMemRTaken, in & kMemBTaken);
+    cosim.memory.clock(in & kMemRTaken, in & kMemBTaken, in & kMemWaits);
     if (in & kRxTap) cosim.log.note(Event::kRxDecision, static_cast<uint8_t>(in >> 9 & 15));
     bool irq = in & kIrq;
     if (cosim.plant_no_irq && irq && !cosim.irq) irq = false;
@@ -157,8 +160,10 @@ int fdw_clock(int in_flags, int rdata) {
         cosim.alarm = next ? next : UINT64_MAX;
     }
     // An alarm alone moves nothing: what Python does about it shows at registers or wire.
-    const bool active = wake || tell_cocotb || cosim.tx_active || cosim.registers.busy() || cosim.memory.busy() || cosim.received.busy();
+    const bool active = wake || tell_cocotb || cosim.tx_active || in & kMemWaits || cosim.registers.busy() || cosim.memory.busy() ||
+                        cosim.received.busy();
     cosim.quiet = active ? 0 : cosim.quiet + 1;
+    cosim.at_rest &= !active;
     cosim.tx_active = false;
     uint32_t out = 0;
     if (cosim.link_up) out |= kLinkUp;
@@ -186,9 +191,8 @@ void fdw_set_alarm(uint64_t when) {
     cosim.script.step(Step::kAlarm, when);
     cosim.alarm = when;
 }
-int fdw_quiet() {  // also of what Python has just ordered
-    return cosim.quiet > fdw::kQuietCycles && !cosim.registers.busy() && !cosim.received.busy();
-}
+// Nothing changes in the NIC until Python orders something, which it has not just done.
+int fdw_quiet() { return cosim.at_rest && cosim.steady(); }
 
 const uint8_t* fdw_log_bytes() { return cosim.log.bytes().data(); }
 uint64_t fdw_log_size() { return cosim.log.bytes().size(); }
@@ -199,7 +203,7 @@ void fdw_log_all(int level) {
     cosim.log.select(static_cast<fdw::EventLog::Level>(level));
 }
 // Cycles in a row, up to now, in which nothing moved at any port.
-uint32_t fdw_idle() { return cosim.quiet; }
+uint64_t fdw_idle() { return cosim.quiet; }
 
 void fdw_memory_attach(uint8_t* bytes, uint64_t base, uint64_t size) {
     cosim.script.step(Step::kAttach, base, size);
@@ -217,6 +221,7 @@ void fdw_memory_configure(const uint8_t* packed) {
     std::memcpy(&config, packed, sizeof config);
     cosim.script.step(Step::kMemory, 0, 0, &config, sizeof config);
     cosim.memory.configure(config);
+    cosim.at_rest = false;
 }
 // Not in a script: there each fault is a failure of its own.
 void fdw_memory_translate(const uint16_t* pages) { cosim.memory.translate(pages); }
@@ -259,6 +264,7 @@ void fdw_link(int up) {
     cosim.script.step(Step::kLink, up != 0);
     cosim.link_wanted = up != 0;
     cosim.quiet = 0;
+    cosim.at_rest = false;
 }
 void fdw_on_wake(fdw::WakeCallback callback) { cosim.on_wake = callback; }
 

@@ -41,7 +41,8 @@ struct Cosim {
     uint32_t reset_cycles = 8;    // left to hold the reset pin
     bool link_up = true;      // as the NIC sees it
     bool link_wanted = true;  // as Python wants it; taken over at the next clock edge
-    uint32_t quiet = 0;      // cycles in a row in which nothing moved at any port
+    uint64_t quiet = 0;      // cycles in a row, those left out among them, in which nothing moved at any port
+    bool at_rest = false;    // no cycle changes anything in the design as long as its inputs stay (rest.h)
     bool tx_active = false;
     bool wake = false;  // something that Python waits for has happened
     WakeCallback on_wake = nullptr;
@@ -49,20 +50,26 @@ struct Cosim {
     PortObserver* observer = nullptr;
     WaveControl* waves = nullptr;
     bool plant_no_irq = false;  // planted bug: the interrupt line stays low from its next rise on
+
+    // All that was ordered has been done: of itself nothing here changes the NIC's inputs.
+    bool steady() const {
+        return !reset_cycles && link_up == link_wanted && !registers.busy() && !received.busy() && memory.steady();
+    }
 };
 
 extern Cosim cosim;
 
-// After so many quiet cycles nothing in the NIC can still be moving of itself: it has no timers, its
-// longest internal pipeline is a frame of 9 KiB. A clock edge then changes no register.
-constexpr uint32_t kQuietCycles = 4096;
+// Nothing changes in the NIC, and the next edge would be a rising one: it, and more, can be left out.
+inline bool can_leave_out(bool clk) { return cosim.at_rest && !clk && cosim.steady(); }
 
-// Nothing moves in the NIC, and the next edge would be a rising one: it, and more, can be left out.
-inline bool can_leave_out(bool clk) { return cosim.quiet > kQuietCycles && !clk; }
-
-// The last of the rising edges from `next` on that are not after `until` (both ps).
-inline uint64_t last_edge(uint64_t next, uint64_t until) {
-    return until != UINT64_MAX && until > next ? next + (until - next) / kCyclePs * kCyclePs : next;
+// The last of the rising edges from `next` on that are not after `until` (both ps): those before it are left out.
+inline uint64_t leave_out(uint64_t next, uint64_t until) {
+    if (until == UINT64_MAX || until < next + kCyclePs) return next;
+    const uint64_t count = (until - next) / kCyclePs;
+    cosim.quiet += count;
+    next += count * kCyclePs;
+    cosim.script.step(Step::kLeaveOut, next);
+    return next;
 }
 
 }  // namespace fdw

@@ -41,6 +41,7 @@ public:
         next_ = UINT64_MAX;
     }
 
+    bool is_kept() const { return next_ != UINT64_MAX; }
     bool due() const { return fdw::cycles >= next_; }
 
     // Between two time steps; `next_edge`: when the clock toggles next (ps).

@@ -3,8 +3,8 @@
 // cocotb's callbacks keep their order (value change, read-write, read-only, next time step), so ordinary
 // cocotb code works: RisingEdge(clk) is called before the registers change, as it samples then.
 // While no callback is due and nobody watches the clock, an inner loop only toggles the clock and evaluates.
-// While the NIC is quiet, too, edges that would change nothing are left out: a retransmission timer of
-// seconds costs nothing.
+// While the NIC is at rest (rest.h), too, edges are left out, as they would change nothing: a retransmission
+// timer of seconds costs nothing.
 //
 // Arguments: --trace-file PATH, --trace-until PS; --record PATH: write a script (script.h) of the run.
 #include <algorithm>
@@ -17,13 +17,18 @@
 #include "Vtop.h"
 #include "cosim.h"
 #include "history.h"
+#include "rest.h"
 #include "verilated.h"
 #include "verilated_vpi.h"
 #include "waves.h"
 
 extern "C" void vlog_startup_routines_bootstrap(void);
 
-double sc_time_stamp() { return static_cast<double>(fdw::now_ps); }
+// The design, or VPI, asks for the time.
+double sc_time_stamp() {
+    ++Rest::asked_time;
+    return static_cast<double>(fdw::now_ps);
+}
 
 namespace {
 
@@ -54,16 +59,26 @@ bool callbacks_waiting() {
            VerilatedVpi::hasCbs(cbReadOnlySynch) || VerilatedVpi::hasCbs(cbNextSimTime);
 }
 
+// Of a stretch at rest waves show so many cycles, counted from when the ports became quiet.
+constexpr uint64_t kShown = 4096;
+
+// The next edge, and more, would change nothing, and nobody wants to see it.
+bool can_leave_out(const Vtop& top, const Waves& waves, const History& history) {
+    const bool seen = waves.is_open() || history.is_kept();
+    return fdw::can_leave_out(top.clk) && (!seen || fdw::cosim.quiet >= kShown);
+}
+
 // Edges before `deadline` (ps) as long as they call nobody and cannot be left out. True when one has called:
 // its time step is not at its end then.
-bool run_unwatched(Vtop& top, uint64_t& next_edge, uint64_t deadline, Waves& waves, const History& history) {
-    while (next_edge < deadline && !history.due() && !fdw::can_leave_out(top.clk) && !Verilated::gotFinish()) {
+bool run_unwatched(Vtop& top, uint64_t& next_edge, uint64_t deadline, Waves& waves, const History& history, Rest& rest) {
+    while (next_edge < deadline && !history.due() && !can_leave_out(top, waves, history) && !Verilated::gotFinish()) {
         fdw::now_ps = next_edge;
         next_edge += fdw::kHalfPs;
         top.clk = !top.clk;
         top.eval();
         if (value_callbacks() || callbacks_waiting()) return true;
         waves.dump();
+        rest.edge(top.clk);
     }
     return false;
 }
@@ -115,6 +130,7 @@ int main(int argc, char** argv) {
     Waves waves(*top);
     History history(*top, waves);
     Control control(waves, history);
+    Rest rest(*top);
     fdw::cosim.waves = &control;
     if (!trace_file.empty()) waves.open(trace_file, trace_until);
     vlog_startup_routines_bootstrap();
@@ -130,24 +146,22 @@ int main(int argc, char** argv) {
         const uint64_t deadline = VerilatedVpi::cbNextDeadline();
         if (history.due()) history.snapshot(next_edge);
         // Only callbacks can ask for further ones: when both edges went by without any, no edge calls one.
-        if (unwatched >= 2 && run_unwatched(*top, next_edge, deadline, waves, history)) {
+        if (unwatched >= 2 && run_unwatched(*top, next_edge, deadline, waves, history, rest)) {
             unwatched = 0;
+            rest.disturb();
             settle(*top);
             waves.dump();
             continue;
         }
         // Nothing moves until Python's alarm or cocotb's next timer: be just in time for it.
-        if (fdw::can_leave_out(top->clk)) next_edge = fdw::last_edge(next_edge, std::min(fdw::cosim.alarm, deadline));
+        if (can_leave_out(*top, waves, history)) next_edge = fdw::leave_out(next_edge, std::min(fdw::cosim.alarm, deadline));
         const bool edge = next_edge <= deadline;
         fdw::now_ps = edge ? next_edge : deadline;
         bool called = VerilatedVpi::hasCbs(cbNextSimTime) && VerilatedVpi::callCbs(cbNextSimTime);
         if (edge) {
             top->clk = !top->clk;
             next_edge += fdw::kHalfPs;
-            if (value_callbacks()) {  // somebody watches the clock: show every edge
-                called = true;
-                fdw::cosim.quiet = 0;
-            }
+            called |= value_callbacks();  // somebody watches the clock
         }
         if (deadline <= fdw::now_ps) {
             VerilatedVpi::callTimedCbs();
@@ -159,10 +173,12 @@ int main(int argc, char** argv) {
             if (!value_callbacks() && !callbacks_waiting()) {
                 ++unwatched;
                 waves.dump();
+                rest.edge(top->clk);
                 continue;
             }
         }
         unwatched = 0;
+        rest.disturb();
         settle(*top);
         waves.dump();
     }

@@ -45,11 +45,14 @@ public:
         fdw_log_all(0);
     }
 
-    // One edge of the clock of `top`, the first one that changes anything; `next` (ps) moves on behind it.
+    // One edge of the clock of `top`, the next one that was not left out; `next` (ps) moves on behind it.
     template <class Top>
     void edge(Top& top, uint64_t& next) {
         due(false);
-        if (can_leave_out(top.clk)) next = last_edge(next, cosim.alarm);
+        if (rising_ && !top.clk) {
+            next = rising_;
+            rising_ = 0;
+        }
         now_ps = next;
         next += kHalfPs;
         top.clk = !top.clk;
@@ -124,6 +127,7 @@ private:
             case Step::kAttach:
                 memory_.assign(head.b, 0);
                 return cosim.memory.attach(memory_.data(), head.a, head.b);
+            case Step::kLeaveOut: rising_ = head.a; return;
             case Step::kEnd:
                 digest = head.a;
                 ended = whole = true;
@@ -135,6 +139,7 @@ private:
     std::vector<uint8_t> steps_, reads_, memory_;
     size_t at_ = 0;
     uint64_t answer_ = 0;
+    uint64_t rising_ = 0;  // when the next rising edge comes, if edges before it were left out
 };
 
 }  // namespace fdw

@@ -31,6 +31,7 @@ enum class Step : uint8_t {
     kAlarm,          // a = time, 0: cocotb was woken
     kMark,           // a moment that the measurement names
     kEnd,            // a = digest of the frames sent
+    kLeaveOut,       // a = when the next rising edge comes
 };
 
 struct StepHead {

@@ -131,7 +131,8 @@ module fdw_tb #(
 
     // Same bits as enum In and enum Out of tb/cpp/cosim.cpp.
     wire [31:0] in_flags = {
-        19'd0, tap_rx_status, tap_rx_valid, irq,
+        18'd0, m_arvalid && !m_arready || m_awvalid && !m_awready || m_wvalid && !m_wready,
+        tap_rx_status, tap_rx_valid, irq,
         m_bvalid && m_bready, m_rvalid && m_rready,
         rvalid, bvalid, wvalid && wready, awvalid && awready, arvalid && arready
     };

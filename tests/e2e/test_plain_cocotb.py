@@ -17,7 +17,7 @@ async def clock_cycles_of_an_idle_nic_take_their_time(dut: Any) -> None:
     await Testbench.start(dut)
     await RisingEdge(dut.clk)
     began = get_sim_time("step")
-    await ClockCycles(dut.clk, 20_000)  # far beyond what counts as quiet
+    await ClockCycles(dut.clk, 20_000)  # far beyond what it takes to come to rest
     assert get_sim_time("step") - began == 20_000 * CYCLE
 
 
@@ -40,7 +40,7 @@ async def quiet_stretch_without_a_watcher_costs_few_cycles(dut: Any) -> None:
     began = bench.scheduler.now
     await bench.run(pause)
     assert bench.scheduler.now - began == 100 * MS or bench.scheduler.now - began - 100 * MS < CYCLE
-    assert bench.rtl.cycles() - before < 20_000
+    assert bench.rtl.cycles() - before < 1000
 
 
 def test_plain_cocotb() -> None:

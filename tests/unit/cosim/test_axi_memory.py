@@ -50,6 +50,7 @@ int main(int, char** argv) {
     for (fdw::cycles = 1; fdw::cycles < cycles; ++fdw::cycles) {
         const uint8_t id = static_cast<uint8_t>(asked % ids);
         const uint64_t address = 0x10000 + 4096 * (asked % 4) + 64 * (asked % 8);
+        const bool waits = write ? !memory.aw_ready() || (to_send && !memory.w_ready()) : !memory.ar_ready();
         if (!write && memory.ar_ready()) {
             memory.read_request(id, address, static_cast<uint8_t>(beats - 1), 4, 1);
             expected[id].push_back(static_cast<uint32_t>(address - 0x10000));
@@ -79,7 +80,7 @@ int main(int, char** argv) {
             if (beat.last) queue.pop_front();
         }
         taken += r;
-        memory.clock(r, b);
+        memory.clock(r, b, waits);
     }
     std::string stored_pages;
     for (int page = 0; page < 4; ++page)
@@ -144,6 +145,18 @@ def test_bursts_outstanding_reach_the_limit_and_never_exceed_it(
     result = run(program, MemorySettings(**far, read_limit=limit, write_limit=limit), write=write)
     assert result["most"] == limit
     assert run(program, MemorySettings(**far), write=write)["most"] > 20
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("percent", [50, 90])
+def test_request_to_an_idle_memory_waits_as_often_as_it_is_said_to(
+    program: Path, write: bool, percent: int
+) -> None:
+    stalls = {"aw" if write else "ar": percent}
+    result = run(
+        program, MemorySettings(read_latency=0, write_latency=0, stalls=stalls), write=write, beats=1
+    )
+    assert abs(result["asked"] / CYCLES - (1 - percent / 100)) < 0.03
 
 
 def spread(order: str, ids: int) -> list[int]:
