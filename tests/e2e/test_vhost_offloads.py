@@ -68,8 +68,7 @@ def segment(rng: random.Random, layer: Packet) -> Packet:
 def right(frame: Packet) -> bytes:
     """`frame` with every checksum as it has to be."""
     fresh = Ether(bytes(frame))
-    if IP in fresh:
-        del fresh[IP].chksum
+    del fresh[IP].chksum
     for layer in (UDP, TCP):
         if layer in fresh:
             del fresh[layer].chksum

@@ -336,23 +336,23 @@ async def checksums_of_zero_sent_as_all_ones(dut: Any) -> None:
         assert got[:50] == want[:50] and got[52 : len(want)] == want[52:]
 
 
-REFUSALS: dict[str, tuple[dict[str, int], str]] = {
-    "tcpv6_of_ipv4": ({"gso_type": TCPV6}, "bad_offload"),
-    "udp_l4": ({"gso_type": UDP_L4}, "bad_offload"),
-    "unknown_type": ({"gso_type": 0x7F}, "bad_offload"),
-    "no_csum": ({"flags": 0}, "bad_offload"),
-    "other_flags": ({"flags": 0xFE}, "bad_offload"),
-    "size_0": ({"gso_size": 0}, "bad_offload"),
-    "offset_6": ({"csum_offset": 6}, "bad_offload"),
-    "offset_15": ({"csum_offset": 15}, "bad_offload"),
-    "start_0": ({"csum_start": 0}, "bad_offload"),
-    "start_33": ({"csum_start": 33}, "bad_offload"),
-    "start_38": ({"csum_start": 38}, "bad_offload"),
-    "start_30": ({"csum_start": 30}, "bad_offload"),
-    "start_82": ({"csum_start": 82}, "bad_offload"),
-    "start_290": ({"csum_start": 34 + 256}, "bad_offload"),
-    "start_ffff": ({"csum_start": 0xFFFF}, "bad_offload"),
-}
+REFUSALS: tuple[dict[str, int], ...] = (
+    {"gso_type": TCPV6},  # the frame is IPv4
+    {"gso_type": UDP_L4},
+    {"gso_type": 0x7F},
+    {"flags": 0},
+    {"flags": 0xFE},
+    {"gso_size": 0},
+    {"csum_offset": 6},
+    {"csum_offset": 15},
+    {"csum_start": 0},
+    {"csum_start": 33},
+    {"csum_start": 38},
+    {"csum_start": 30},
+    {"csum_start": 82},
+    {"csum_start": 34 + 256},
+    {"csum_start": 0xFFFF},
+)
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
@@ -360,7 +360,7 @@ async def request_that_cannot_be_met_refused_by_its_header(dut: Any) -> None:
     bench = await TxBench.create(dut)
     whole = packet(bench.random.randbytes(500))
     expected = []
-    for number, (change, _) in enumerate(REFUSALS.values()):
+    for number, change in enumerate(REFUSALS):
         header, frame = super_frame(whole, 100)
         for name, value in change.items():
             setattr(header, name, value)
@@ -368,8 +368,7 @@ async def request_that_cannot_be_met_refused_by_its_header(dut: Any) -> None:
         if number % 4 == 0:
             expected += await cut(bench, whole, 300)
     await bench.expect(expected)
-    for counter in ("bad_offload", "oversize"):
-        assert bench.count(counter) == sum(said == counter for _, said in REFUSALS.values())
+    assert (bench.count("bad_offload"), bench.count("oversize")) == (len(REFUSALS), 0)
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")

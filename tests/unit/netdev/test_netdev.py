@@ -5,6 +5,7 @@ import errno
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
+from scapy_offloads import partial
 
 from pymodel.gso import GSO_TCP_ECN, GSO_TCPV4, checksum_help
 from pymodel.hostmem import HostMemory
@@ -127,10 +128,7 @@ def test_fragments_are_joined_for_a_device_without_sg_and_kept_for_one_with(memo
 def test_partial_checksum_is_filled_in_as_scapy_computes_it(memory: HostMemory) -> None:
     packet = Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1, dport=2) / b"odd"
     good = bytes(Ether(bytes(packet)))
-    pseudo = sum(int.from_bytes(good[at : at + 2], "big") for at in range(26, 34, 2)) + 17 + 11
-    while pseudo > 0xFFFF:
-        pseudo = (pseudo & 0xFFFF) + (pseudo >> 16)
-    skb = frame(memory, good[:40] + pseudo.to_bytes(2, "big") + good[42:])
+    skb = frame(memory, partial(packet))
     skb.ip_summed = Checksum.PARTIAL
     skb.csum_start = skb.headroom() + 34
     skb.csum_offset = 6
@@ -158,10 +156,7 @@ def super_segment(memory: HostMemory, flags: str = "A", mss: int = 100, size: in
     packet = (
         Ether(dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2") / TCP(flags=flags) / bytes(size)
     )
-    data = bytearray(bytes(packet))
-    pseudo = 2 * 0x0A00 + 1 + 2 + 6 + len(data) - 34
-    data[50:52] = pseudo.to_bytes(2, "big")
-    skb = frame(memory, bytes(data))
+    skb = frame(memory, partial(packet))
     skb.network_header = skb.data + 14
     skb.ip_summed, skb.csum_start, skb.csum_offset = Checksum.PARTIAL, skb.headroom() + 34, 16
     skb.gso_size, skb.gso_segs = mss, -(-size // mss)
