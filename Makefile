@@ -7,7 +7,7 @@ SEED ?= 1
 SEEDS ?= 1-4
 # A slow test is in one of these files, or has icarus in its name, or else `make rest` runs it.
 LINKS := $(wildcard $(addprefix tests/e2e/test_,tap.py tap_rtl.py vhost_*.py run_programs.py linux_guest.py))
-SHOWN := $(addprefix tests/e2e/test_,docs.py waves.py trace.py report.py failures.py examples.py foreign_nic.py terminal.py)
+SHOWN := $(addprefix tests/e2e/test_,docs.py waves.py trace.py report.py failures.py examples.py foreign_nic.py terminal.py compiled_stack.py)
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -37,6 +37,11 @@ $(VENV)/bench: $(VENV)/run
 	@$(BIN)/pip install -q -e '.[bench]'
 	@touch $@
 
+$(VENV)/fast: $(VENV)/run
+	@echo "fdwire: installing the pinned compiler for the host stack into $(VENV) (once)"
+	@$(BIN)/pip install -q -e '.[fast]'
+	@touch $@
+
 $(VENV)/formal: $(VENV)/run
 	@echo "fdwire: installing the pinned formal tools into $(VENV) (once; their first start compiles for a minute or two)"
 	@$(BIN)/pip install -q -e '.[formal]'
@@ -52,8 +57,9 @@ env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
 sim: $(VENV)/run ## Run the main job: HTTP over sockets, TCP/IP, driver and rings through the RTL NIC
 	@$(BIN)/fdwire sim --waves $(WAVES) --seed $(SEED)
 
-fast: $(VENV)/run ## Compile the simulator by a profile of itself; every run without waves is faster until the RTL changes
+fast: $(VENV)/fast ## Compile simulator (by a profile of itself) and host stack; each is used until its sources change
 	@$(BIN)/python -m tb.cosim.guided
+	@$(BIN)/python -m tb.compile_stack
 
 test: $(VENV)/dev ## Run all tests that fit into ten minutes
 	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
@@ -70,7 +76,7 @@ regress: $(VENV)/dev ## Many seeds: SEEDS=1-20 [ONLY=campaign] [SCHEDULER=tcp://
 links: $(VENV)/dev ## Run the tests with real programs: the kernel's TCP through a TAP (curl, ping, nc, tshark), DPDK, a Linux guest, others preloaded (redis)
 	@$(BIN)/pytest -m "slow or not slow" $(LINKS) $(PYTEST_ARGS)
 
-docs-test: $(VENV)/dev $(VENV)/docs ## Run what README.md and docs/ show, waves in a real GTKWave, bundles of planted failures
+docs-test: $(VENV)/dev $(VENV)/docs $(VENV)/fast ## Run what README.md and docs/ show, waves in a real GTKWave, bundles of failures, the compiled stack
 	@$(BIN)/pytest -n 2 --dist worksteal -m slow $(SHOWN) $(PYTEST_ARGS)
 
 rest: $(VENV)/dev ## Run the long tests that icarus, links and docs-test do not, every sweep whole
@@ -83,7 +89,7 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 	@$(BIN)/fdwire sim --waves all --seed $(SEED)
 	@$(BIN)/fdwire waves
 
-bench: $(VENV)/bench ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
+bench: $(VENV)/bench fast ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
 	@$(BIN)/fdwire bench
 
 memory: $(VENV)/run ## Does memory stay flat? 10 million frames between golden NICs (an hour), 1 million through the RTL

@@ -7,6 +7,8 @@ the co-simulation gets the mapping's address, so RTL, golden NIC and driver look
 import ctypes
 import mmap
 
+from mypy_extensions import mypyc_attr
+
 from pymodel.iommu import Iommu, IommuFault
 
 DEFAULT_BASE = 0x1_0000_0000
@@ -39,6 +41,7 @@ def _size_class(size: int) -> int:
     return (size + step - 1) & ~(step - 1)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class HostMemory:
     """`size` bytes (0: none) of zeroed memory at bus address `base`, with a DMA allocator.
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pymodel.gro import Gro
 from pymodel.gso import GSO_MAX_SEGS, GSO_TCP_ACCECN, GSO_TCP_ECN, checksum_help, segment
 from pymodel.skbuff import Checksum, SkBuff
@@ -103,6 +105,7 @@ class _Qdisc:
     running: bool = False
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class NetDevice(abc.ABC):
     """A network interface. A driver subclasses it and implements `start_xmit`.
 

@@ -7,6 +7,8 @@ with the simulator's time and sleeps until `Scheduler.next_deadline`.
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+from mypy_extensions import mypyc_attr
+
 
 class Timer:
     """A callback due at a time. `cancel` is idempotent and cheap."""
@@ -27,6 +29,7 @@ class Timer:
         self.callback = None
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Scheduler:
     """A deterministic event queue: events of the same time run in the order they were added.
 

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final, Protocol
 
+from mypy_extensions import mypyc_attr
+
 from pymodel.hostmem import HostMemory
 
 __all__ = [
@@ -36,7 +38,7 @@ MAX_SKB_FRAGS: Final = 17
 """Fragments in one packet (Linux: 64 KiB in 4 KiB pages, plus one for misalignment)."""
 
 
-class SkbError(RuntimeError):
+class SkbError(Exception):
     """A misuse of a packet buffer: a bug of the caller, never of a peer."""
 
 
@@ -68,6 +70,7 @@ class Checksum(IntEnum):
     """The sum from `csum_start` on has to be put at `csum_start + csum_offset`."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Page:
     """A reference-counted block of DMA memory, for linear areas and fragments; one reference is its maker's.
 

@@ -54,6 +54,12 @@ Blocking = Generator[Wait, bool, T]
 
 
 @types.coroutine
+def blocking(operation: Blocking[T]) -> Blocking[T]:
+    """`operation`, such as a system call of a kernel, to be awaited."""
+    return (yield from operation)
+
+
+@types.coroutine
 def wait(*queues: WaitQueue, deadline: int | None = None) -> Blocking[bool]:
     """Block on `queues` until woken (True) or until `deadline` ps (False). `yield from` or `await` it."""
     return (yield Wait(*queues, deadline=deadline))

@@ -107,15 +107,15 @@ class _Runner(Verilator):
             # All but what is linked stays as it is: the compiler cache then has the model's code already.
             verilate = [a for a in verilate if "cocotbvpi" not in a]
             verilate.remove("-LDFLAGS")
-        self.env |= _compiler_cache()
+        self.env |= compiler_cache()
         make.append(f"OBJCACHE={toolchain.compiler_cache()}")
         # The wheel's makefile names the tools of the machine it was made on.
         make += ["CXX=g++", "LINK=g++", "AR=ar", f"PYTHON3={sys.executable}", "CFG_CXXFLAGS_PCH_I=-include"]
         return [verilate, [*make, *spec.make_args]]
 
 
-def _compiler_cache() -> dict[str, str]:
-    """Settings of the compiler cache: of a small build all but a second is Verilator's run-time library."""
+def compiler_cache() -> dict[str, str]:
+    """Its settings, as variables: of a small build all but a second is Verilator's run-time library."""
     return {
         "CCACHE_DIR": os.environ.get("CCACHE_DIR", str(toolchain.BUILD / "ccache")),
         "CCACHE_BASEDIR": str(toolchain.ROOT),  # paths below it are hashed relative: another clone may share

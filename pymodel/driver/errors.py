@@ -13,5 +13,5 @@ class RingError(VirtioError):
     """The device wrote a used entry that cannot be: the ring is broken until the device is reset."""
 
 
-class RingFull(RuntimeError):
+class RingFull(Exception):
     """A chain was added without room for it: a bug of the caller, who has to look at `PackedRing.free`."""

@@ -9,7 +9,6 @@ only after the acknowledgement has reached the device (its line has fallen): an 
 before that would be wiped out by the acknowledgement and never be seen.
 """
 
-import types
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -26,7 +25,7 @@ from pymodel.regs import Feature, Interrupt, Queue, Reg, Status
 from pymodel.scheduler import Scheduler, Timer
 from pymodel.simtime import MS, US
 from pymodel.skbuff import MAX_SKB_FRAGS, SkBuff
-from pymodel.task import Blocking, Task
+from pymodel.task import Blocking, Task, blocking
 from pymodel.wire import eth
 
 __all__ = ["POLL_BUDGET", "DriverStats", "VirtioNetDevice"]
@@ -134,12 +133,14 @@ class VirtioNetDevice(NetDevice):
 
     # --- bringing up and down -------------------------------------------------------------------
 
-    @types.coroutine
     def probe(self) -> Blocking[None]:
         """Initialise the device (§3.1.1) and start it. Raises ProbeError; the device is FAILED then.
 
-        RuntimeError when it is up already.
+        RuntimeError when it is up already. `yield from` or `await` it.
         """
+        return blocking(self._probe())
+
+    def _probe(self) -> Blocking[None]:
         if self._state is not _State.DOWN:
             raise RuntimeError(f"{self.name} is {self._state.name.lower()}: probe() needs it down")
         self._state = _State.STARTING

@@ -70,6 +70,11 @@ class Counters:
         self.tx_bytes += len(data)
         self._count_good("tx", data)
 
+    def clear(self) -> None:
+        """All of them are 0 again."""
+        for counter in fields(self):
+            setattr(self, counter.name, 0)
+
     def count(self, name: str) -> None:
         """Add one to the counter `name`."""
         setattr(self, name, getattr(self, name) + 1)

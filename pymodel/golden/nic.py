@@ -137,8 +137,7 @@ class GoldenNic:
         self._tx_mac.abandon()
         for queue in range(QUEUES):
             self._stop(queue)
-        for name in self.counters.__slots__:
-            setattr(self.counters, name, 0)
+        self.counters.clear()
         self.faults.clear()
         if self._observer is not None:
             self._observer.reset()

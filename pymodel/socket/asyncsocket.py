@@ -1,7 +1,6 @@
 """The object API for coroutine programs: what can block is awaited, nothing else is."""
 
 import errno
-import types
 from typing import Any, TypeVar
 
 from pymodel.simtime import SEC
@@ -11,17 +10,11 @@ from pymodel.socket.dropin.netdb import dotted, resolve
 from pymodel.socket.errors import error
 from pymodel.socket.options import INT
 from pymodel.socket.simthread import CALL_TIME, SLICE_CALLS
-from pymodel.task import Blocking, Wait
+from pymodel.task import Blocking, Wait, blocking
 
 T = TypeVar("T")
 
 Address = tuple[str, int]
-
-
-@types.coroutine
-def blocking(call: Blocking[T]) -> Blocking[T]:
-    """Await any blocking generator, such as a system call of `Kernel`."""
-    return (yield from call)
 
 
 def at_once(call: Blocking[T]) -> T:

@@ -9,7 +9,7 @@ The first argument is the calling process. Conventions, the same everywhere:
 * what C hands back through a pointer is returned: `accept` gives (descriptor, address), `pipe` a pair, `read`
   the bytes; only `recvmsg` and `readv` fill buffers.
 
-Run one with `yield from`, with `asyncsocket.blocking` in a coroutine, with `asyncsocket.at_once` where it
+Run one with `yield from`, with `task.blocking` in a coroutine, with `asyncsocket.at_once` where it
 cannot block, or on the scheduler as `Task(scheduler, kernel.read(process, fd, 100))`.
 """
 

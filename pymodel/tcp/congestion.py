@@ -7,7 +7,7 @@ recovery and after an ECN echo the window is PRR's (`pymodel.tcp.prr`); an algor
 The algorithms are `reno` and `cubic`; `algorithms` makes one by its name.
 """
 
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 INFINITE: Final = 0x7FFF_FFFF
 """ssthresh before the first loss (TCP_INFINITE_SSTHRESH)."""
@@ -16,7 +16,7 @@ INFINITE: Final = 0x7FFF_FFFF
 class CongestionControl(Protocol):
     """One algorithm for one connection. `cwnd`, `ssthresh`: segments."""
 
-    name: str
+    name: ClassVar[str]
     cwnd: int
     ssthresh: int
     clamp: int

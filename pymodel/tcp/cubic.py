@@ -5,7 +5,7 @@ acknowledged for one more in the window (`_per`), from where the curve will be o
 Slow start ends early when HyStart sees the path fill (`pymodel.tcp.hystart`; RFC 9438 §4.10 asks for such).
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 from pymodel.simtime import MS, SEC
 from pymodel.tcp.congestion import SlowStart
@@ -43,7 +43,7 @@ def cube_root(n: int) -> int:
 class Cubic(SlowStart):
     """Names are those of RFC 9438 §4.1.2: W_max, K, W_est; an epoch is one congestion avoidance stage."""
 
-    name = "cubic"
+    name: ClassVar[str] = "cubic"
     __slots__ = (
         "_acks",
         "_delay_min",

@@ -246,6 +246,11 @@ def _check_reneging(tcb: "Tcb", event: "AckEvent", now: int) -> bool:
     return False
 
 
+def _in_recovery(tcb: "Tcb") -> bool:
+    """Asked anew each time: what is called in between may end it."""
+    return tcb.recovery is Recovery.RECOVERY
+
+
 def alert(tcb: "Tcb", event: "AckEvent", duplicates: int, now: int) -> Resend:
     """An ACK is dubious, or all is not well (Linux: tcp_fastretrans_alert)."""
     if not tcb.packets_out and tcb.sacked_out:
@@ -272,7 +277,7 @@ def alert(tcb: "Tcb", event: "AckEvent", duplicates: int, now: int) -> Resend:
             prr.end(tcb, now)
 
     # In a state.
-    if tcb.recovery is Recovery.RECOVERY:
+    if _in_recovery(tcb):
         if not event.una_advanced:
             if not tcb.sack_on:
                 _add_reno(tcb, duplicates)
@@ -281,7 +286,7 @@ def alert(tcb: "Tcb", event: "AckEvent", duplicates: int, now: int) -> Resend:
         if _undo_dsack(tcb, now):
             _try_to_open(tcb, event)
         identify_losses(tcb, event, now)
-        if tcb.recovery is not Recovery.RECOVERY:
+        if not _in_recovery(tcb):
             if not tcb.lost_out:
                 return Resend.NONE
             enter_recovery(tcb, event.echo)

@@ -1,12 +1,14 @@
 """NewReno: RFC 5681 with the recovery of RFC 6582 (which is `recovery`'s) and byte counting (RFC 3465)."""
 
+from typing import ClassVar
+
 from pymodel.tcp.congestion import SlowStart
 
 
 class NewReno(SlowStart):
     """Half the window at a loss, one segment more per round trip."""
 
-    name = "reno"
+    name: ClassVar[str] = "reno"
     __slots__ = ()
 
     def on_ack(self, acked: int, now: int, rtt: int, limited: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from tb import toolchain, verilate
+from tb import compiled, toolchain, verilate
 from tb.bench import attachments, client, copies, cosim, nic, plot, stack, tables, tracing, waits
 from tb.cosim.build import spec
 
@@ -35,6 +35,12 @@ def run(console: Console) -> int:
         plot.draw_speed(speed, out / "cosim.png")
         written += ["nic.png", "cosim.png"]
     console.width = max(WIDTH, console.width)
+    how = (
+        "guided" if spec(bare=True).profile else "not guided",
+        "compiled" if compiled.in_use() else "interpreted",
+    )
+    console.print("simulator {} by its profile, host stack {} (make fast)".format(*how), highlight=False)
+    console.print()
     for table in (
         tables.rates(throughput),
         tables.bus(throughput),

@@ -7,6 +7,8 @@ a matter of simulated time, and exact.
 
 import gc
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +22,7 @@ from pymodel.socket.constants import SOCK_DGRAM
 from pymodel.socket.current import current_process
 from pymodel.task import Wait, WaitQueue
 from pymodel.tcp.profile import LINUX
-from tb import toolchain
+from tb import compiled, toolchain
 from tb.bench.pipe import pipe_world
 from tb.cosim import errand
 
@@ -132,6 +134,18 @@ def bulk(mtu: int, *, poll: int = 0, whole: bool = False) -> float:
         world.power_off()
         best = min(best, spent * 1e6 / (_TRANSFER / (mtu - _HEADERS)))
     return best
+
+
+def interpreted() -> float:
+    """What `bulk` says of GSO and GRO at MTU 1500 where the stack is not compiled; raises RuntimeError."""
+    code = f"from tb.bench import stack; print(stack.bulk(1500, poll={MODERATION}))"
+    with compiled.left_out():
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=toolchain.ROOT, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise RuntimeError(f"the stack was not measured: {done.stderr}")
+    return float(done.stdout)
 
 
 def datagrams(size: int) -> float:
@@ -278,6 +292,8 @@ def measure(say: Callable[[str], None]) -> list[Record]:
         limit = SEGMENT_COST if mtu == 1500 else None
         plain, cost = bulk(mtu), bulk(mtu, poll=MODERATION)
         records.append(Record(f"{name}, one by one", round(plain, 2), "µs"))
+        if mtu == 1500 and compiled.in_use():
+            records.append(Record(f"{name}, with GSO and GRO, interpreted", round(interpreted(), 2), "µs"))
         records.append(
             Record(f"{name}, with GSO and GRO", round(cost, 2), "µs", limit, round(cost / plain, 3))
         )

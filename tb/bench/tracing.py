@@ -1,15 +1,16 @@
 """What tracing costs: bulk TCP through the RTL without it, with it at hand but off, and with it on.
 
-Without it, the questions whether somebody listens are not in the code (`tb.bench.untraced`). Wall seconds are
-those of alternating runs, medians; the writing of a trace's file is not among them. They swing by more than
-such a question costs. How many bytecodes Python executes is the same in each run on any machine, and decides.
+Without it, the questions whether somebody listens are not in the code (`tb.bench.untraced`). The stack is
+interpreted. Wall seconds are those of alternating runs, medians; the writing of a trace's file is not among
+them. They swing by more than such a question costs. How many bytecodes Python executes is the same in each
+run on any machine, and decides.
 """
 
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from tb import toolchain
+from tb import compiled, toolchain
 from tb.bench.cosim import Record, run
 from tb.bench.speed_job import Job
 
@@ -36,7 +37,8 @@ def measure(say: Callable[[str], None]) -> list[Record]:
     for number in range(_ROUNDS):
         for way, mine in seconds.items():
             say(f"round {number + 1} of {_ROUNDS}: {NAME} {way}")
-            result = run(Job("tcp", size=_SIZE, trace=way), where)
+            with compiled.left_out():
+                result = run(Job("tcp", size=_SIZE, trace=way), where)
             cycles.add(result["cycles"])
             mine.append(result["seconds"])
     if len(cycles) != 1:
@@ -49,7 +51,8 @@ def measure(say: Callable[[str], None]) -> list[Record]:
 
 def bytecodes(way: str, size: int, where: Path) -> float:
     """What Python executes for a frame, of both ways, in the middle of a transfer of `size` bytes."""
-    result = run(Job("tcp", size=size, trace=way, counted=True), where)
+    with compiled.left_out():
+        result = run(Job("tcp", size=size, trace=way, counted=True), where)
     return result["bytecodes"] / (result["sent"] + result["received"])
 
 

@@ -439,8 +439,7 @@ class Checker:
     def _reset(self, event: ev.Reset) -> None:
         self._deaf_until = event.time + PIN_DELAY
         self._registers.hard_reset()
-        for name in self._counters.__slots__:
-            setattr(self._counters, name, 0)
+        self._counters.clear()
         self._counter_check.reset()
         self._uncounted.clear()
         self._kicks.clear()

@@ -11,8 +11,8 @@ from pymodel.host import World
 from pymodel.link import Impairments
 from pymodel.socket import AsyncSocket, sleep
 from pymodel.socket import constants as c
-from pymodel.socket.asyncsocket import blocking
 from pymodel.socket.current import current_process
+from pymodel.task import blocking
 from pymodel.tcp.profile import LINUX
 
 WHOLE = replace(LINUX, scatter_gather=False)
