@@ -89,7 +89,8 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 	@$(BIN)/fdwire sim --waves all --seed $(SEED)
 	@$(BIN)/fdwire waves
 
-bench: $(VENV)/bench fast ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
+bench: $(VENV)/bench $(VENV)/fast ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
+	@$(BIN)/python -m tb.compile_stack
 	@$(BIN)/fdwire bench
 
 memory: $(VENV)/run ## Does memory stay flat? 10 million frames between golden NICs (an hour), 1 million through the RTL

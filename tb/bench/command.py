@@ -39,7 +39,7 @@ def run(console: Console) -> int:
         "guided" if spec(bare=True).profile else "not guided",
         "compiled" if compiled.in_use() else "interpreted",
     )
-    console.print("simulator {} by its profile, host stack {} (make fast)".format(*how), highlight=False)
+    console.print("host stack {1}, simulator {0} by a profile (make fast)".format(*how), highlight=False)
     console.print()
     for table in (
         tables.rates(throughput),

@@ -44,7 +44,7 @@ MEMORY_PER_CONNECTION = 24 << 10
 _ROUNDS = 3
 _TRANSFER = 3_000_000
 _SUPER_TRANSFER = 30_000_000
-"""In super-frames: with fewer of them the start, and the kernel's work for memory touched first, is a third."""
+"""In super-frames: of fewer, the start and the kernel's work for memory touched first would be a third."""
 _DATAGRAMS = 600
 _MESSAGES = 200
 """In one round, of two full segments each."""
