@@ -27,29 +27,16 @@ $(VENV)/run: pyproject.toml
 	@$(BIN)/pip install -q -e .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/run
-	@echo "fdwire: installing the pinned test packages into $(VENV) (once)"
-	@$(BIN)/pip install -q -e '.[dev]'
-	@touch $@
+EXTRA_dev := test packages
+EXTRA_bench := plotting packages
+EXTRA_fast := compiler for the host stack
+EXTRA_formal := formal tools
+EXTRA_docs := packages for the pages
+NOTE_formal := ; their first start compiles for a minute or two
 
-$(VENV)/bench: $(VENV)/run
-	@echo "fdwire: installing the pinned plotting packages into $(VENV) (once)"
-	@$(BIN)/pip install -q -e '.[bench]'
-	@touch $@
-
-$(VENV)/fast: $(VENV)/run
-	@echo "fdwire: installing the pinned compiler for the host stack into $(VENV) (once)"
-	@$(BIN)/pip install -q -e '.[fast]'
-	@touch $@
-
-$(VENV)/formal: $(VENV)/run
-	@echo "fdwire: installing the pinned formal tools into $(VENV) (once; their first start compiles for a minute or two)"
-	@$(BIN)/pip install -q -e '.[formal]'
-	@touch $@
-
-$(VENV)/docs: $(VENV)/run
-	@echo "fdwire: installing the pinned packages for the pages into $(VENV) (once)"
-	@$(BIN)/pip install -q -e '.[docs]'
+$(addprefix $(VENV)/,dev bench fast formal docs): $(VENV)/%: $(VENV)/run
+	@echo "fdwire: installing the pinned $(EXTRA_$*) into $(VENV) (once$(NOTE_$*))"
+	@$(BIN)/pip install -q -e '.[$*]'
 	@touch $@
 
 env: $(VENV)/dev ## Make the environment in .venv/ with everything for testing
@@ -58,8 +45,7 @@ sim: $(VENV)/run ## Run the main job: HTTP over sockets, TCP/IP, driver and ring
 	@$(BIN)/fdwire sim --waves $(WAVES) --seed $(SEED)
 
 fast: $(VENV)/fast ## Compile simulator (by a profile of itself) and host stack; each is used until its sources change
-	@$(BIN)/python -m tb.cosim.guided
-	@$(BIN)/python -m tb.compile_stack
+	@$(BIN)/python -m tb.fast
 
 test: $(VENV)/dev ## Run all tests that fit into ten minutes
 	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
@@ -90,7 +76,7 @@ waves: $(VENV)/run ## Run the main job with all waves and open them in GTKWave i
 	@$(BIN)/fdwire waves
 
 bench: $(VENV)/bench $(VENV)/fast ## Measure the NIC's rate, latency and bus use, the co-simulation against a bare loop, the host stack
-	@$(BIN)/python -m tb.compile_stack
+	@$(BIN)/python -m tb.fast stack
 	@$(BIN)/fdwire bench
 
 memory: $(VENV)/run ## Does memory stay flat? 10 million frames between golden NICs (an hour), 1 million through the RTL

@@ -50,21 +50,20 @@ setup(
 def build(announce: Callable[[str], None]) -> Path:
     """The directory of the compiled package, made unless it is there; `announce` hears what is under way.
 
-    Raises ToolMissing, or verilate.BuildFailed.
+    Raises ToolMissing, PlaceUnusable, or verilate.BuildFailed.
     """
     made = directory()
-    if made.is_dir():
-        return made
-    _needs()
-    announce("compiling the host stack, for two to three minutes")
-    toolchain.writable(made.parent)
-    with tempfile.TemporaryDirectory(dir=made.parent) as scratch:
-        place = Path(scratch) / "whole"
-        shutil.copytree(PACKAGE, place / "pymodel", ignore=shutil.ignore_patterns("__pycache__"))
-        _compile(place, announce)
-        for left in (place / "build", place / "setup.py"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        place.rename(made)
+    with verilate.locked(made.parent / "lock"):
+        if not made.is_dir():
+            _needs()
+            announce("compiling the host stack, for two to three minutes")
+            with tempfile.TemporaryDirectory(dir=made.parent) as scratch:
+                place = Path(scratch) / "whole"
+                shutil.copytree(PACKAGE, place / "pymodel", ignore=shutil.ignore_patterns("__pycache__"))
+                _compile(place, announce)
+                for left in (place / "build", place / "setup.py"):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+                place.rename(made)
     return made
 
 
@@ -102,18 +101,3 @@ def _compile(place: Path, announce: Callable[[str], None]) -> None:
         log = toolchain.BUILD / "stack" / "build.log"
         log.write_text("\n".join(said) + "\n")
         raise verilate.BuildFailed("\n".join([*said[-20:], f"the whole log: {log}"]))
-
-
-def main() -> int:
-    """Half of `make fast`: 0, or 1 after one sentence on standard error."""
-    try:
-        made = build(lambda text: print(f"{text} …", flush=True))
-    except (toolchain.ToolMissing, verilate.BuildFailed) as error:
-        print(f"fdwire: {error}", file=sys.stderr)
-        return 1
-    print(f"built in {made.relative_to(toolchain.BUILD.parent)}; every command but `fdwire sim` uses it")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -125,7 +125,8 @@ def compiler_cache() -> dict[str, str]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Wait until no other process is in here with the same `path`; raises PlaceUnusable."""
     toolchain.writable(path.parent)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -144,7 +145,7 @@ def build(
     directory = where / f"{spec.top}-{spec.key()}"
     runner = _Runner(spec)
     stamp = directory / "built"
-    with _locked(where / f".{directory.name}.lock"):
+    with locked(where / f".{directory.name}.lock"):
         if stamp.exists():
             runner.build_dir = directory
         else:

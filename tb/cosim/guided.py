@@ -8,7 +8,6 @@ pays for who runs the same RTL for minutes: what is run afterwards uses it, unti
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,18 +63,3 @@ def _count(profile: Path, announce: Callable[[str], None]) -> None:
             counts.rename(whole / counts.name)
         shutil.rmtree(profile, ignore_errors=True)
         whole.rename(profile)
-
-
-def main() -> int:
-    """`make fast`: 0, or 1 after one sentence on standard error."""
-    try:
-        directory = build(lambda text: print(f"{text} …", flush=True))
-    except (toolchain.ToolMissing, verilate.BuildFailed, RuntimeError) as error:
-        print(f"fdwire: {error}", file=sys.stderr)
-        return 1
-    print(f"built in {directory.relative_to(toolchain.BUILD.parent)}; every run without waves uses it")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tb import compile_stack, compiled, toolchain
+from tb import compile_stack, compiled, fast, toolchain
 
 
 @pytest.fixture
@@ -88,11 +88,35 @@ def test_a_machine_without_python_headers_is_told_the_package(
     sources: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(compile_stack.sysconfig, "get_path", lambda name: str(tmp_path))
-    assert compile_stack.main() == 1
+    assert fast.main(["stack"]) == 1
     said = capsys.readouterr().err
     assert said == (
         "fdwire: Python.h is missing: install python3-dev (Debian/Ubuntu: apt install python3-dev)\n"
     )
+
+
+def test_a_compiler_that_refuses_is_one_message_and_leaves_nothing(
+    sources: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compile_stack, "_SETUP", "raise SystemExit('no such option')\n")
+    monkeypatch.setattr(compile_stack, "sources", list)
+    assert fast.main(["stack"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("fdwire: no such option\nthe whole log: ")
+    assert "no such option" in Path(said.split("the whole log: ")[1].strip()).read_text()
+    assert not compiled.use()
+
+
+def test_ctrl_c_is_one_word(
+    sources: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compile_stack, "_compile", interrupted)
+    assert fast.main(["stack"]) == 130
+    assert capsys.readouterr().err == "fdwire: interrupted\n"
+    assert not compiled.use()
 
 
 def _classes(path: Path) -> list[ast.ClassDef]:
