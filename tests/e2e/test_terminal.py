@@ -97,7 +97,9 @@ def test_sim_has_a_bar_on_a_terminal_and_only_its_results_in_a_pipe(tmp_path: Pa
 
 @pytest.mark.slow
 def test_sim_that_is_interrupted_says_so_and_takes_its_bar_away(tmp_path: Path) -> None:
-    said = on_a_terminal("sim", "--waves", "off", "--out", str(tmp_path), interrupt_at="GET random.bin")
+    # Long enough not to be over before the key is pressed, however busy the machine is.
+    command = ("sim", "--waves", "off", "--bytes", "20000000", "--out", str(tmp_path))
+    said = on_a_terminal(*command, interrupt_at="GET random.bin")
     assert said.status == 130 and said.plain.rstrip().endswith("fdwire: interrupted")
     assert said.text.rindex("\x1b[?25h") > said.text.rindex("\x1b[?25l"), "the cursor is back"
     assert not (tmp_path / "progress").exists() and not (tmp_path / "summary.json").exists()
