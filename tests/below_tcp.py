@@ -1,12 +1,14 @@
 """What TCP finds below itself in tests (`pymodel.tcp.ipsender.IpSender`): an address, and a way out."""
 
+import abc
+
 from pymodel.gso import checksum_help
 from pymodel.hostmem import HostMemory
 from pymodel.skbuff import Checksum, SkBuff, alloc_skb
 from pymodel.tcp import TcpLayer
 
 
-class BelowTcp:
+class BelowTcp(abc.ABC):
     """`address`: the host's; `mtu`: of every path. A subclass says in `leave` what becomes of a packet."""
 
     tcp: TcpLayer
@@ -16,9 +18,9 @@ class BelowTcp:
         self.address = address
         self.memory = memory
 
+    @abc.abstractmethod
     def leave(self, data: bytes, src: bytes, dst: bytes, tos: int) -> int:
         """Take a TCP packet, whose checksum is right; 0 or an errno."""
-        raise NotImplementedError
 
     def arrive(self, data: bytes, src: bytes, dst: bytes, tos: int | None = None) -> None:
         """Hand a TCP packet up; with `tos` an IPv4 header, of which only that is true, is in front."""
@@ -41,7 +43,7 @@ class BelowTcp:
         skb.free()
         return self.leave(data, src, dst, tos)
 
-    def confirm(self, dst: bytes) -> None:
+    def confirm(self, dst: bytes) -> None:  # noqa: B027  most have no neighbours to confirm
         pass
 
     def source_for(self, dst: bytes) -> bytes | None:
